@@ -1,0 +1,32 @@
+"""The door: what users and plugins import, loaded when it is first named.
+
+from audiobench import Encoder, Settings
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Augmentation": "registry.augmentations",
+    "AugmentationConfig": "registry.augmentations",
+    "Clip": "registry.tasks",
+    "Encoder": "registry.encoders",
+    "Frontend": "registry.frontends",
+    "Labels": "registry.protocols",
+    "Method": "registry.methods",
+    "Mistake": "registry.errors",
+    "Outcome": "registry.protocols",
+    "Protocol": "registry.protocols",
+    "Settings": "registry.settings",
+    "Subject": "registry.protocols",
+    "Task": "registry.tasks",
+    "projection": "registry.methods",
+    "unit": "registry.methods",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"audiobench has no {name!r}; it hands on {', '.join(__all__)}")
+    return getattr(import_module(_PUBLIC[name]), name)

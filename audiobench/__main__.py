@@ -1,0 +1,5 @@
+"""``python -m audiobench``."""
+
+from audiobench.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""The command line: a file a subcommand in ``audiobench/commands``. Nothing heavy is imported before it is needed."""
+
+import sys
+
+import typer
+
+from audiobench.commands import leaderboard, list_, plan, run, schema, show
+
+app = typer.Typer(
+    name="audiobench",
+    help="A benchmark harness for audio representations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("list")(list_.list_)
+app.command("show")(show.show)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("schema")(schema.schema)
+
+
+def main() -> None:
+    """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong, 130 interrupted."""
+    from registry.errors import Mistake, Mistakes
+
+    try:
+        app()
+    except (Mistake, Mistakes) as mistake:
+        if "--debug" in sys.argv:
+            raise
+        print(f"audiobench: {mistake}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("audiobench: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

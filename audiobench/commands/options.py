@@ -1,0 +1,22 @@
+"""Options that several subcommands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
+Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]
+Data = Annotated[
+    Path | None, typer.Option(envvar="AUDIOBENCH_DATA", help="Folder that holds the data sets.", file_okay=False)
+]
+Runs = Annotated[
+    Path, typer.Option(envvar="AUDIOBENCH_RUNS", help="Folder of records and checkpoints.", file_okay=False)
+]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Instead of the suite's seeds; may be repeated.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with components; may be repeated.")]
+Entries = Annotated[list[str] | None, typer.Option("--entry", help="Only this entry; may be repeated.")]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
+Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+RUNS = Path("runs")

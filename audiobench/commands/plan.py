@@ -1,0 +1,42 @@
+"""``audiobench plan``."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale, Seeds, SuiteName
+
+if TYPE_CHECKING:
+    from benchmark.job import Job
+    from benchmark.plan import Plan
+    from benchmark.store import Store
+
+
+def plan(
+    suite: SuiteName,
+    scale: Scale = None,
+    seed: Seeds = None,
+    data: Data = None,
+    runs: Runs = RUNS,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Print a suite's jobs, and which of them are done already."""
+    from benchmark.document import suite_path
+    from benchmark.request import plan_suite
+    from benchmark.store import Store
+
+    store = Store(runs)
+    made = plan_suite(suite_path(suite), scale, data, seed or [], plugin or [], store)
+    print_jobs(made, list(made.jobs.values()), store)
+
+
+def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
+    """One line a job: whether it is done, its key, and what it does."""
+    done = sum(store.done(job) for job in jobs)
+    print(f"{plan.name}: {len(jobs)} jobs, {done} done")
+    for job in jobs:
+        state = "done" if store.done(job) else "blocked" if job.blocked else "to do"
+        print(f"  {state:8}{job.kind:9}{job.key[:12]}  {job.title}")
+    for job in jobs:
+        if job.blocked:
+            print(f"blocked: {job.blocked}")

@@ -1,0 +1,73 @@
+"""``audiobench run``."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from audiobench.commands.options import (
+    RUNS,
+    Data,
+    Debug,
+    Entries,
+    Plugins,
+    Protocols,
+    Runs,
+    Scale,
+    Seeds,
+    SuiteName,
+    Tasks,
+)
+
+
+def run(
+    suite: SuiteName,
+    scale: Scale = None,
+    entry: Entries = None,
+    task: Tasks = None,
+    protocol: Protocols = None,
+    seed: Seeds = None,
+    data: Data = None,
+    runs: Runs = RUNS,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")
+    ] = "auto",
+    plugin: Plugins = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Pretrain, evaluate, and print the leaderboard. What is finished is not done again."""
+    from rich.console import Console
+
+    from benchmark.document import suite_path
+    from benchmark.plan import choose_rows
+    from benchmark.request import keep_plan, plan_suite
+    from benchmark.run import carry_out
+    from benchmark.store import Store
+
+    path, store = suite_path(suite), Store(runs)
+    request = (path, scale, data, seed or [], plugin or [], store)
+    plan = plan_suite(*request)
+    rows = choose_rows(plan, entry, task, protocol)
+    jobs = plan.needed_for(rows)
+    if dry_run:
+        from audiobench.commands.plan import print_jobs
+
+        print_jobs(plan, jobs, store)
+        return
+    keep_plan(plan, *request)
+    report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
+
+    from leaderboard.render import show, write_markdown
+    from leaderboard.table import make_table
+
+    table = make_table(plan, store)
+    show(table, Console())
+    print(f"leaderboard: {write_markdown(table, store)}")
+    if report.failed:
+        print(report, file=sys.stderr)
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""How a suite is carried out: suite to plan, plan to jobs, jobs to records in the store."""

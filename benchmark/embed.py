@@ -1,0 +1,52 @@
+"""Embeddings of a data set: every clip in windows, each window embedded once."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmark.model import Device
+from benchmark.progress import Progress
+from registry.audio import Recordings
+from registry.encoders import Encoder
+from registry.protocols import Embeddings
+from registry.views import Views
+
+_CLIPS_AT_ONCE = 16
+
+
+@torch.no_grad()
+def embed(
+    views: Views, encoder: Encoder, recordings: Recordings, window: int, device: Device, progress: Progress
+) -> Embeddings:
+    """Embeds every window of every clip, the encoder in eval mode.
+
+    Args:
+        views: the front end, without augmentation.
+        encoder: on the device.
+        recordings: the clips.
+        window: samples; windows overlap by half.
+        device: where, and in which precision.
+        progress: told clip by clip.
+    """
+    encoder.eval()
+    windows, owners = [], []
+    for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):
+        wave_WT, owner_W = recordings.windows(clips, window)
+        with device.autocast():
+            windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
+        owners.append(clips[owner_W])
+        progress.advance(len(clips))
+    return Embeddings(torch.cat(windows), torch.cat(owners))
+
+
+def save_embeddings(embeddings: Embeddings, path: Path) -> None:
+    """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``."""
+    save_file({"window": embeddings.window_WD, "clip": embeddings.clip_W}, path)
+
+
+def load_embeddings(path: Path) -> Embeddings:
+    """Reads what ``save_embeddings`` wrote."""
+    tensors: dict[str, Tensor] = load_file(path)
+    return Embeddings(tensors["window"], tensors["clip"])

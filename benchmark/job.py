@@ -1,0 +1,51 @@
+"""Jobs: units of work named by what determines their figures."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+Kind = Literal["pack", "pretrain", "embed", "evaluate"]
+RECORD_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work.
+
+    Args:
+        kind: pack, pretrain, embed or evaluate.
+        config: everything that is meant to change its figures, and nothing else (no device, no worker count).
+        needs: keys of the jobs whose results it uses, by role.
+        title: for people; not in the key.
+        blocked: why it cannot be run, where the plan already knows.
+    """
+
+    kind: Kind
+    config: dict[str, Any]
+    needs: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    blocked: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of kind, config and needs: equal keys are the same work."""
+        content = {"schema": RECORD_SCHEMA, "kind": self.kind, "config": self.config, "needs": self.needs}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return {
+            "schema": RECORD_SCHEMA,
+            "kind": self.kind,
+            "config": self.config,
+            "needs": self.needs,
+            "title": self.title,
+            "blocked": self.blocked,
+        }
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> "Job":
+        """A job from its stored form."""
+        return Job(stored["kind"], stored["config"], stored["needs"], stored["title"], stored["blocked"])

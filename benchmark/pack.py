@@ -1,0 +1,146 @@
+"""Packs: a data set decoded and resampled once, one memory-mapped int16 array beside a table of its clips."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.progress import Progress
+from registry.audio import FULL_SCALE, Recordings
+from registry.errors import Mistake
+from registry.tasks import Clip, Task
+
+_CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes."""
+
+    recordings: Recordings
+    ids: list[str]
+    labels: NDArray[np.int64]
+    folds: NDArray[np.int64]
+    sources: list[str]
+    hashes: list[str]
+    classes: tuple[str, ...]
+    content_hash: str
+
+
+def make_pack(
+    task: Task, clips: Sequence[Clip], sample_rate: int, folder: Path, progress: Progress, *, skip_bad: bool = False
+) -> dict[str, Any]:
+    """Decodes every clip, resamples it, and writes ``samples.i16`` and ``clips.json`` into ``folder``.
+
+    Args:
+        task: reads its clips.
+        clips: what the task lists.
+        sample_rate: Hz of the pack.
+        folder: exists, empty.
+        progress: told clip by clip.
+        skip_bad: leave out clips that cannot be used, and name them in the result, instead of stopping.
+
+    Returns:
+        The record: counts, seconds of audio, content hash, names of skipped clips.
+
+    Raises:
+        Mistake: with every clip that is undecodable, empty, or not finite.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    bad: dict[str, str] = {}
+    total = 0
+    with (folder / "samples.i16").open("wb") as file:
+        for clip, decoded in _decode_all(task, clips, sample_rate):
+            progress.advance()
+            if isinstance(decoded, str):
+                bad[clip.id] = decoded
+                continue
+            file.write(decoded.tobytes())
+            digest = hashlib.sha256(decoded.tobytes()).hexdigest()
+            rows.append(
+                {
+                    "id": clip.id,
+                    "hash": digest,
+                    "samples": len(decoded),
+                    "label": clip.label,
+                    "fold": clip.fold,
+                    "source": clip.source,
+                }
+            )
+            total += len(decoded)
+        file.flush()
+        os.fsync(file.fileno())
+    if bad and not (skip_bad and rows):
+        listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
+        raise Mistake(
+            f"{len(bad)} of {len(clips)} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
+            fix="replace these files, or go on without them: --skip-bad (their names enter the record)",
+        )
+    pd.DataFrame(rows).to_parquet(folder / "clips.parquet", index=False)
+    content = hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest()
+    return {
+        "clips": len(rows),
+        "seconds": round(total / sample_rate, 3),
+        "sample_rate": sample_rate,
+        "classes": list(task.classes),
+        "content_hash": content,
+        "skipped": bad,
+    }
+
+
+def open_pack(folder: Path) -> Pack:
+    """Opens a finished pack; the samples stay on disk until they are used."""
+    import pandas as pd
+
+    result = json.loads((folder / "result.json").read_text())
+    table = pd.read_parquet(folder / "clips.parquet")
+    offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
+    samples = np.memmap(folder / "samples.i16", np.int16, mode="r")
+    if len(samples) != offsets[-1]:
+        raise Mistake(
+            f"the pack holds {len(samples)} samples instead of {offsets[-1]}", where=str(folder), fix="delete it"
+        )
+    return Pack(
+        recordings=Recordings(samples, offsets, result["sample_rate"]),
+        ids=table["id"].tolist(),
+        labels=table["label"].to_numpy(np.int64),
+        folds=table["fold"].to_numpy(np.int64),
+        sources=table["source"].tolist(),
+        hashes=table["hash"].tolist(),
+        classes=tuple(result["classes"]),
+        content_hash=result["content_hash"],
+    )
+
+
+def _decode_all(task: Task, clips: Sequence[Clip], sample_rate: int) -> Iterator[tuple[Clip, NDArray[np.int16] | str]]:
+    """Each clip with its samples, or with the reason why there are none; in order, decoded in parallel."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile and soxr release the interpreter's lock
+        for first in range(0, len(clips), _CLIPS_AT_ONCE):
+            group = clips[first : first + _CLIPS_AT_ONCE]
+            yield from zip(group, pool.map(partial(_decode, task, sample_rate), group), strict=True)
+
+
+def _decode(task: Task, sample_rate: int, clip: Clip) -> NDArray[np.int16] | str:
+    import soxr
+
+    try:
+        wave, rate = task.read(clip)
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"does not decode ({error})"
+    if len(wave) == 0:
+        return "is empty"
+    if not np.isfinite(wave).all():
+        return "has samples that are not finite"
+    if rate != sample_rate:
+        wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
+    return np.round(np.clip(wave, -1, 1) * FULL_SCALE).astype(np.int16)

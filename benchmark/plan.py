@@ -1,0 +1,237 @@
+"""From a resolved suite to its jobs.
+
+A plan is plain data and is kept beside the records, so that a finished suite is recognised, and its leaderboard
+written, without loading torch: nothing here imports it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.job import Job
+from registry.errors import Mistake
+from registry.lookup import Choice, find, nearest, recall
+from registry.tasks import listing_hash
+
+if TYPE_CHECKING:
+    from benchmark.suite import ResolvedEntry, ResolvedSuite, Weights
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of a leaderboard: which job's record fills it."""
+
+    entry: str
+    task: str
+    protocol: str
+    seed: int
+    key: str
+
+
+@dataclass
+class Plan:
+    """The jobs of a suite, in an order in which they can run, and the cells they fill.
+
+    ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
+    stands in keys, to its path, which does not.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    jobs: dict[str, Job] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def add(self, job: Job) -> str:
+        """Adds a job once, and returns its key."""
+        self.jobs.setdefault(job.key, job)
+        return job.key
+
+    def needed_for(self, rows: Sequence[Row]) -> list[Job]:
+        """The jobs that some cells need, in order."""
+        wanted: set[str] = set()
+        queue = [row.key for row in rows]
+        while queue:
+            key = queue.pop()
+            if key not in wanted:
+                wanted.add(key)
+                queue += self.jobs[key].needs.values()
+        return [job for key, job in self.jobs.items() if key in wanted]
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return {
+            "name": self.name,
+            "facts": self.facts,
+            "jobs": [job.to_json() for job in self.jobs.values()],
+            "rows": [vars(row) for row in self.rows],
+            "files": self.files,
+        }
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> "Plan":
+        """A plan from its stored form."""
+        plan = Plan(stored["name"], stored["facts"], rows=[Row(**row) for row in stored["rows"]], files=stored["files"])
+        for job in stored["jobs"]:
+            plan.add(Job.from_json(job))
+        return plan
+
+
+def plan_name(suite: str, scale: str | None) -> str:
+    """The name of a suite at a scale: ``esc10@cpu``."""
+    return f"{suite}@{scale}" if scale else suite
+
+
+def choose_rows(
+    plan: Plan, entries: Sequence[str] | None, tasks: Sequence[str] | None, protocols: Sequence[str] | None
+) -> list[Row]:
+    """The cells of the named entries, tasks and protocols; None or empty is all.
+
+    Raises:
+        Mistake: if one is not in the suite (with the nearest names).
+    """
+    for kind, asked, known in (
+        ("entry", entries, plan.facts["entries"]),
+        ("task", tasks, list(plan.facts["tasks"])),
+        ("protocol", protocols, plan.facts["protocols"]),
+    ):
+        for name in asked or ():
+            if name not in known:
+                raise Mistake(f"the suite {plan.name} has no {kind} {name!r}", fix=nearest(name, known))
+    return [
+        row
+        for row in plan.rows
+        if (not entries or row.entry in entries)
+        and (not tasks or row.task in tasks)
+        and (not protocols or row.protocol in protocols)
+    ]
+
+
+def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]) -> Plan:
+    """Every job of a suite, each once, whatever number of cells needs it.
+
+    A task whose files are missing blocks its jobs instead of failing, so that a plan can be read without data.
+    """
+    return _Planner(resolved, data).plan(seeds)
+
+
+class _Planner:
+    def __init__(self, resolved: "ResolvedSuite", data: Path | None) -> None:
+        self.resolved, self.data = resolved, data
+        self.sample_rate: int = resolved.frontend.settings.sample_rate  # type: ignore[attr-defined]
+        self.window = round(resolved.suite.crop * self.sample_rate)
+        self.packs: dict[str, str] = {}
+        suite = resolved.suite
+        facts = {
+            "suite": suite.name,
+            "scale": resolved.scale,
+            "title": suite.title or suite.name,
+            "reproduces": suite.reproduces,
+            "anchors": suite.anchors,
+            "control": suite.control,
+            "selection": suite.selection,
+            "entries": [entry.name for entry in resolved.entries],
+            "protocols": list(resolved.protocols),
+            "tasks": {task.name: list(_folds(task)) for task in resolved.tasks},
+        }
+        self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
+
+    def plan(self, seeds: Sequence[int]) -> Plan:
+        self._plan.facts["seeds"] = list(seeds)
+        for seed in seeds:
+            for entry in self.resolved.entries:
+                self._entry(entry, seed)
+        return self._plan
+
+    def _entry(self, entry: "ResolvedEntry", seed: int) -> None:
+        weights, needs = self._weights(entry, seed)
+        model = {
+            "encoder": entry.encoder.config,
+            "frontend": self.resolved.frontend.config,
+            "weights": weights,
+            "window": self.window,
+        }
+        for task in self.resolved.tasks:
+            pack = self._pack(task)
+            embedded = {"pack": pack, **needs}
+            embed = Job("embed", model, embedded, f"embed {task.name} with {entry.name}")
+            for name in entry.protocols:
+                choice = self.resolved.protocols[name]
+                protocol = find("protocols", choice.name)(choice.settings)  # type: ignore[call-arg]
+                config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
+                own_needs = {"pack": pack}
+                if protocol.uses_embeddings:  # type: ignore[attr-defined]
+                    own_needs["embed"] = self._plan.add(embed)
+                if protocol.uses_model:  # type: ignore[attr-defined]
+                    config |= {**model, "augment": [a.config for a in self.resolved.augment]}
+                    own_needs |= needs
+                folds = _folds(task)
+                for part in [folds] if protocol.one_job else [[fold] for fold in folds]:  # type: ignore[attr-defined]
+                    title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+                    key = self._plan.add(Job("evaluate", {**config, "folds": part}, own_needs, title))
+                    self._plan.rows.append(Row(entry.name, task.name, name, seed, key))
+
+    def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[dict[str, Any], dict[str, str]]:
+        """What names an entry's weights in a key, and the pretraining they need."""
+        weights = entry.weights
+        if weights.kind == "pretrain":
+            return {"kind": "pretrain"}, {"pretrain": self._pretrain(entry, weights, seed)}
+        if weights.kind == "random":
+            return {"kind": "random", "seed": seed}, {}
+        if weights.path is None:
+            return {"kind": weights.kind}, {}
+        digest = _file_hash(weights.path)
+        self._plan.files[digest] = str(weights.path)
+        return {"kind": weights.kind, "sha256": digest}, {}
+
+    def _pretrain(self, entry: "ResolvedEntry", weights: "Weights", seed: int) -> str:
+        assert weights.method
+        assert weights.corpus
+        assert weights.training
+        config = {
+            "method": weights.method.config,
+            "encoder": entry.encoder.config,
+            "frontend": self.resolved.frontend.config,
+            "augment": [a.config for a in weights.augment],
+            "training": weights.training.model_dump(mode="json"),
+            "crop": self.window,
+            "seed": seed,
+        }
+        needs = {"corpus": self._pack(weights.corpus)}
+        return self._plan.add(Job("pretrain", config, needs, f"pretrain {entry.name} on {weights.corpus.name}"))
+
+    def _pack(self, task: Choice) -> str:
+        if task.name not in self.packs:
+            inputs, blocked = _inputs(task.config, self.data)
+            config = {"task": task.config, "sample_rate": self.sample_rate, "inputs": inputs}
+            self.packs[task.name] = self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
+        return self.packs[task.name]
+
+
+def _folds(task: Choice) -> Sequence[int]:
+    folds: Sequence[int] = find("tasks", task.name).folds  # type: ignore[attr-defined]
+    return folds
+
+
+def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:
+    """The hash of a task's listing, and why there is none."""
+    component, settings = recall("tasks", task)
+    try:
+        return listing_hash(component(settings).clips(data)), ""
+    except Mistake as mistake:
+        return None, str(mistake)
+
+
+def still_holds(plan: Plan, data: Path | None) -> bool:
+    """Whether the files that a stored plan was made from are what they were."""
+    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    return all(_inputs(job.config["task"], data)[0] == job.config["inputs"] is not None for job in packs) and all(
+        Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items()
+    )
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

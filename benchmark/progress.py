@@ -1,0 +1,118 @@
+"""What a person sees while jobs run: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+
+class Progress:
+    """Follows one job at a time: ``begin`` it, ``advance`` it, ``end`` it. This one is silent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to clean up."""
+
+    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
+        """A job starts, or turns out to be ``total`` steps long with ``done`` of them done."""
+
+    def advance(self, steps: int = 1, fact: str = "") -> None:
+        """Steps were done; ``fact`` is the current loss or accuracy, in words."""
+
+    def end(self, message: str) -> None:
+        """The job ended."""
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+
+
+class PlainProgress(Progress):
+    """Lines of text: when a job begins, every ten seconds, and when it ends."""
+
+    def __init__(self, stream: TextIO = sys.stderr, interval: float = 10.0) -> None:
+        self.stream, self.interval = stream, interval
+        self.title, self.total, self.done, self.fact = "", 0, 0, ""
+        self.began = self.told = time.monotonic()
+        self.first = 0
+
+    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
+        self.title, self.total, self.done, self.first, self.fact = title, total, done, done, ""
+        self.began = self.told = time.monotonic()
+
+    def advance(self, steps: int = 1, fact: str = "") -> None:
+        self.done += steps
+        self.fact = fact or self.fact
+        now = time.monotonic()
+        if now - self.told >= self.interval:
+            self.told = now
+            rate = (self.done - self.first) / (now - self.began)
+            left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
+            of_total = f"/{self.total}" if self.total else ""
+            self.say(
+                f"  {self.title}: {self.done}{of_total}, {rate:.1f}/s{left}{', ' + self.fact if self.fact else ''}"
+            )
+
+    def end(self, message: str) -> None:
+        self.say(f"{self.title}: {message}")
+
+    def say(self, message: str) -> None:
+        print(message, file=self.stream, flush=True)
+
+
+class BarProgress(Progress):
+    """A rich bar for the job at hand, with rate, time left and current loss or accuracy; ended jobs stay as lines."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[fact]}"),
+            console=Console(stderr=True),
+        )
+        self.task = self.bars.add_task("", visible=False, rate="", fact="")
+        self.title, self.began, self.first = "", time.monotonic(), 0
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
+        self.title, self.began, self.first = title, time.monotonic(), done
+        self.bars.reset(
+            self.task, description=title, total=total or None, completed=done, visible=True, rate="", fact=""
+        )
+
+    def advance(self, steps: int = 1, fact: str = "") -> None:
+        done = self.bars.tasks[0].completed + steps - self.first
+        self.bars.update(self.task, advance=steps, rate=f"{done / (time.monotonic() - self.began + 1e-9):.1f}/s")
+        if fact:
+            self.bars.update(self.task, fact=fact)
+
+    def end(self, message: str) -> None:
+        self.say(f"{self.title}: {message}")
+        self.bars.update(self.task, visible=False)
+
+    def say(self, message: str) -> None:
+        self.bars.console.print(message, highlight=False, markup=False)
+
+
+def progress_for(stream: TextIO) -> Progress:
+    """Bars on a terminal, lines elsewhere."""
+    return BarProgress() if stream.isatty() else PlainProgress(stream)

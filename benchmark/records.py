@@ -1,0 +1,52 @@
+"""What a record says of where and how its figures came to be."""
+
+import platform
+import resource
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.model import Device
+
+_PACKAGES = ("audiobench", "torch", "torchaudio", "timm", "numpy", "soundfile", "soxr", "scikit-learn")
+
+
+def environment(device: Device) -> dict[str, Any]:
+    """Versions, device, precision, threads and the commit of the code."""
+    on_gpu = device.device.type == "cuda"
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "device": torch.cuda.get_device_name(device.device) if on_gpu else platform.processor() or platform.machine(),
+        "device_type": device.device.type,
+        "precision": device.precision,
+        "threads": torch.get_num_threads(),
+        "commit": _commit(),
+    }
+
+
+def peak_memory(device: Device) -> dict[str, int]:
+    """Bytes: the most this process has held so far, and the most on the GPU."""
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    if device.device.type == "cuda":
+        peak["device"] = torch.cuda.max_memory_allocated(device.device)
+    return peak
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the code, with ``+`` where the tree differs from it; None outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()

@@ -1,0 +1,131 @@
+"""Runs the jobs of a plan, one after the other; whatever fails, the rest is kept and goes on."""
+
+import errno
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.job import RECORD_SCHEMA, Job
+from benchmark.plan import Plan
+from benchmark.progress import progress_for
+from benchmark.store import Store, write_json
+from registry.errors import Mistake, Mistakes
+
+if TYPE_CHECKING:
+    from benchmark.work import Workplace
+
+
+@dataclass
+class Report:
+    """How a run ended: jobs by what became of them, and why."""
+
+    done: int = 0
+    ran: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.failed)} of {self.done + self.ran + len(self.failed) + len(self.skipped)} jobs failed:"]
+        lines += [f"  {title}: {reason}" for title, reason in self.failed.items()]
+        lines += [f"  {title}: not run, because what it needs failed" for title in self.skipped]
+        return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
+
+
+def carry_out(
+    plan: Plan,
+    jobs: Sequence[Job],
+    store: Store,
+    data: Path | None,
+    device: str,
+    precision: str,
+    *,
+    skip_bad: bool = False,
+    debug: bool = False,
+) -> Report:
+    """Runs what is not finished of a plan's jobs, with progress on standard error. Loads torch only if there is work.
+
+    Raises:
+        Mistake: before any work, if data are missing or the device cannot be used.
+    """
+    missing = [job for job in jobs if not store.done(job)]
+    blocked = [Mistake(job.blocked) for job in missing if job.blocked]
+    if blocked:
+        raise Mistakes(blocked)
+    if not missing:
+        return Report(done=len(jobs))
+    from benchmark.model import choose_device
+    from benchmark.work import Workplace
+
+    with progress_for(sys.stderr) as progress:
+        at = Workplace(store, data, plan.files, choose_device(device, precision), progress, skip_bad)
+        return run_jobs(jobs, at, debug=debug)
+
+
+def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Report:
+    """Runs every job that is not finished, in order; a job whose needs failed is skipped.
+
+    Args:
+        jobs: in an order in which they can run.
+        at: where and with what.
+        debug: let unexpected errors through, with their tracebacks.
+    """
+    report = Report()
+    lost: set[str] = set()
+    for job in jobs:
+        if at.store.done(job):
+            report.done += 1
+            continue
+        if lost & set(job.needs.values()):
+            lost.add(job.key)
+            report.skipped.append(job.title)
+            continue
+        at.progress.begin(job.title)
+        try:
+            at.progress.end(_run(job, at))
+            report.ran += 1
+            continue
+        except Mistake as mistake:
+            reason = str(mistake)
+        except OSError as error:
+            reason = _disk_message(error, at)
+        except Exception as error:
+            if debug:
+                raise
+            reason = (
+                f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
+            )
+        lost.add(job.key)
+        report.failed[job.title] = reason
+        at.progress.end(f"failed: {reason}")
+    return report
+
+
+def _run(job: Job, at: "Workplace") -> str:
+    from benchmark.records import environment, peak_memory
+    from benchmark.work import work
+
+    with at.store.writing(
+        job, lambda: at.progress.say(f"{job.title}: another run is at work on it; waiting")
+    ) as folder:
+        if folder is None:
+            return "done by another run"
+        began = time.monotonic()
+        result = work(job, folder, at)
+        seconds = time.monotonic() - began
+        write_json(folder / "job.json", job.to_json())
+        record = {"schema": RECORD_SCHEMA, "key": job.key, "seconds": round(seconds, 3), **result}
+        write_json(
+            folder / "result.json",
+            {**record, "peak_memory": peak_memory(at.device), "environment": environment(at.device)},
+        )
+    return f"{result['summary']} ({seconds:.1f} s)"
+
+
+def _disk_message(error: OSError, at: "Workplace") -> str:
+    what = error.strerror or str(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    fix = "free some space, or use another folder: --runs DIR; what is finished stays" if full else "see to the file"
+    return str(Mistake(f"cannot write: {what}" if full else what, where=str(error.filename or at.store.root), fix=fix))

@@ -1,0 +1,47 @@
+"""The JSON Schema of suite files: the suite's own fields, and every component the registry holds with its settings."""
+
+from typing import Any
+
+from benchmark.suite import Suite
+from registry.lookup import KINDS, find, names
+from registry.training import Training
+
+_REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
+_LISTS = {"augment": "augmentations", "tasks": "tasks"}
+
+
+def suite_schema() -> dict[str, Any]:
+    """Draft 2020-12, for ``yaml-language-server`` and the like."""
+    schema = Suite.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    definitions = schema["$defs"]
+    for kind in KINDS:
+        definitions[kind] = {"anyOf": [{"enum": names(kind)}, *(_component(kind, name) for name in names(kind))]}
+    properties = schema["properties"]
+    for field, kind in _REFERENCES.items():
+        properties[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}]
+    for field, kind in _LISTS.items():
+        properties[field]["items"] = {"$ref": f"#/$defs/{kind}"}
+    properties["protocols"]["properties"] = {name: _settings("protocols", name) for name in names("protocols")}
+    properties["protocols"]["additionalProperties"] = False
+    properties["pretrain"]["properties"] = {
+        **Training.model_json_schema()["properties"],
+        "corpus": {"$ref": "#/$defs/tasks"},
+        "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
+    }
+    properties["pretrain"]["additionalProperties"] = False
+    definitions["Entry"]["properties"]["encoder"]["anyOf"] = [{"$ref": "#/$defs/encoders"}, {"type": "object"}]
+    return schema
+
+
+def _component(kind: str, name: str) -> dict[str, Any]:
+    settings = _settings(kind, name)
+    properties = {"name": {"const": name}, **settings["properties"]}
+    return {**settings, "properties": properties, "required": ["name"]}
+
+
+def _settings(kind: str, name: str) -> dict[str, Any]:
+    settings = find(kind, name).Config.model_json_schema()
+    settings.setdefault("properties", {})
+    settings.pop("required", None)  # a scale or an entry may complete what is left out
+    return settings

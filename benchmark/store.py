@@ -1,0 +1,122 @@
+"""The store: one folder a finished job, plain files, complete or not there.
+
+RUNS/<kind>/<key>/   job.json  result.json  and what the job made
+RUNS/plans/          what each suite asked for last
+RUNS/.partial/       work under way, and checkpoints
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmark.files import replace_file, sync
+from benchmark.job import RECORD_SCHEMA, Job
+from registry.errors import Mistake
+
+
+class Store:
+    """Finished jobs below one folder.
+
+    Args:
+        root: made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, job: Job) -> Path:
+        """Where a job's results are, once it is finished."""
+        return self.root / job.kind / job.key
+
+    def find(self, kind: str, key: str) -> Path:
+        """The folder of a finished job by its key."""
+        return self.root / kind / key
+
+    def done(self, job: Job) -> bool:
+        """Whether a job is finished."""
+        return (self.folder(job) / "result.json").exists()
+
+    def result(self, kind: str, key: str) -> dict[str, Any]:
+        """The record of a finished job.
+
+        Raises:
+            Mistake: if it was written by another version of the schema.
+        """
+        path = self.find(kind, key) / "result.json"
+        result: dict[str, Any] = json.loads(path.read_text())
+        if result.get("schema") != RECORD_SCHEMA:
+            raise Mistake(
+                f"a record of schema {result.get('schema')}, and this version reads {RECORD_SCHEMA}",
+                where=str(path),
+                fix="use the audiobench version that wrote it, or run the suite again in another folder: --runs DIR",
+            )
+        return result
+
+    def checkpoint(self, job: Job) -> Path:
+        """Where an unfinished job may keep its checkpoint."""
+        return self.root / ".partial" / f"{job.key}.checkpoint"
+
+    @contextmanager
+    def writing(self, job: Job, waiting: Callable[[], None]) -> Iterator[Path | None]:
+        """A folder to write a job's results into; it appears under the job's name when the block ends well.
+
+        Yields None where the job turns out to be finished, by another run on the same store. ``waiting`` is called when
+        another run is at work on this very job; its end is waited for.
+        """
+        partial = self.root / ".partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        with (partial / f"{job.key}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.done(job):
+                yield None
+                return
+            aside = partial / job.key
+            shutil.rmtree(aside, ignore_errors=True)  # what a killed run left
+            aside.mkdir()
+            try:
+                yield aside
+            except BaseException:
+                shutil.rmtree(aside, ignore_errors=True)
+                raise
+            self._publish(job, aside)
+
+    def save_plan(self, name: str, plan: dict[str, Any]) -> None:
+        """Keeps what a suite asked for, under its name and scale."""
+        replace_file(self.plan_path(name), lambda path: path.write_text(json.dumps(plan, indent=1)))
+
+    def load_plan(self, name: str) -> dict[str, Any] | None:
+        """What a suite asked for last, or None."""
+        path = self.plan_path(name)
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def plans(self) -> list[str]:
+        """The names of every suite, with its scale, that was run on this store."""
+        return sorted(path.stem.replace("%", "/") for path in (self.root / "plans").glob("*.json"))
+
+    def plan_path(self, name: str) -> Path:
+        """Where the plan of a suite lies."""
+        return self.root / "plans" / f"{name.replace('/', '%')}.json"
+
+    def _publish(self, job: Job, aside: Path) -> None:
+        for path in aside.iterdir():
+            sync(path)
+        sync(aside)
+        final = self.folder(job)
+        final.parent.mkdir(exist_ok=True)
+        os.replace(aside, final)  # noqa: PTH105 - a folder, in one step
+        sync(final.parent)
+        self.checkpoint(job).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Readable JSON."""
+    path.write_text(json.dumps(content, indent=1) + "\n")

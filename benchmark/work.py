@@ -1,0 +1,222 @@
+"""How each kind of job does its work: from its configuration and what it needs to files in its folder."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from benchmark.embed import embed, load_embeddings, save_embeddings
+from benchmark.job import Job
+from benchmark.model import Device, build_encoder, build_views, load_weights, place
+from benchmark.pack import Pack, make_pack, open_pack
+from benchmark.pretrain import pretrain
+from benchmark.progress import Progress
+from benchmark.store import Store
+from registry.encoders import Encoder
+from registry.lookup import recall
+from registry.methods import Method
+from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
+from registry.seeding import seed_everything
+from registry.training import Training
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What jobs use besides their configuration; none of it changes a figure.
+
+    Args:
+        store: where results are found.
+        data: the folder of data sets.
+        files: path of a weight file by its SHA-256.
+        device: where to compute.
+        progress: told how far a job is.
+        skip_bad: leave unusable recordings out instead of stopping.
+    """
+
+    store: Store
+    data: Path | None
+    files: dict[str, str]
+    device: Device
+    progress: Progress
+    skip_bad: bool
+
+
+def work(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    """Does a job: writes its files into ``folder`` and returns its record."""
+    return _WORK[job.kind](job, folder, at)
+
+
+def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    component, settings = recall("tasks", job.config["task"])
+    task = component(settings)
+    clips = task.clips(at.data)
+    at.progress.begin(job.title, len(clips))
+    result = make_pack(task, clips, job.config["sample_rate"], folder, at.progress, skip_bad=at.skip_bad)
+    return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
+
+
+def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    config = job.config
+    corpus = open_pack(at.store.find("pack", job.needs["corpus"]))
+    views = build_views(config["frontend"], config["augment"])
+    seed_everything(config["seed"], "weights")
+    encoder = build_encoder(config["encoder"], views.frontend)
+    component, settings = recall("methods", config["method"])
+    method: Method = place(component(settings, encoder, views, len(corpus.recordings)), at.device)
+    metrics = pretrain(
+        method,
+        corpus.recordings,
+        Training.model_validate(config["training"]),
+        config["crop"],
+        config["seed"],
+        at.device,
+        at.store.checkpoint(job),
+        at.progress,
+    )
+    save_file({k: v.cpu().contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors")
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
+    return {"summary": f"loss {metrics[-1]['loss']:.3f}", "loss": metrics[-1]["loss"], "data_hash": corpus.content_hash}
+
+
+def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    at.progress.begin(job.title, len(pack.ids))
+    views = build_views(job.config["frontend"]).to(at.device.device)
+    made = embed(views, _encoder(job, at), pack.recordings, job.config["window"], at.device, at.progress)
+    save_embeddings(made, folder / "embeddings.safetensors")
+    windows, dim = made.window_WD.shape
+    return {"summary": f"{windows} windows of {dim}", "windows": windows, "dim": dim, "data_hash": pack.content_hash}
+
+
+def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    import pandas as pd
+
+    config = job.config
+    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    component, settings = recall("protocols", config["protocol"])
+    at.progress.begin(job.title)
+    outcomes: list[Outcome] = component(settings).evaluate(
+        _subject(job, pack, at),
+        _labels(pack),
+        config["folds"],
+        config["seed"],
+        lambda fact: at.progress.advance(1, fact),
+    )
+    pd.concat([_predictions(outcome, pack) for outcome in outcomes]).to_parquet(
+        folder / "predictions.parquet", index=False
+    )
+    pd.concat([_curve(outcome, pack) for outcome in outcomes]).to_parquet(folder / "epochs.parquet", index=False)
+    folds = {}
+    for outcome in outcomes:
+        accuracy = (outcome.predicted == pack.labels[outcome.clips]).mean(1).tolist()
+        folds[str(outcome.fold)] = {
+            "clips": len(outcome.clips),
+            "accuracy": accuracy[-1],
+            "epochs": outcome.epochs,
+            "accuracy_by_epoch": accuracy if outcome.epochs else [],
+            **outcome.facts,
+        }
+    mean = float(np.mean([fold["accuracy"] for fold in folds.values()]))
+    return {
+        "summary": f"accuracy {mean:.3f}",
+        "folds": folds,
+        "data_hash": pack.content_hash,
+        "clips_seen_in_pretraining": _shared_clips(job, pack, at),
+    }
+
+
+_WORK: dict[str, Callable[[Job, Path, Workplace], dict[str, Any]]] = {
+    "pack": _pack,
+    "pretrain": _pretrain,
+    "embed": _embed,
+    "evaluate": _evaluate,
+}
+
+
+def _encoder(job: Job, at: Workplace) -> Encoder:
+    """The encoder a job names, with its weights, on the device."""
+    config = job.config
+    seed_everything(config["weights"].get("seed", 0), "weights")
+    encoder = build_encoder(config["encoder"], build_views(config["frontend"]).frontend)
+    pretrained = (
+        at.store.find("pretrain", job.needs["pretrain"]) / "encoder.safetensors" if "pretrain" in job.needs else None
+    )
+    weights = dict(config["weights"])
+    if "sha256" in weights:
+        weights["path"] = at.files[weights["sha256"]]
+    return place(load_weights(encoder, weights, pretrained), at.device)
+
+
+def _subject(job: Job, pack: Pack, at: Workplace) -> Subject:
+    embeddings: Embeddings | None = None
+    model: Model | None = None
+    config = job.config
+    if "embed" in job.needs:
+        embeddings = load_embeddings(at.store.find("embed", job.needs["embed"]) / "embeddings.safetensors")
+    if "encoder" in config:
+        model = Model(
+            encoder=lambda: _encoder(job, at),
+            views=build_views(config["frontend"], config["augment"]).to(at.device.device),
+            plain_views=build_views(config["frontend"]).to(at.device.device),
+            window=config["window"],
+        )
+    return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
+
+
+def _labels(pack: Pack) -> Labels:
+    number = {source: i for i, source in enumerate(dict.fromkeys(pack.sources))}
+    return Labels(
+        label_N=torch.tensor(pack.labels),
+        fold_N=torch.tensor(pack.folds),
+        source_N=torch.tensor([number[source] for source in pack.sources]),
+        classes=len(pack.classes),
+    )
+
+
+def _predictions(outcome: Outcome, pack: Pack) -> Any:
+    """One row a test clip: fold, clip, label, prediction and scores after the last epoch."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "fold": outcome.fold,
+            "clip": [pack.ids[i] for i in outcome.clips],
+            "label": pack.labels[outcome.clips],
+            "predicted": outcome.predicted[-1],
+            "scores": list(outcome.scores),
+        }
+    )
+
+
+def _curve(outcome: Outcome, pack: Pack) -> Any:
+    """One row a test clip and epoch: what was predicted after it."""
+    import pandas as pd
+
+    epochs, clips = len(outcome.epochs), len(outcome.clips)
+    return pd.DataFrame(
+        {
+            "fold": outcome.fold,
+            "epoch": np.repeat(np.array(outcome.epochs, np.int64), clips),
+            "clip": np.tile(np.array([pack.ids[i] for i in outcome.clips], object), epochs),
+            "predicted": outcome.predicted.reshape(-1) if epochs else np.empty(0, np.int64),
+        }
+    )
+
+
+def _shared_clips(job: Job, pack: Pack, at: Workplace) -> int:
+    """How many of the task's clips were, unlabelled, in the corpus that the encoder was pretrained on."""
+    holder = job
+    if "embed" in job.needs:
+        holder = Job.from_json(json.loads((at.store.find("embed", job.needs["embed"]) / "job.json").read_text()))
+    if "pretrain" not in holder.needs:
+        return 0
+    pretrained = Job.from_json(
+        json.loads((at.store.find("pretrain", holder.needs["pretrain"]) / "job.json").read_text())
+    )
+    corpus = open_pack(at.store.find("pack", pretrained.needs["corpus"]))
+    return len(set(pack.hashes) & set(corpus.hashes))

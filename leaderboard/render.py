@@ -1,0 +1,175 @@
+"""A leaderboard as Markdown, CSV or JSON, and on the terminal."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.files import replace_file
+from benchmark.store import Store
+from leaderboard.table import Cell, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FORMATS = ("md", "csv", "json")
+
+
+def render(table: Table, form: str) -> str:
+    """The table as text in one of ``FORMATS``."""
+    return {"md": _markdown, "csv": _csv, "json": _json}[form](table)
+
+
+def write_markdown(table: Table, store: Store) -> Path:
+    """Writes the Markdown beside the records, and says where."""
+    path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.md"
+    replace_file(path, lambda aside: aside.write_text(render(table, "md")))
+    return path
+
+
+def show(table: Table, console: "Console") -> None:
+    """Prints the table on a terminal."""
+    from rich.table import Table as Grid
+
+    for task in table.facts["tasks"]:
+        header, rows = _grid(table, task)
+        grid = Grid(title=f"{table.title} · {task}", title_justify="left")
+        for i, column in enumerate(header):
+            grid.add_column(column, justify="left" if i == 0 else "right")
+        for row in rows:
+            grid.add_row(*row)
+        console.print(grid)
+    for note in _notes(table):
+        console.print(f"  {note}", highlight=False, markup=False)
+
+
+def _markdown(table: Table) -> str:
+    from tabulate import tabulate
+
+    parts = [f"# {table.title}", ""]
+    for task in table.facts["tasks"]:
+        header, rows = _grid(table, task)
+        align = ["left", *["right"] * (len(header) - 1)]
+        parts += [f"## {task}", "", tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True), ""]
+    parts += [f"- {note}" for note in _notes(table)]
+    return "\n".join(parts) + "\n"
+
+
+def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of one task: for each protocol the accuracy, and beside it the control and published figures."""
+    cells = [cell for cell in table.cells if cell.task == task]
+    protocols = [p for p in table.facts["protocols"] if any(cell.protocol == p for cell in cells)]
+    header, columns = ["entry"], []
+    for protocol in protocols:
+        own = [cell for cell in cells if cell.protocol == protocol]
+        selection = next((cell.selection for cell in own if cell.selection), "")
+        header.append(f"{protocol} ({selection})" if selection else protocol)
+        columns.append((protocol, _measured))
+        if any(cell.against_control for cell in own):
+            header.append(f"minus {table.facts['control']} [95 %]")
+            columns.append((protocol, _against_control))
+        if any(cell.published for cell in own):
+            header.append("published (difference)")
+            columns.append((protocol, _published))
+    rows = []
+    for entry in dict.fromkeys(cell.entry for cell in cells):
+        found = {cell.protocol: cell for cell in cells if cell.entry == entry}
+        rows.append([entry, *(text(found[p]) if p in found else "" for p, text in columns)])
+    return header, rows
+
+
+def _measured(cell: Cell) -> str:
+    if cell.mean is None:
+        return "" if cell.published and cell.entry == cell.published.row else "not run"
+    text = f"{cell.mean:.3f}" + (f" ± {cell.deviation:.3f}" if cell.deviation is not None else "")
+    return text if cell.complete else f"{text} ({cell.folds}/{cell.of_folds} folds)"
+
+
+def _against_control(cell: Cell) -> str:
+    difference = cell.against_control
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]" if difference else ""
+
+
+def _published(cell: Cell) -> str:
+    if cell.published is None:
+        return ""
+    text = f"{cell.published.score:.3f}"
+    return f"{text} ({cell.mean - cell.published.score:+.3f})" if cell.mean is not None and cell.complete else text
+
+
+def _notes(table: Table) -> list[str]:
+    """What a reader must know beside the figures."""
+    measured = [cell for cell in table.cells if cell.mean is not None]
+    notes = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
+    rules = {cell.selection for cell in measured}
+    if "last" in rules:
+        notes.append("last: figures after the last epoch.")
+    if "best-mean" in rules:
+        notes.append("best-mean: the epoch with the best mean over the test folds, which is optimistic.")
+    if "inner" in rules:
+        chosen = sorted({cell.facts for cell in measured if cell.facts})
+        notes.append(f"inner: K chosen by cross-validation inside the training folds ({'; '.join(chosen)}).")
+    if any(cell.against_control for cell in measured):
+        notes.append("95 % intervals: paired bootstrap over clips within folds, 10,000 draws.")
+    seen = {cell.entry: cell for cell in measured if cell.seen}
+    if seen:
+        shares = ", ".join(f"{entry} ({cell.seen} clips)" for entry, cell in seen.items())
+        notes.append(
+            f"Transductive: the pretraining corpus holds recordings of the test folds, without labels: {shares}."
+        )
+    skipped = max((cell.skipped for cell in measured), default=0)
+    if skipped:
+        notes.append(f"{skipped} unusable recordings were left out.")
+    sources = sorted(
+        {f"{c.published.row}: {c.published.source}" for c in table.cells if c.published and c.mean is None}
+    )
+    papers = sorted({c.published.source for c in measured if c.published})
+    notes += [f"Published: {source}." for source in [*papers, *sources]]
+    return notes
+
+
+def _seeds(cells: list[Cell]) -> str:
+    seeds = max((cell.seeds for cell in cells), default=1)
+    return f", each fold the mean of {seeds} seeds" if seeds > 1 else ""
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    rows = [_flat(cell) for cell in table.cells]
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _json(table: Table) -> str:
+    return (
+        json.dumps({"name": table.name, **table.facts, "cells": [asdict(cell) for cell in table.cells]}, indent=1)
+        + "\n"
+    )
+
+
+def _flat(cell: Cell) -> dict[str, Any]:
+    against, published = cell.against_control, cell.published
+    return {
+        "task": cell.task,
+        "entry": cell.entry,
+        "protocol": cell.protocol,
+        "selection": cell.selection,
+        "accuracy": cell.mean,
+        "deviation": cell.deviation,
+        "folds": cell.folds,
+        "of_folds": cell.of_folds,
+        "seeds": cell.seeds,
+        "clips": cell.clips,
+        "facts": cell.facts,
+        "minus_control": against.mean if against else None,
+        "minus_control_low": against.low if against else None,
+        "minus_control_high": against.high if against else None,
+        "published": published.score if published else None,
+        "published_source": published.source if published else None,
+        "seen_in_pretraining": cell.seen,
+        "skipped": cell.skipped,
+    }

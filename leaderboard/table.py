@@ -1,0 +1,203 @@
+"""From records to the cells of a leaderboard."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.plan import Plan, Row, plan_name
+from benchmark.store import Store
+from leaderboard.published import Published, anchored, reproduced
+from leaderboard.statistics import Difference, paired_difference
+from registry.errors import Mistake
+from registry.lookup import nearest
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry under one protocol on one task.
+
+    Args:
+        mean: of the folds' accuracies (over seeds first); None where nothing is measured.
+        deviation: standard deviation over folds.
+        folds: how many are measured.
+        of_folds: how many the task has.
+        seeds: how many are measured.
+        selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
+        facts: what was chosen inside the training folds.
+        published: the figure that stands beside it.
+        against_control: paired difference to the suite's control.
+        seen: clips of the task that the encoder was pretrained on, without their labels.
+        clips: test clips measured.
+        skipped: recordings left out as unusable.
+    """
+
+    entry: str
+    task: str
+    protocol: str
+    of_folds: int
+    mean: float | None = None
+    deviation: float | None = None
+    folds: int = 0
+    seeds: int = 0
+    selection: str = ""
+    facts: str = ""
+    published: Published | None = None
+    against_control: Difference | None = None
+    seen: int = 0
+    clips: int = 0
+    skipped: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fold is measured."""
+        return self.folds == self.of_folds
+
+
+@dataclass
+class Table:
+    """A suite's leaderboard: its facts, and one cell for every entry, task and protocol it asks for."""
+
+    name: str
+    title: str
+    facts: dict[str, Any]
+    cells: list[Cell] = field(default_factory=list)
+
+    def find(self, entry: str, task: str, protocol: str) -> Cell | None:
+        """A cell, or None where the suite does not ask for it."""
+        wanted = (entry, task, protocol)
+        return next((c for c in self.cells if (c.entry, c.task, c.protocol) == wanted), None)
+
+
+def make_table(plan: Plan, store: Store) -> Table:
+    """Fills a suite's leaderboard from what is in the store."""
+    facts = plan.facts
+    table = Table(plan.name, facts["title"], facts)
+    published = {(p.row, p.task, p.protocol): p for p in reproduced(facts["reproduces"])}
+    rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in plan.rows:
+        rows[row.entry, row.task, row.protocol].append(row)
+    measured = {place: _Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
+    for (entry, task, protocol), own in measured.items():
+        control = measured.get((facts["control"], task, protocol))
+        compared = own.correct and control and control is not own and control.same_clips(own)
+        table.cells.append(
+            Cell(
+                entry=entry,
+                task=task,
+                protocol=protocol,
+                of_folds=len(facts["tasks"][task]),
+                published=published.get((entry, task, protocol)),
+                against_control=paired_difference(own.correct, control.correct) if compared and control else None,
+                **own.summary(),
+            )
+        )
+    for figure in anchored(facts["anchors"]):
+        if figure.task in facts["tasks"] and figure.protocol in facts["protocols"]:
+            of_folds = len(facts["tasks"][figure.task])
+            table.cells.append(Cell(figure.row, figure.task, figure.protocol, of_folds, published=figure))
+    return table
+
+
+def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]:
+    """The leaderboards of a suite that was run on a store (at one scale, or at all), or of every suite.
+
+    Raises:
+        Mistake: if there is none.
+    """
+    store = Store(runs)
+    names = store.plans()
+    if suite is not None:
+        known = names
+        asked = Path(suite).with_suffix("").name if suite.endswith((".yaml", ".yml")) else suite
+        names = [n for n in known if n == plan_name(asked, scale) or (scale is None and n.split("@")[0] == asked)]
+        if not names:
+            raise Mistake(f"{plan_name(asked, scale)} was not run here", where=str(runs), fix=nearest(asked, known))
+    if not names:
+        raise Mistake(
+            "no suite was run here", where=str(runs), fix="audiobench run SUITE, or name another folder: --runs DIR"
+        )
+    return [make_table(Plan.from_json(stored["plan"]), store) for n in names if (stored := store.load_plan(n))]
+
+
+@dataclass
+class _Measured:
+    """What the records of one cell hold, over its folds and seeds."""
+
+    correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips; the mean over seeds
+    seeds: int = 0
+    selection: str = ""
+    facts: str = ""
+    seen: int = 0
+    skipped: int = 0
+
+    @staticmethod
+    def read(rows: Sequence[Row], plan: Plan, store: Store, selection: str) -> "_Measured":
+        done = [row for row in rows if store.done(plan.jobs[row.key])]
+        measured = _Measured(seeds=len({row.seed for row in done}))
+        if not done:
+            return measured
+        results = {row.key: store.result("evaluate", row.key) for row in done}
+        folds = {(row.seed, int(f)): facts for row in done for f, facts in results[row.key]["folds"].items()}
+        epoch, measured.selection = _selected_epoch(list(folds.values()), selection)
+        by_fold: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
+        for row in done:
+            for fold, right in _correct(plan, store, row.key, epoch).items():
+                by_fold[fold].append(right)
+        # A fold counts when every seed has it: a mean over other seeds would compare different things.
+        measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
+        measured.facts = ", ".join(f"k {k}" for k in sorted({facts["k"] for facts in folds.values() if "k" in facts}))
+        measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
+        measured.skipped = max(len(store.result("pack", plan.jobs[row.key].needs["pack"])["skipped"]) for row in done)
+        return measured
+
+    def same_clips(self, other: "_Measured") -> bool:
+        return self.correct.keys() == other.correct.keys()
+
+    def summary(self) -> dict[str, Any]:
+        if not self.correct:
+            return {}
+        accuracies = [float(right.mean()) for right in self.correct.values()]
+        return {
+            "mean": float(np.mean(accuracies)),
+            "deviation": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
+            "folds": len(accuracies),
+            "seeds": self.seeds,
+            "selection": self.selection,
+            "facts": self.facts,
+            "seen": self.seen,
+            "clips": sum(map(len, self.correct.values())),
+            "skipped": self.skipped,
+        }
+
+
+def _selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[int | None, str]:
+    """The epoch whose predictions count (None: those a protocol ends with), and the rule in words."""
+    if not folds[0]["epochs"]:
+        return None, "inner"
+    if selection == "last":
+        return None, "last"
+    mean_by_epoch = np.mean([fold["accuracy_by_epoch"] for fold in folds], 0)
+    return folds[0]["epochs"][int(np.argmax(mean_by_epoch))], "best-mean"
+
+
+def _correct(plan: Plan, store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
+    """For each fold of a record, whether each of its clips was right, in the order of clip ids."""
+    import pyarrow.parquet as parquet
+
+    folder = store.find("evaluate", key)
+    last = parquet.read_table(
+        folder / "predictions.parquet", columns=["fold", "clip", "label", "predicted"]
+    ).to_pydict()
+    label = dict(zip(last["clip"], last["label"], strict=True))
+    if epoch is not None:
+        chosen = parquet.read_table(folder / "epochs.parquet", filters=[("epoch", "==", epoch)]).to_pydict()
+        last = {**chosen, "label": [label[clip] for clip in chosen["clip"]]}
+    right: dict[int, dict[str, float]] = defaultdict(dict)
+    for fold, clip, truth, predicted in zip(last["fold"], last["clip"], last["label"], last["predicted"], strict=True):
+        right[fold][clip] = float(truth == predicted)
+    return {fold: np.array([own[clip] for clip in sorted(own)]) for fold, own in right.items()}

@@ -1,0 +1,88 @@
+"""Decoded recordings of a data set, and the windows cut from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FULL_SCALE = 32767
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Clips of one data set, decoded: mono int16 samples end to end, and where each clip begins.
+
+    Args:
+        samples: ``[total]`` int16, full scale 32767; may be a memory map.
+        offsets: ``[clips + 1]`` int64; clip i is ``samples[offsets[i]:offsets[i + 1]]``.
+        sample_rate: Hz.
+    """
+
+    samples: NDArray[np.int16]
+    offsets: NDArray[np.int64]
+    sample_rate: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def crops(self, clips: Tensor, samples: int, crops: int, generator: torch.Generator) -> Tensor:
+        """Cuts random windows of one length; a shorter clip is zero-padded at a random place.
+
+        Args:
+            clips: ``[B]`` indices of clips.
+            samples: window length in samples.
+            crops: windows cut from each clip, independently.
+            generator: decides where.
+
+        Returns:
+            ``[B, crops, samples]`` float32 in [-1, 1], on the CPU.
+        """
+        lengths_B = torch.from_numpy(np.diff(self.offsets))[clips]
+        slack_BV = (lengths_B - samples).unsqueeze(1).expand(-1, crops)
+        place_BV = torch.rand(len(clips), crops, dtype=torch.float64, generator=generator)
+        start_BV = (place_BV * (slack_BV.abs() + 1)).long() * slack_BV.sign()
+        out_BVT = np.zeros((len(clips), crops, samples), np.int16)
+        for i, clip in enumerate(clips.tolist()):
+            for v, start in enumerate(start_BV[i].tolist()):
+                self._copy(clip, start, out_BVT[i, v])
+        return _to_float(out_BVT)
+
+    def windows(self, clips: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        """Cuts every clip into windows at half-window stride; the last one ends where the clip ends.
+
+        A clip shorter than the window gives one window, zero-padded at its end (S2, section 3.1, for the stride).
+
+        Args:
+            clips: ``[B]`` indices of clips.
+            samples: window length in samples.
+
+        Returns:
+            ``[W, samples]`` float32 in [-1, 1], and ``[W]`` the position in ``clips`` each window belongs to.
+        """
+        starts = [window_starts(int(self.offsets[c + 1] - self.offsets[c]), samples) for c in clips.tolist()]
+        out_WT = np.zeros((sum(map(len, starts)), samples), np.int16)
+        rows = iter(out_WT)
+        for clip, of_clip in zip(clips.tolist(), starts, strict=True):
+            for start in of_clip:
+                self._copy(clip, start, next(rows))
+        owner_W = torch.repeat_interleave(torch.arange(len(starts)), torch.tensor([len(s) for s in starts]))
+        return _to_float(out_WT), owner_W
+
+    def _copy(self, clip: int, start: int, out_T: NDArray[np.int16]) -> None:
+        """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before it."""
+        wave = self.samples[self.offsets[clip] : self.offsets[clip + 1]]
+        piece = wave[max(start, 0) : max(start, 0) + len(out_T) + min(start, 0)]
+        begin = max(-start, 0)
+        out_T[begin : begin + len(piece)] = piece
+
+
+def window_starts(length: int, samples: int) -> list[int]:
+    """Where the windows of a clip begin: half-window stride, the last one flush with the end."""
+    last = max(length - samples, 0)
+    return [*range(0, last, max(samples // 2, 1)), last]
+
+
+def _to_float(samples: NDArray[np.int16]) -> Tensor:
+    return torch.from_numpy(samples).to(torch.float32).div_(FULL_SCALE)

@@ -1,0 +1,21 @@
+"""Polarity inversion."""
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from registry.augmentations import Augmentation, AugmentationConfig
+
+
+class Polarity(Augmentation):
+    """Negates the waveform."""
+
+    domain = "waveform"
+    source: ClassVar[str] = "one reading of S1's random flip; what it did there is not recoverable"
+
+    class Config(AugmentationConfig):
+        p: float = Field(0.5, ge=0, le=1, description="probability, drawn for each example")
+
+    def apply_batch(self, x: Tensor) -> Tensor:
+        return -x

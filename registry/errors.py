@@ -1,0 +1,36 @@
+"""The one exception for what a user can mend."""
+
+
+class Mistake(Exception):
+    """Something the user can mend: what is wrong, where, and what to do about it.
+
+    The command line prints it without a traceback.
+
+    Args:
+        what: One sentence that says what is wrong, with the value received.
+        where: A file, a position in it, or a component.
+        fix: What to do.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.fix:
+            lines.append(f"  to do: {self.fix}")
+        return "\n".join(lines)
+
+
+class Mistakes(Exception):
+    """Several mistakes found in one pass, reported together."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__(mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(m) for m in self.mistakes)

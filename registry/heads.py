@@ -1,0 +1,104 @@
+"""Classifier heads of all folds, trained together as one batched problem."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from registry.seeding import generator_for
+
+HIDDEN = 512  # of the mlp head: S2 section 3.1
+
+
+class FoldHeads(nn.Module):
+    """One head a fold: ``linear``, or ``mlp`` with one hidden layer of 512. Weights are drawn as ``nn.Linear`` does.
+
+    Args:
+        kind: linear or mlp.
+        dim: of the embeddings.
+        classes: of the logits.
+        seeds: one a fold, so that a head does not depend on which other folds train beside it.
+    """
+
+    def __init__(self, kind: Literal["linear", "mlp"], dim: int, classes: int, seeds: Sequence[int]) -> None:
+        super().__init__()
+        sizes = [dim, classes] if kind == "linear" else [dim, HIDDEN, classes]
+        generators = [generator_for(seed, "head") for seed in seeds]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for size_in, size_out in itertools.pairwise(sizes):
+            bound = size_in**-0.5
+            weights = [torch.empty(size_in, size_out).uniform_(-bound, bound, generator=g) for g in generators]
+            biases = [torch.empty(1, size_out).uniform_(-bound, bound, generator=g) for g in generators]
+            self.weights.append(nn.Parameter(torch.stack(weights)))
+            self.biases.append(nn.Parameter(torch.stack(biases)))
+
+    def forward(self, x_FBD: Tensor) -> Tensor:
+        """Logits ``[F, B, C]``, each fold's through its own head."""
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x_FBD = torch.baddbmm(bias, torch.relu(x_FBD) if i else x_FBD, weight)
+        return x_FBD
+
+    def one(self, fold: int, x_BD: Tensor) -> Tensor:
+        """Logits ``[B, C]`` of the fold at position ``fold``."""
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x_BD = torch.addmm(bias[fold], torch.relu(x_BD) if i else x_BD, weight[fold])
+        return x_BD
+
+
+def train_heads(
+    heads: FoldHeads,
+    examples: Callable[[int], tuple[Tensor, Tensor]],
+    rows: Callable[[int], list[Tensor]],
+    shift_F1D: Tensor,
+    scale_F1D: Tensor,
+    *,
+    epochs: int,
+    steps: int,
+    learning_rate: float,
+    weight_decay: float,
+    seeds: Sequence[int],
+) -> Iterator[tuple[int, float]]:
+    """Trains the heads with AdamW; yields the epoch and its mean loss after every epoch.
+
+    Adam works element by element, so each head ends where it would have ended alone.
+
+    Args:
+        heads: on the device.
+        examples: for an epoch, embeddings ``[M, D]`` and class indices ``[M]``.
+        rows: for an epoch, the training rows of each fold.
+        shift_F1D: subtracted from the embeddings of each fold.
+        scale_F1D: then divides them.
+        epochs: how many.
+        steps: an epoch; every fold's rows are dealt out over them evenly.
+        learning_rate: constant.
+        weight_decay: decoupled, on weights alone.
+        seeds: one a fold, of the order of its rows.
+    """
+    groups = [
+        {"params": list(heads.weights), "weight_decay": weight_decay},
+        {"params": list(heads.biases), "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate)
+    for epoch in range(epochs):
+        x_MD, label_M = examples(epoch)
+        orders = [
+            own[torch.randperm(len(own), generator=generator_for(seed, "rows", epoch))]
+            for own, seed in zip(rows(epoch), seeds, strict=True)
+        ]
+        total = torch.zeros((), device=x_MD.device)
+        for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):
+            row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1).to(x_MD.device)
+            weight_FB = (row_FB >= 0).float()
+            weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
+            row_FB = row_FB.clamp_min(0)
+            logits_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
+            loss_FB = F.cross_entropy(logits_FBC.flatten(0, 1), label_M[row_FB].flatten(), reduction="none")
+            loss = (loss_FB.view_as(weight_FB) * weight_FB).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        yield epoch, total.item() / (steps * len(seeds))

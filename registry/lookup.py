@@ -1,0 +1,179 @@
+"""Finds components by name: in the registry's own folders, in entry points, and in plugin files.
+
+A component is a public class in the module that carries its name: ``moco`` is the one class in
+``registry/methods/moco.py`` that subclasses ``registry.methods.Method``. Nothing is imported until it is named.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from registry.errors import Mistake
+from registry.settings import Component, Settings
+
+CONTRACTS = {
+    "encoders": "Encoder",
+    "frontends": "Frontend",
+    "augmentations": "Augmentation",
+    "methods": "Method",
+    "tasks": "Task",
+    "protocols": "Protocol",
+}
+KINDS = tuple(CONTRACTS)
+
+_plugins: dict[tuple[str, str], type[Component]] = {}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A component as a suite names it: its kind, its name and its complete settings."""
+
+    kind: str
+    name: str
+    settings: Settings
+    version: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The canonical form that enters job keys: name, version and every setting, defaults included."""
+        return {"name": self.name, "version": self.version, **self.settings.model_dump(mode="json")}
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, sorted: the registry's own, installed plugins', and loaded plugin files'."""
+    folder = Path(__file__).parent / _known_kind(kind)
+    own = {path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    return sorted(own | set(_entry_points(kind)) | {name for k, name in _plugins if k == kind})
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a name that is not known: the nearest ones, or all of them."""
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+
+
+def find(kind: str, name: str) -> type[Component]:
+    """The class of a component.
+
+    Raises:
+        Mistake: if no component of that kind has that name (with the nearest names).
+    """
+    if (kind, name) in _plugins:
+        return _plugins[kind, name]
+    if name not in names(kind):
+        raise Mistake(f"no {_singular(kind)} is called {name!r}", fix=nearest(name, names(kind)))
+    if name in _entry_points(kind):
+        loaded = _entry_points(kind)[name].load()
+        return cast(type[Component], loaded) if inspect.isclass(loaded) else _component_in(loaded, kind)
+    return _component_in(importlib.import_module(f"registry.{kind}.{name.replace('-', '_')}"), kind)
+
+
+def choose(kind: str, reference: str | Mapping[str, Any]) -> Choice:
+    """Resolves ``moco`` or ``{name: moco, queue_size: 4096}`` to a component and its complete settings.
+
+    Raises:
+        Mistake: if the name is unknown.
+        pydantic.ValidationError: if a setting is; its locations are relative to the reference.
+    """
+    fields = {"name": reference} if isinstance(reference, str) else dict(reference)
+    name = fields.pop("name", None)
+    if not isinstance(name, str):
+        raise Mistake(f"this {_singular(kind)} has no name", fix=f"add name: one of {', '.join(names(kind))}")
+    component = find(kind, name)
+    return Choice(kind, name, component.Config.model_validate(fields), component.version)
+
+
+def recall(kind: str, config: Mapping[str, Any]) -> Any:
+    """The class of a component and its settings, from the canonical form that a job stores.
+
+    Returns:
+        ``(component class, settings)``.
+    """
+    fields = {key: value for key, value in config.items() if key != "version"}
+    try:
+        choice = choose(kind, fields)
+    except ValidationError as error:  # the job was written by another version of the component
+        raise Mistake(
+            f"stored settings of {config['name']} no longer fit: {error}", fix="plan the suite again"
+        ) from error
+    return find(kind, choice.name), choice.settings
+
+
+def load_plugin(path: Path) -> list[str]:
+    """Registers every component in a user's Python file under its file's name, or its class's ``name``.
+
+    Returns:
+        ``kind/name`` of what was found.
+
+    Raises:
+        Mistake: if the file is missing, does not import, or holds no component.
+    """
+    if not path.is_file():
+        raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
+    spec = importlib.util.spec_from_file_location(f"audiobench_plugin_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
+    found = []
+    for kind in KINDS:
+        for component in _components_in(module, kind):
+            name = getattr(component, "name", path.stem.replace("_", "-"))
+            _plugins[kind, name] = component
+            found.append(f"{kind}/{name}")
+    if not found:
+        raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
+    return found
+
+
+@cache
+def _entry_points(kind: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"audiobench.{kind}")}
+
+
+def _component_in(module: ModuleType, kind: str) -> type[Component]:
+    found = _components_in(module, kind)
+    if len(found) != 1:
+        raise Mistake(
+            f"{module.__name__} must define exactly one public {CONTRACTS[kind]}, and defines {len(found)}",
+            where=str(module.__file__),
+            fix="one file a system; begin the names of shared classes with an underscore",
+        )
+    return found[0]
+
+
+def _components_in(module: ModuleType, kind: str) -> list[type[Component]]:
+    contract = getattr(importlib.import_module(f"registry.{kind}"), CONTRACTS[kind])
+    return [
+        cast(type[Component], value)
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, contract)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise Mistake(f"no kind of component is called {kind!r}", fix=nearest(kind, list(KINDS)))
+    return kind
+
+
+def _singular(kind: str) -> str:
+    return kind.removesuffix("s").replace("frontend", "front end")

@@ -1,0 +1,93 @@
+"""MoCo: momentum contrast."""
+
+from copy import deepcopy
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.losses import info_nce
+from registry.methods import Method, projection, unit
+from registry.settings import Settings
+from registry.views import Views
+
+
+class MoCo(Method):
+    """Contrasts a query with its key among a queue of past keys, which a momentum encoder makes.
+
+    The defaults are version 1. Version 2 is ``head: mlp, temperature: 0.2`` with ``schedule: cosine`` and stronger
+    augmentation. The key encoder's parameters follow the query's by momentum; its batch-norm statistics are its own.
+    Negatives are past keys only (S1 section 1.2.10 says queries and keys).
+    """
+
+    source: ClassVar[str] = "He et al. 2020; Chen et al. 2020 (v2); moco:moco/builder.py"
+    windows = 2
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 200,
+        "batch_size": 256,
+        "optimizer": "sgd",
+        "learning_rate": 0.03,
+        "weight_decay": 1e-4,
+        "schedule": "step",
+    }
+
+    class Config(Settings):
+        queue_size: int = Field(65536, ge=1, description="keys kept as negatives; a multiple of the batch size")
+        momentum: float = Field(0.999, ge=0, le=1, description="of the key encoder")
+        temperature: float = Field(0.07, gt=0, description="divides the similarities")
+        dim: int = Field(128, ge=1, description="size of queries and keys")
+        head: Literal["linear", "mlp"] = Field("linear", description="projection: linear (v1) or mlp (v2)")
+        norm_groups: int = Field(8, ge=1, description="groups with batch statistics of their own; the source's GPUs")
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
+        super().__init__(config, encoder, views, corpus_size)
+        self.config = config
+        self.query_head = projection(config.head, encoder, config.dim)
+        self.key_encoder = deepcopy(encoder).requires_grad_(False)
+        self.key_head = deepcopy(self.query_head).requires_grad_(False)
+        self.queue_QD: Tensor
+        self.register_buffer("queue_QD", unit(torch.randn(config.queue_size, config.dim)))
+        self.next_row: Tensor
+        self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.config.queue_size % len(wave_BVT):
+            raise Mistake(
+                f"queue_size {self.config.queue_size} is no multiple of the batch size {len(wave_BVT)}",
+                where="moco",
+                fix="choose a queue_size that the batch size divides",
+            )
+        query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
+        with torch.no_grad():
+            self._update_key_encoder()
+            key_BD = self._shuffled_keys(self.views(wave_BVT[:, 1]))
+        loss = info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature)
+        self._enqueue(key_BD)
+        return loss, {"spread": query_BD.detach().std(0).mean()}
+
+    def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
+        """Projections ``[B, dim]``; every group sees batch statistics of its own, as on as many GPUs."""
+        groups = x_BCFN.chunk(self.config.norm_groups)
+        return torch.cat([head(encoder.embed(group)) for group in groups])
+
+    def _shuffled_keys(self, x_BCFN: Tensor) -> Tensor:
+        """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""
+        order_B = torch.randperm(len(x_BCFN), device=x_BCFN.device)
+        return unit(self._project(self.key_encoder, self.key_head, x_BCFN[order_B]))[order_B.argsort()]
+
+    def _update_key_encoder(self) -> None:
+        """``key = momentum * key + (1 - momentum) * query``, parameters only."""
+        for query, key in ((self.encoder, self.key_encoder), (self.query_head, self.key_head)):
+            pairs = zip(key.parameters(), query.parameters(), strict=True)
+            for k, q in pairs:
+                k.lerp_(q, 1 - self.config.momentum)
+
+    @torch.no_grad()
+    def _enqueue(self, key_BD: Tensor) -> None:
+        """Overwrites the oldest keys."""
+        rows_B = (self.next_row + torch.arange(len(key_BD), device=key_BD.device)) % self.config.queue_size
+        self.queue_QD[rows_B] = key_BD
+        self.next_row.add_(len(key_BD)).remainder_(self.config.queue_size)

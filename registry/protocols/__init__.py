@@ -1,0 +1,139 @@
+"""Protocols: embeddings or a model, labels and folds in, a prediction of every test clip out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from registry.audio import Recordings
+from registry.encoders import Encoder
+from registry.settings import Component, Settings
+from registry.views import Views
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of the clips of a task.
+
+    Args:
+        label_N: class index of each clip.
+        fold_N: official fold of each clip.
+        source_N: number of the recording each clip was cut from.
+        classes: how many.
+    """
+
+    label_N: Tensor
+    fold_N: Tensor
+    source_N: Tensor
+    classes: int
+
+    def test(self, fold: int) -> Tensor:
+        """Positions of a fold's clips."""
+        return torch.nonzero(self.fold_N == fold).squeeze(1)
+
+    def train(self, fold: int) -> Tensor:
+        """Positions of the clips of every other fold."""
+        return torch.nonzero(self.fold_N != fold).squeeze(1)
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Windows of every clip, embedded: ``window_WD`` float32, ``clip_W`` the clip of each, in order."""
+
+    window_WD: Tensor
+    clip_W: Tensor
+
+    def mean(self, clips: int) -> Tensor:
+        """``[N, D]``: the mean over the windows of each clip."""
+        sums_ND = torch.zeros(clips, self.window_WD.shape[1]).index_add_(0, self.clip_W, self.window_WD)
+        return sums_ND / torch.bincount(self.clip_W, minlength=clips).unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated.
+
+    Args:
+        embeddings: of every clip of the task; None where the protocol works on the model.
+        recordings: of the task.
+        device: where tensors go.
+        autocast: the context of every forward pass.
+        model: the front end and encoder; None where the protocol works on embeddings alone.
+    """
+
+    embeddings: Embeddings | None
+    recordings: Recordings
+    device: torch.device
+    autocast: Callable[[], torch.autocast]
+    model: "Model | None" = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A front end and an encoder, for protocols that train or embed.
+
+    Args:
+        encoder: makes a fresh copy of the encoder with its weights, on the device.
+        views: the front end with the training augmentations.
+        plain_views: the front end alone.
+        window: samples of a training crop and of an evaluation window.
+    """
+
+    encoder: Callable[[], Encoder]
+    views: Views
+    plain_views: Views
+    window: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Predictions for the test clips of one fold.
+
+    Args:
+        fold: which.
+        clips: ``[n]`` positions of its clips.
+        scores: ``[n, classes]`` float32 after the last epoch: logits, or summed votes.
+        epochs: the epochs that were evaluated; empty for a protocol without epochs.
+        predicted: ``[max(len(epochs), 1), n]`` class index after each of them.
+        facts: what was chosen inside the training folds, such as k.
+    """
+
+    fold: int
+    clips: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    epochs: list[int]
+    predicted: NDArray[np.int64]
+    facts: dict[str, float] = field(default_factory=dict)
+
+
+class Protocol(Component):
+    """Contract of a protocol.
+
+    ``uses_embeddings`` and ``uses_model`` say what it works on; ``one_job`` whether one job does all folds (they share
+    most of the work) or one does each.
+    """
+
+    uses_embeddings: bool = False
+    uses_model: bool = False
+    one_job: ClassVar[bool] = True
+
+    def __init__(self, config: Settings) -> None:
+        self.config = config
+
+    def evaluate(
+        self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
+    ) -> list[Outcome]:
+        """One outcome a fold.
+
+        Args:
+            subject: what is evaluated.
+            labels: of the task's clips.
+            folds: test folds; every other clip of the task trains.
+            seed: of heads, order and augmentation.
+            tell: told, in words, how far it is, after every step.
+        """
+        raise NotImplementedError

@@ -1,0 +1,37 @@
+"""Validation inside the training folds."""
+
+import torch
+from torch import Tensor
+
+from registry.errors import Mistake
+from registry.protocols import Labels
+
+_GROUPS = 5
+
+
+def inner_folds(labels: Labels, train: Tensor) -> list[Tensor]:
+    """Parts of the training clips to hold out in turn: official folds, or groups of sources where one fold is left.
+
+    Never random clips: clips cut from one recording would leak.
+
+    Args:
+        labels: of the task.
+        train: positions of the training clips.
+
+    Returns:
+        Positions, one tensor a part.
+
+    Raises:
+        Mistake: if the training clips come from one source alone.
+    """
+    folds = labels.fold_N[train].unique()
+    if len(folds) > 1:
+        return [train[labels.fold_N[train] == fold] for fold in folds]
+    sources = labels.source_N[train].unique()
+    if len(sources) < 2:
+        raise Mistake("one source alone makes up the training fold, so nothing can be held out", fix="name one k")
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(min(_GROUPS, len(sources)))
+    parts = splitter.split(train, labels.label_N[train], labels.source_N[train])
+    return [train[torch.from_numpy(held_out)] for _, held_out in parts]

@@ -1,0 +1,117 @@
+"""Tasks: clips of a data set with labels, folds and sources, and how to read them. No torch here."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.errors import Mistake
+from registry.settings import Component, Settings
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of a data set.
+
+    Args:
+        id: unique within the task; the file's name relative to the data set's folder where it has one.
+        label: index into the task's ``classes``.
+        fold: the data set's own.
+        source: the recording it was cut from; clips of one source must not be split at random.
+        path: the audio file, or None for sounds that are made.
+        size: bytes of the file.
+    """
+
+    id: str
+    label: int
+    fold: int
+    source: str
+    path: Path | None
+    size: int
+
+
+class Task(Component):
+    """Contract of a task.
+
+    ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
+    comes from; ``classes`` are the label names in order, ``folds`` the official folds.
+    """
+
+    classes: ClassVar[tuple[str, ...]]
+    folds: ClassVar[tuple[int, ...]]
+    folders: ClassVar[tuple[str, ...]] = ()
+    licence: ClassVar[str] = "not stated"
+    url: ClassVar[str] = ""
+
+    def __init__(self, config: Settings) -> None:
+        self.config = config
+
+    def clips(self, data: Path | None) -> list[Clip]:
+        """Every clip, in the order of the official metadata.
+
+        Args:
+            data: the folder that holds data sets.
+
+        Raises:
+            Mistake: if the data set, its metadata, or any of its files is missing.
+        """
+        raise NotImplementedError
+
+    def read(self, clip: Clip) -> tuple[NDArray[np.float32], int]:
+        """A clip's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
+
+        Raises:
+            RuntimeError: if the file does not decode.
+        """
+        import soundfile
+
+        samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
+        return samples.mean(1), rate
+
+    def locate(self, data: Path | None) -> Path:
+        """The data set's folder: one of ``folders`` below ``data``, or ``data`` itself if that is its name."""
+        name = type(self).__name__
+        if data is None:
+            raise Mistake(
+                f"{name} needs recordings, and no data folder is given", fix="add --data DIR, or set AUDIOBENCH_DATA"
+            )
+        if not data.is_dir():
+            raise Mistake(
+                f"the data folder {data} does not exist", fix="give --data a folder that holds " + self.folders[0]
+            )
+        candidates = [data, *(data / folder for folder in self.folders)]
+        for folder in candidates:
+            if folder.resolve().name in self.folders and folder.is_dir():
+                return folder
+        raise Mistake(
+            f"{name} is not in {data}: looked for {', '.join(self.folders)}",
+            fix=f"put it there ({self.url})" if self.url else "put it there",
+        )
+
+
+def require_files(clips: list[Clip], where: Path) -> list[Clip]:
+    """The clips, if every one's file is there.
+
+    Raises:
+        Mistake: with how many are missing, and the first names.
+    """
+    missing = [clip.id for clip in clips if clip.size < 0]
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise Mistake(
+            f"{len(missing)} of {len(clips)} files named by the metadata are missing: {shown}",
+            where=str(where),
+            fix="fetch or extract the data set again",
+        )
+    return clips
+
+
+def listing_hash(clips: Sequence[Clip]) -> str:
+    """SHA-256 of the names, sizes, labels, folds and sources of clips: what is known of them before one is read."""
+    listing = json.dumps([[clip.id, clip.size, clip.label, clip.fold, clip.source] for clip in clips])
+    return hashlib.sha256(listing.encode()).hexdigest()

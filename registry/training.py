@@ -1,0 +1,34 @@
+"""Training budgets and learning-rate schedules, as the sources use them. No torch here."""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from registry.settings import Settings
+
+
+class Training(Settings):
+    """How weights are trained: budget, optimiser, schedule."""
+
+    epochs: int = Field(..., ge=1, description="passes over the clips, one crop a clip")
+    batch_size: int = Field(..., ge=1, description="clips a step")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="torch's, with its defaults for the rest")
+    learning_rate: float = Field(..., gt=0, description="at its peak, for the batch size stated here")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0, description="on every weight but biases and norms")
+    schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="step: times 0.1 at each milestone")
+    milestones: list[float] = Field([0.6, 0.8], description="of step, as fractions of the budget")
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up")
+
+    def learning_rate_at(self, epoch: float) -> float:
+        """The learning rate at a point of training, in epochs from 0 to ``epochs``."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * epoch / self.warmup_epochs
+        done = epoch / self.epochs
+        if self.schedule == "step":
+            return self.learning_rate * 0.1 ** sum(done >= m for m in self.milestones)
+        if self.schedule == "cosine":
+            span = max(self.epochs - self.warmup_epochs, 1e-9)
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
+        return self.learning_rate
