@@ -33,7 +33,6 @@ def main() -> None:
         print(f"audiobench: {mistake}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("audiobench: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

@@ -60,8 +60,8 @@ def parse_document(text: str, name: str) -> Document:
 def merge(base: Document, override: Document, at: Keys = ()) -> Document:
     """``base`` with the part of ``override`` at ``at`` laid over it: mappings merge key by key, anything else replaces.
 
-    A component reference merges too: ``esresnet`` and ``{depth: 18}`` make ``{name: esresnet, depth: 18}``, and a
-    different ``name`` replaces the whole reference.
+    A component reference merges too: ``esresnet`` and ``{depth: 18}`` make ``{name: esresnet, depth: 18}``. A different
+    ``name``, or weights of a different kind, replace the whole.
     """
     over: Any = override.data
     for key in at:
@@ -69,10 +69,9 @@ def merge(base: Document, override: Document, at: Keys = ()) -> Document:
     places = dict(base.places)
 
     def lay(below: Any, above: Any, path: Keys) -> Any:
-        if isinstance(above, Mapping) and isinstance(below, str) and "name" not in above and above:
+        if isinstance(above, Mapping) and isinstance(below, str) and not _naming(path) & set(above):
             below = {"name": below}
-        same = isinstance(below, Mapping) and isinstance(above, Mapping)
-        if same and above.get("name", below.get("name")) == below.get("name"):
+        if isinstance(below, Mapping) and isinstance(above, Mapping) and not _names_another(below, above, path):
             merged = dict(below)
             for key, value in above.items():
                 places[(*path, key)] = override.place((*at, *path, key))
@@ -90,6 +89,19 @@ def merge(base: Document, override: Document, at: Keys = ()) -> Document:
         return value
 
     return Document(lay(base.data, over, ()), places)
+
+
+def _naming(path: Keys) -> set[str]:
+    """The keys that say which component, or which kind of weights, a mapping at this path means."""
+    if path[-1:] == ("weights",):
+        return {"pretrain", "imagenet", "checkpoint"}
+    return {"name"} if path else set()
+
+
+def _names_another(below: Mapping[str, Any], above: Mapping[str, Any], path: Keys) -> bool:
+    """Whether ``above`` is another component, or weights of another kind, than ``below``."""
+    named = _naming(path) & set(above)
+    return bool(named) and (named != _naming(path) & set(below) or above.get("name") != below.get("name"))
 
 
 def _plain(node: yaml.Node, path: Keys, name: str, places: dict[Keys, str]) -> Any:

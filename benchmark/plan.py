@@ -120,7 +120,7 @@ def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]
 class _Planner:
     def __init__(self, resolved: "ResolvedSuite", data: Path | None) -> None:
         self.resolved, self.data = resolved, data
-        self.sample_rate: int = resolved.frontend.settings.sample_rate  # type: ignore[attr-defined]
+        self.sample_rate: int = resolved.frontend.settings.sample_rate
         self.window = round(resolved.suite.crop * self.sample_rate)
         self.packs: dict[str, str] = {}
         suite = resolved.suite
@@ -159,16 +159,16 @@ class _Planner:
             embed = Job("embed", model, embedded, f"embed {task.name} with {entry.name}")
             for name in entry.protocols:
                 choice = self.resolved.protocols[name]
-                protocol = find("protocols", choice.name)(choice.settings)  # type: ignore[call-arg]
+                protocol = find("protocols", choice.name)(choice.settings)
                 config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
                 own_needs = {"pack": pack}
-                if protocol.uses_embeddings:  # type: ignore[attr-defined]
+                if protocol.uses_embeddings:
                     own_needs["embed"] = self._plan.add(embed)
-                if protocol.uses_model:  # type: ignore[attr-defined]
+                if protocol.uses_model:
                     config |= {**model, "augment": [a.config for a in self.resolved.augment]}
                     own_needs |= needs
                 folds = _folds(task)
-                for part in [folds] if protocol.one_job else [[fold] for fold in folds]:  # type: ignore[attr-defined]
+                for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
                     title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
                     key = self._plan.add(Job("evaluate", {**config, "folds": part}, own_needs, title))
                     self._plan.rows.append(Row(entry.name, task.name, name, seed, key))
@@ -211,7 +211,7 @@ class _Planner:
 
 
 def _folds(task: Choice) -> Sequence[int]:
-    folds: Sequence[int] = find("tasks", task.name).folds  # type: ignore[attr-defined]
+    folds: Sequence[int] = find("tasks", task.name).folds
     return folds
 
 

@@ -105,7 +105,7 @@ def pretrain(
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
     total = training.epochs * steps_per_epoch
-    progress.begin("", total, run.step)
+    progress.expect(total, run.step)
     saved = time.monotonic()
     method.train()
     try:

@@ -7,7 +7,7 @@ from typing import Self, TextIO
 
 
 class Progress:
-    """Follows one job at a time: ``begin`` it, ``advance`` it, ``end`` it. This one is silent."""
+    """Follows one job at a time: ``begin``, ``expect`` so many steps, ``advance``, ``end``. This one is silent."""
 
     def __enter__(self) -> Self:
         return self
@@ -17,8 +17,11 @@ class Progress:
     ) -> None:
         """Nothing to clean up."""
 
-    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
-        """A job starts, or turns out to be ``total`` steps long with ``done`` of them done."""
+    def begin(self, title: str) -> None:
+        """A job starts."""
+
+    def expect(self, total: int, done: int = 0) -> None:
+        """The job has ``total`` steps, and ``done`` of them were done before."""
 
     def advance(self, steps: int = 1, fact: str = "") -> None:
         """Steps were done; ``fact`` is the current loss or accuracy, in words."""
@@ -39,8 +42,12 @@ class PlainProgress(Progress):
         self.began = self.told = time.monotonic()
         self.first = 0
 
-    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
-        self.title, self.total, self.done, self.first, self.fact = title, total, done, done, ""
+    def begin(self, title: str) -> None:
+        self.title, self.fact = title, ""
+        self.expect(0)
+
+    def expect(self, total: int, done: int = 0) -> None:
+        self.total, self.done, self.first = total, done, done
         self.began = self.told = time.monotonic()
 
     def advance(self, steps: int = 1, fact: str = "") -> None:
@@ -93,10 +100,14 @@ class BarProgress(Progress):
     ) -> None:
         self.bars.stop()
 
-    def begin(self, title: str, total: int = 0, done: int = 0) -> None:
-        self.title, self.began, self.first = title, time.monotonic(), done
+    def begin(self, title: str) -> None:
+        self.title = title
+        self.expect(0)
+
+    def expect(self, total: int, done: int = 0) -> None:
+        self.began, self.first = time.monotonic(), done
         self.bars.reset(
-            self.task, description=title, total=total or None, completed=done, visible=True, rate="", fact=""
+            self.task, description=self.title, total=total or None, completed=done, visible=True, rate="", fact=""
         )
 
     def advance(self, steps: int = 1, fact: str = "") -> None:

@@ -87,6 +87,9 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
             at.progress.end(_run(job, at))
             report.ran += 1
             continue
+        except KeyboardInterrupt:
+            at.progress.end("interrupted; the same command goes on from here")
+            raise
         except Mistake as mistake:
             reason = str(mistake)
         except OSError as error:

@@ -41,7 +41,7 @@ def _component(kind: str, name: str) -> dict[str, Any]:
 
 
 def _settings(kind: str, name: str) -> dict[str, Any]:
-    settings = find(kind, name).Config.model_json_schema()
+    settings: dict[str, Any] = find(kind, name).Config.model_json_schema()
     settings.setdefault("properties", {})
     settings.pop("required", None)  # a scale or an entry may complete what is left out
     return settings

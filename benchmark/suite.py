@@ -132,6 +132,9 @@ class _Resolver:
         frontend = self._choose("frontends", raw.get("frontend"), ("frontend",))
         augment = self._augment(raw.get("augment"), ("augment",))
         tasks = [self._choose("tasks", ref, ("tasks", i)) for i, ref in enumerate(_sequence(raw.get("tasks")))]
+        for i, task in enumerate(tasks):
+            if task and not find("tasks", task.name).folds:
+                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", i), "")
         protocols = {
             name: self._choose("protocols", {"name": name, **_mapping(fields)}, ("protocols", name))
             for name, fields in _mapping(raw.get("protocols")).items()
@@ -206,7 +209,7 @@ class _Resolver:
         )
         if method is None or corpus is None:
             return None
-        defaults = find("methods", method.name).recipe  # type: ignore[attr-defined]
+        defaults = find("methods", method.name).recipe
         training = self._attempt(
             lambda: Training.model_validate({**defaults, **fields}), ("weights",), merged, Training
         )

@@ -55,7 +55,7 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     component, settings = recall("tasks", job.config["task"])
     task = component(settings)
     clips = task.clips(at.data)
-    at.progress.begin(job.title, len(clips))
+    at.progress.expect(len(clips))
     result = make_pack(task, clips, job.config["sample_rate"], folder, at.progress, skip_bad=at.skip_bad)
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
 
@@ -85,7 +85,7 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     pack = open_pack(at.store.find("pack", job.needs["pack"]))
-    at.progress.begin(job.title, len(pack.ids))
+    at.progress.expect(len(pack.ids))
     views = build_views(job.config["frontend"]).to(at.device.device)
     made = embed(views, _encoder(job, at), pack.recordings, job.config["window"], at.device, at.progress)
     save_embeddings(made, folder / "embeddings.safetensors")
@@ -99,7 +99,6 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     config = job.config
     pack = open_pack(at.store.find("pack", job.needs["pack"]))
     component, settings = recall("protocols", config["protocol"])
-    at.progress.begin(job.title)
     outcomes: list[Outcome] = component(settings).evaluate(
         _subject(job, pack, at),
         _labels(pack),

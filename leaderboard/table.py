@@ -187,17 +187,24 @@ def _selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[in
 
 def _correct(plan: Plan, store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
     """For each fold of a record, whether each of its clips was right, in the order of clip ids."""
-    import pyarrow.parquet as parquet
-
     folder = store.find("evaluate", key)
-    last = parquet.read_table(
-        folder / "predictions.parquet", columns=["fold", "clip", "label", "predicted"]
-    ).to_pydict()
+    last = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted"])
     label = dict(zip(last["clip"], last["label"], strict=True))
     if epoch is not None:
-        chosen = parquet.read_table(folder / "epochs.parquet", filters=[("epoch", "==", epoch)]).to_pydict()
-        last = {**chosen, "label": [label[clip] for clip in chosen["clip"]]}
+        chosen = _columns(folder / "epochs.parquet", ["fold", "epoch", "clip", "predicted"])
+        last = {
+            key: [v for v, e in zip(column, chosen["epoch"], strict=True) if e == epoch]
+            for key, column in chosen.items()
+        }
+        last["label"] = [label[clip] for clip in last["clip"]]
     right: dict[int, dict[str, float]] = defaultdict(dict)
     for fold, clip, truth, predicted in zip(last["fold"], last["clip"], last["label"], last["predicted"], strict=True):
         right[fold][clip] = float(truth == predicted)
     return {fold: np.array([own[clip] for clip in sorted(own)]) for fold, own in right.items()}
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
+    from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
+
+    columns: dict[str, list[Any]] = ParquetFile(path).read(columns=names).to_pydict()
+    return columns

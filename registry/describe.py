@@ -42,7 +42,7 @@ def _encoder_facts(component: Any) -> dict[str, Any]:
 
     frontend = choose("frontends", "logmel").settings
     with torch.device("meta"):
-        encoder = component(component.Config(), 1, frontend.n_mels)  # type: ignore[attr-defined]
+        encoder = component(component.Config(), 1, frontend.n_mels)
     parameters = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
     return {"inputs": "log-mel", "embedding": encoder.embedding_dim, "parameters": parameters}
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from registry.errors import Mistake
-from registry.settings import Component, Settings
+from registry.settings import Component
 
 CONTRACTS = {
     "encoders": "Encoder",
@@ -41,7 +41,7 @@ class Choice:
 
     kind: str
     name: str
-    settings: Settings
+    settings: Any  # of the component's own Config
     version: int
 
     @property
@@ -63,8 +63,8 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
 
 
-def find(kind: str, name: str) -> type[Component]:
-    """The class of a component.
+def find(kind: str, name: str) -> Any:
+    """The class of a component: a subclass of its kind's contract.
 
     Raises:
         Mistake: if no component of that kind has that name (with the nearest names).

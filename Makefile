@@ -1,0 +1,32 @@
+# Two commands on a bare machine: `make demo` and `make test`.
+export OMP_WAIT_POLICY = PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo install test lint types check
+
+demo: install
+	$(BIN)/audiobench run quickstart
+
+install: .venv/installed
+
+# uv where it is on PATH, else from the new environment itself. Bytecode is compiled now, not at every first import.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "audiobench needs Python 3.11 or newer"'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	PATH="$$PATH:$(BIN)" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+check: lint types test

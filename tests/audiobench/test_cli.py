@@ -1,0 +1,90 @@
+"""The commands that only look: help, list, show, schema."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from registry.lookup import KINDS
+from tests.conftest import TINY, Answer
+
+Call = Callable[..., Answer]
+
+
+def test_help_loads_neither_torch_nor_a_component_and_is_quick() -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['audiobench', '--help']\n"
+        "try: runpy.run_module('audiobench', run_name='__main__')\nexcept SystemExit: pass\n"
+        "loaded = {'torch', 'pandas', 'numpy', 'pydantic', 'registry.methods'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        seconds.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+        assert "leaderboard" in done.stdout
+    assert min(seconds) < 0.8, seconds  # 0.4 s alone on two cores; the machine that tests may be busy
+
+
+def test_list_names_every_kind_with_facts(audiobench: Call) -> None:
+    found = json.loads(audiobench("list", "--json").out)
+    assert set(found) == set(KINDS)
+    encoders = {row["name"]: row for row in found["encoders"]}
+    assert encoders["cnn10"]["parameters"] == 4_686_272
+    assert encoders["esresnet"]["embedding"] == 2048
+    assert {row["name"] for row in found["methods"]} >= {"moco", "npid"}
+    table = audiobench("list", "encoders").out
+    assert "4,686,272" in table
+    assert "23,508,032" in table
+
+
+def test_show_gives_fields_defaults_and_source(audiobench: Call) -> None:
+    found = json.loads(audiobench("show", "methods", "moco", "--json").out)
+    defaults = {s["name"]: s["default"] for s in found["settings"]}
+    assert defaults["queue_size"] == 65536
+    assert "He et al. 2020" in found["source"]
+    assert all(s["meaning"] for s in found["settings"])
+    assert "queue_size" in audiobench("show", "methods", "moco").out
+    answer = audiobench("show", "methods", "mocco")
+    assert answer.status == 2
+    assert "did you mean moco?" in answer.err
+
+
+def test_list_holds_plugins(audiobench: Call, tmp_path: Path) -> None:
+    path = tmp_path / "louder.py"
+    path.write_text(
+        "from audiobench import Augmentation\n"
+        "class Louder(Augmentation):\n"
+        "    '''Doubles.'''\n"
+        "    domain = 'waveform'\n"
+        "    source = 'none'\n"
+        "    def apply_batch(self, x):\n"
+        "        return 2 * x\n"
+    )
+    assert "louder" in audiobench("list", "augmentations", "--plugin", path).out
+
+
+@pytest.mark.parametrize(
+    "text", [TINY, TINY.replace("cnn10", "esresnet").replace("width: 4, dropout: 0.1", "depth: 18")]
+)
+def test_the_schema_takes_right_suites_and_names_every_component(audiobench: Call, text: str) -> None:
+    import yaml
+
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    schema = json.loads(audiobench("schema").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert not list(validator.iter_errors(yaml.safe_load(text)))
+    for old, new in (
+        ("crop: 0.5", "corp: 0.5"),
+        ("k: [1, 3]", "k: [x]"),
+        ("bins: 2", "bin: 2"),
+        ("epochs: 2", "epoch: 2"),
+    ):
+        assert list(validator.iter_errors(yaml.safe_load(text.replace(old, new)))), new

@@ -1,0 +1,171 @@
+"""Bad input through the command line: one clear message, the right exit status, no traceback, nothing lost."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import TINY, Answer
+
+Call = Callable[..., Answer]
+ONE = ("--entry", "random", "--protocol", "knn")
+
+
+def check(answer: Answer, status: int, *parts: str) -> None:
+    assert answer.status == status, answer.err
+    assert "Traceback" not in answer.err
+    for part in parts:
+        assert part in answer.err, answer.err
+
+
+def change(suite: Path, old: str, new: str) -> Path:
+    assert old in TINY
+    suite.write_text(TINY.replace(old, new))
+    return suite
+
+
+def esc50(folder: Path, clips: int = 10) -> Path:
+    """A miniature of ESC-50's layout: five folds, two classes."""
+    audio = folder / "ESC-50" / "audio"
+    audio.mkdir(parents=True)
+    (folder / "ESC-50" / "meta").mkdir()
+    rows = ["filename,fold,target,category,esc10,src_file,take"]
+    rng = np.random.default_rng(0)
+    for i in range(clips):
+        name = f"{i % 5 + 1}-{i}-A-{i % 2}.wav"
+        soundfile.write(audio / name, rng.uniform(-0.5, 0.5, 16000), 16000)
+        rows.append(f"{name},{i % 5 + 1},{i % 2},{'dog' if i % 2 == 0 else 'rooster'},True,{i},A")
+    (folder / "ESC-50" / "meta" / "esc50.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_mistakes_in_a_suite_stop_before_any_work(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "width: 4", "widht: 4, dropuot: 1")
+    check(audiobench("run", tiny, "--runs", tmp_path / "runs"), 2, "'widht'", "'dropuot'", f"{tiny}:9:24", "width")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_suite_that_is_not_there_answers_with_the_nearest(audiobench: Call) -> None:
+    check(audiobench("run", "quickstrat"), 2, "'quickstrat'", "did you mean quickstart?")
+
+
+def test_a_suite_that_is_no_yaml(tiny: Path, audiobench: Call) -> None:
+    tiny.write_text("name: [")
+    check(audiobench("run", tiny), 2, "not valid YAML", "tiny.yaml:1")
+
+
+def test_unknown_scale_entry_and_device(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    check(audiobench("run", tiny, "--scale", "cpu"), 2, "no scale 'cpu'")
+    check(audiobench("run", tiny, "--entry", "mooc"), 2, "no entry 'mooc'", "moco")
+    runs = ("--runs", tmp_path / "runs")
+    check(audiobench("run", tiny, *runs, *ONE, "--device", "abacus"), 2, "device 'abacus' cannot be used")
+
+
+def test_missing_data(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "tasks: [{name: sounds, clips: 2}]", "tasks: [esc50]")
+    runs = ("--runs", tmp_path / "runs")
+    check(audiobench("run", tiny, *runs), 2, "no data folder is given", "--data")
+    check(audiobench("run", tiny, *runs, "--data", tmp_path / "no"), 2, "does not exist")
+    check(audiobench("run", tiny, *runs, "--data", tmp_path), 2, "Esc50 is not in", "github.com/karoldvl/ESC-50")
+    assert audiobench("plan", tiny, *runs).status == 0
+
+
+def test_half_a_data_set(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "tasks: [{name: sounds, clips: 2}]", "tasks: [esc10]")
+    data = esc50(tmp_path / "data")
+    (data / "ESC-50" / "audio" / "3-2-A-0.wav").unlink()
+    answer = audiobench("run", tiny, "--runs", tmp_path / "runs", "--data", data)
+    check(answer, 2, "1 of 10 files named by the metadata are missing: 3-2-A-0.wav")
+
+
+def test_corrupt_audio_fails_its_job_and_can_be_skipped(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "tasks: [{name: sounds, clips: 2}]", "tasks: [esc10, {name: sounds, clips: 2}]")
+    data = esc50(tmp_path / "data", clips=40)
+    (data / "ESC-50" / "audio" / "3-2-A-0.wav").write_bytes(b"noise")
+    asked = ("run", tiny, "--runs", tmp_path / "runs", "--data", data, *ONE)
+    answer = audiobench(*asked)
+    check(
+        answer, 1, "1 of 40 recordings cannot be used", "3-2-A-0.wav: does not decode", "--skip-bad", "not run, because"
+    )
+    assert "knn random on sounds: accuracy" in answer.err  # the rest went on
+    answer = audiobench(*asked, "--skip-bad")
+    check(answer, 0)
+    assert "1 unusable recordings were left out" in answer.out
+    records = [json.loads(p.read_text()) for p in (tmp_path / "runs").glob("pack/*/result.json")]
+    assert {"3-2-A-0.wav"} in [set(r["skipped"]) for r in records]
+
+
+def test_a_checkpoint_of_another_architecture(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    runs = ("--runs", tmp_path / "runs")
+    assert audiobench("run", tiny, *runs, "--entry", "npid", "--protocol", "knn").status == 0
+    weights = next((tmp_path / "runs").glob("pretrain/*/encoder.safetensors"))
+    change(tiny, "random: {weights: random}", f"random: {{weights: {{checkpoint: '{weights}'}}}}")
+    check(audiobench("run", tiny, *runs, *ONE), 0)
+    change(
+        tiny, "random: {weights: random}", f"random: {{encoder: {{width: 8}}, weights: {{checkpoint: '{weights}'}}}}"
+    )
+    check(
+        audiobench("run", tiny, *runs, *ONE),
+        1,
+        "another architecture than Cnn10",
+        "blocks.0.conv1.weight is [4, 1, 3, 3]",
+    )
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    change(tiny, "random: {weights: random}", "random: {weights: {checkpoint: text.safetensors}}")
+    check(audiobench("run", tiny, *runs, *ONE), 1, "no readable safetensors file")
+
+
+def test_a_front_end_that_does_not_fit_the_encoder(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "n_mels: 32", "n_mels: 8")
+    check(audiobench("run", tiny, "--runs", tmp_path / "runs", *ONE), 1, "cnn10 takes one channel of at least 16 bins")
+
+
+def test_a_full_disk_keeps_what_is_finished(tiny: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a disk that is full."""
+    command = [sys.executable, "-m", "audiobench", "run", str(tiny), "--runs", str(tmp_path / "runs"), *ONE]
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+
+    full = subprocess.run(command, capture_output=True, text=True, preexec_fn=small, check=False)  # the pack has 4.8 MB
+    assert full.returncode == 1, full.stderr
+    assert "cannot write: File too large" in full.stderr
+    assert "--runs DIR" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert not list((tmp_path / "runs").glob("pack/*"))
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+
+
+def test_an_error_of_ours_is_told_without_a_traceback_unless_asked(
+    tiny: Path, audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from registry.tasks.sounds import Sounds
+
+    def broken(self: Sounds, clip: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(Sounds, "read", broken)
+    asked = ("run", tiny, "--runs", tmp_path / "runs", *ONE)
+    check(audiobench(*asked), 1, "internal error: ZeroDivisionError: a defect", "--debug")
+    with pytest.raises(ZeroDivisionError):
+        audiobench(*asked, "--debug")
+
+
+def test_a_record_of_another_schema_is_refused(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    runs = ("--runs", tmp_path / "runs")
+    assert audiobench("run", tiny, *runs, *ONE).status == 0
+    path = next((tmp_path / "runs").glob("evaluate/*/result.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+    check(audiobench("leaderboard", "tiny", *runs), 2, "a record of schema 99", str(path))
+
+
+def test_a_leaderboard_of_nothing(audiobench: Call, tmp_path: Path) -> None:
+    check(audiobench("leaderboard", "--runs", tmp_path), 2, "no suite was run here")
+    check(audiobench("leaderboard", "--runs", tmp_path, "--check"), 2, "--output FILE")

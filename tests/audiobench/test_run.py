@@ -1,0 +1,216 @@
+"""A suite end to end through the command line: figures, records, and doing nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Answer
+
+Call = Callable[..., Answer]
+COMMAND = [sys.executable, "-m", "audiobench"]
+
+
+def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
+    """Records by key, without what differs from run to run."""
+    found = {}
+    for path in runs.glob(f"{kind}/*/result.json"):
+        record = json.loads(path.read_text())
+        found[path.parent.name] = {
+            k: v for k, v in record.items() if k not in ("seconds", "peak_memory", "environment")
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The tiny suite, run once: its file and its records."""
+    from tests.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(TINY)
+    done = subprocess.run(
+        [*COMMAND, "run", folder / "tiny.yaml", "--runs", folder / "runs"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Tiny · sounds" in done.stdout
+    assert "pretrain moco on sounds: loss" in done.stderr
+    return folder / "tiny.yaml", folder / "runs"
+
+
+def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Path]) -> None:
+    for key, record in results(finished[1]).items():
+        table = pd.read_parquet(finished[1] / "evaluate" / key / "predictions.parquet")
+        folds = record["folds"]
+        assert isinstance(folds, dict)
+        assert len(table) == 20 * len(folds)
+        assert table["clip"].is_unique
+        for fold, facts in folds.items():
+            own = table[table.fold == int(fold)]
+            assert facts["accuracy"] == pytest.approx((own.label == own.predicted).mean())
+            assert (own.scores.map(lambda s: s.argmax()) == own.predicted).all()
+
+
+def test_a_record_names_what_made_it(finished: tuple[Path, Path]) -> None:
+    for kind in ("pack", "pretrain", "embed", "evaluate"):
+        for path in finished[1].glob(f"{kind}/*/result.json"):
+            record = json.loads(path.read_text())
+            assert {"torch", "timm", "audiobench"} <= set(record["environment"]["versions"])
+            assert record["environment"]["precision"] == "fp32"
+            assert record["peak_memory"]["host"] > 0
+            job = json.loads((path.parent / "job.json").read_text())
+            assert job["kind"] == kind
+    assert any(r["clips_seen_in_pretraining"] == 100 for r in results(finished[1]).values())
+
+
+def test_a_finished_suite_answers_at_once_and_loads_no_torch(finished: tuple[Path, Path]) -> None:
+    suite, runs = finished
+    before = {p: p.stat().st_mtime_ns for p in runs.glob("*/*/result.json")}
+    code = (
+        "import sys; from audiobench.cli import main; sys.argv = ['audiobench', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit as e: assert not e.code\n"
+        "loaded = {'torch', 'pandas', 'pyarrow.pandas_compat', 'timm', 'scipy'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    began = time.monotonic()
+    again = subprocess.run(
+        [sys.executable, "-c", code, "run", suite, "--runs", runs], capture_output=True, text=True, check=False
+    )
+    seconds = time.monotonic() - began
+    assert again.returncode == 0, again.stderr
+    assert "Tiny · sounds" in again.stdout
+    assert seconds < 4, seconds  # 2 s alone on two cores; the machine that tests may be busy
+    assert {p: p.stat().st_mtime_ns for p in runs.glob("*/*/result.json")} == before
+
+
+def test_the_same_suite_elsewhere_gives_the_same_figures(
+    finished: tuple[Path, Path], audiobench: Call, tmp_path: Path
+) -> None:
+    answer = audiobench("run", finished[0], "--runs", tmp_path / "runs", "--entry", "moco", "--entry", "random")
+    assert answer.status == 0, answer.err
+    first, again = results(finished[1]), results(tmp_path / "runs")
+    assert again
+    assert all(first[key] == record for key, record in again.items())
+
+
+def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    answer = audiobench("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn")
+    assert answer.status == 0
+    assert len(results(tmp_path / "runs")) == 1
+    assert not results(tmp_path / "runs", "pretrain")
+    assert "not run" in answer.out
+
+
+def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audiobench: Call, tmp_path: Path) -> None:
+    suite, runs = finished
+    assert audiobench("plan", suite, "--runs", runs).out.startswith("tiny: 17 jobs, 17 done")
+    answer = audiobench("run", suite, "--runs", tmp_path / "none", "--dry-run")
+    assert answer.out.startswith("tiny: 17 jobs, 0 done")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "json"])
+def test_leaderboards_are_regenerated_from_the_records(
+    finished: tuple[Path, Path], audiobench: Call, tmp_path: Path, form: str
+) -> None:
+    file = tmp_path / "board"
+    asked = ("leaderboard", "tiny", "--runs", finished[1], "--format", form, "--output", file)
+    assert audiobench(*asked).status == 0
+    assert audiobench(*asked, "--check").status == 0
+    file.write_text(file.read_text().replace("moco", "mocha", 1))
+    answer = audiobench(*asked, "--check")
+    assert answer.status == 1
+    assert "is not what the records" in answer.err
+    answer = audiobench("leaderboard", "tinny", "--runs", finished[1])
+    assert answer.status == 2
+    assert "did you mean tiny?" in answer.err
+
+
+def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiobench: Call) -> None:
+    answer = audiobench("leaderboard", "tiny", "--runs", finished[1], "--format", "json")
+    cells = {(c["entry"], c["protocol"]): c for c in json.loads(answer.out)["cells"]}
+    assert set(cells) == {(e, p) for e in ("moco", "npid", "random") for p in ("freeze", "knn")} | {
+        ("random", "finetune")
+    }
+    plan = json.loads((finished[1] / "plans" / "tiny.json").read_text())["plan"]
+    for row in plan["rows"]:
+        cell = cells[row["entry"], row["protocol"]]
+        folds = [f for r in plan["rows"] if (r["entry"], r["protocol"]) == (row["entry"], row["protocol"])
+                 for f in results(finished[1])[r["key"]]["folds"].values()]  # fmt: skip
+        unique = {json.dumps(f): f for f in folds}
+        assert cell["folds"] == cell["of_folds"] == 5
+        if row["protocol"] != "finetune":
+            assert cell["mean"] == pytest.approx(sum(f["accuracy"] for f in folds) / len(folds))
+        assert unique
+    assert cells["moco", "knn"]["selection"] == "inner"
+    assert cells["moco", "freeze"]["selection"] == "last"
+    control = cells["moco", "knn"]["against_control"]
+    assert control["mean"] == pytest.approx(cells["moco", "knn"]["mean"] - cells["random", "knn"]["mean"])
+    assert control["low"] <= control["mean"] <= control["high"]
+
+
+def test_a_missing_fold_shows_as_coverage_not_as_a_smaller_mean(
+    finished: tuple[Path, Path], audiobench: Call, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(finished[1], tmp_path / "runs")
+    plan = json.loads((tmp_path / "runs" / "plans" / "tiny.json").read_text())["plan"]
+    one = next(row["key"] for row in plan["rows"] if row["protocol"] == "finetune")
+    shutil.rmtree(tmp_path / "runs" / "evaluate" / one)
+    assert "(4/5 folds)" in audiobench("leaderboard", "tiny", "--runs", tmp_path / "runs").out
+
+
+def start(suite: Path, runs: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*COMMAND, "run", suite, "--runs", runs], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_broken_off_goes_on_and_ends_with_the_same_figures(
+    finished: tuple[Path, Path], tmp_path: Path, how: signal.Signals
+) -> None:
+    suite, runs = tmp_path / "tiny.yaml", tmp_path / "runs"
+    suite.write_text(finished[0].read_text())
+    running = start(suite, runs)
+    wait_for(lambda: any(runs.glob("pretrain/*/result.json")) or running.poll() is not None)
+    os.kill(running.pid, how)
+    _, told = running.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert running.returncode == 130, told
+        assert "goes on from here" in told
+        assert "Traceback" not in told
+    kept = {p: p.stat().st_mtime_ns for p in runs.glob("*/*/result.json")}
+    assert all((p.parent / "job.json").exists() for p in kept)
+    again = subprocess.run([*COMMAND, "run", suite, "--runs", runs], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert results(runs) == results(finished[1])
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_share_the_work(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    both = [start(finished[0], tmp_path / "runs") for _ in range(2)]
+    told = [run.communicate(timeout=240) for run in both]
+    assert [run.returncode for run in both] == [0, 0], told
+    assert results(tmp_path / "runs") == results(finished[1])
+    ran = sum(err.count("another run") for _, err in told)
+    assert ran, "neither waited for the other"
+    assert told[0][0].replace("\n", "") == told[1][0].replace("\n", "")

@@ -1,0 +1,108 @@
+"""The pretraining loop: determinism, resumption, schedules, and what stops it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.model import choose_device
+from benchmark.pretrain import pretrain
+from benchmark.progress import Progress
+from registry.audio import Recordings
+from registry.encoders.cnn10 import Cnn10
+from registry.errors import Mistake
+from registry.frontends.logmel import LogMel
+from registry.lookup import choose, find
+from registry.methods import Method
+from registry.seeding import seed_everything
+from registry.training import Training
+from registry.views import Views
+
+
+class Interrupts(Progress):
+    """Presses Ctrl-C at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def advance(self, steps: int = 1, fact: str = "") -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+CORPUS = Recordings(
+    np.random.default_rng(0).integers(-9000, 9000, 40 * 6000).astype(np.int16), np.arange(41) * 6000, 16000
+)
+
+
+def build(name: str) -> Method:
+    seed_everything(0, "weights")
+    views = Views(
+        LogMel(LogMel.Config(n_mels=32, hop_length=200)),
+        [find("augmentations", "mix")(choose("augmentations", "mix").settings)],
+    )
+    encoder = Cnn10(Cnn10.Config(width=2, dropout=0.3), 1, 32)
+    references: dict[str, dict[str, Any]] = {
+        "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
+        "npid": {"negatives": 8, "dim": 8},
+    }
+    choice = choose("methods", {"name": name, **references[name]})
+    method: Method = find("methods", name)(choice.settings, encoder, views, len(CORPUS))
+    return method
+
+
+def train(
+    name: str, folder: Path, progress: Progress | None = None, seed: int = 0, **settings: Any
+) -> tuple[Method, list[dict[str, float]]]:
+    options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
+    method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
+    log = pretrain(method, CORPUS, Training(**options), 4000, seed, device, checkpoint, progress or Progress())
+    return method, log
+
+
+def same(a: Method, b: Method) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("name", ["moco", "npid"])
+def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer: str, tmp_path: Path) -> None:
+    unbroken, log = train(name, tmp_path / "a", optimizer=optimizer)
+    for step in (3, 6):  # within the first epoch, and again in a later one
+        with pytest.raises(KeyboardInterrupt):
+            train(name, tmp_path / "b", Interrupts(step), optimizer=optimizer)
+    assert (tmp_path / "b" / "checkpoint").exists()
+    resumed, log_again = train(name, tmp_path / "b", optimizer=optimizer)
+    assert same(unbroken, resumed)
+    assert log == log_again
+    assert [row["epoch"] for row in log] == [1, 2, 3]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:
+    first, again, other = (train("moco", tmp_path / n, seed=s)[0] for n, s in (("a", 0), ("b", 0), ("c", 1)))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="40 clips, fewer than a batch of 64"):
+        train("npid", tmp_path, batch_size=64)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="the loss is nan in epoch"):
+        train("npid", tmp_path, optimizer="sgd", learning_rate=1e30)
+
+
+def test_learning_rates_follow_the_schedules() -> None:
+    def at(epochs: list[float], **settings: Any) -> list[float]:
+        training = Training(epochs=200, batch_size=8, learning_rate=0.03, **settings)
+        return [training.learning_rate_at(e) for e in epochs]
+
+    assert at([0, 119, 120, 160], schedule="step") == pytest.approx([0.03, 0.03, 0.003, 0.0003])
+    assert at([0, 100, 200], schedule="cosine") == pytest.approx([0.03, 0.015, 0])
+    assert at([5, 10, 105], schedule="cosine", warmup_epochs=10) == pytest.approx([0.015, 0.03, 0.015])
+    assert at([0, 199], schedule="constant") == [0.03, 0.03]

@@ -1,0 +1,115 @@
+"""Suites: what they resolve to, and how mistakes in them are answered."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.suite import ResolvedSuite, load_suite
+from registry.errors import Mistakes
+from tests.conftest import TINY
+
+
+def load(tmp_path: Path, text: str, scale: str | None = None) -> ResolvedSuite:
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    return load_suite(path, scale, None)
+
+
+def mistakes(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(Mistakes) as caught:
+        load(tmp_path, text)
+    return [str(m).replace(f"{tmp_path}/", "") for m in caught.value.mistakes]
+
+
+def test_entries_inherit_encoder_and_pretraining(tmp_path: Path) -> None:
+    text = TINY + "  \n"
+    text = text.replace("{name: npid, negatives: 16}}", "{name: npid, negatives: 16}, epochs: 7}, encoder: {width: 2}")
+    resolved = load(tmp_path, text)
+    moco, npid, random = resolved.entries
+    assert moco.encoder.config["width"] == 4
+    assert npid.encoder.config["width"] == 2
+    assert npid.encoder.config["dropout"] == 0.1
+    assert moco.weights.training is not None
+    assert npid.weights.training is not None
+    assert (moco.weights.training.epochs, npid.weights.training.epochs) == (2, 7)
+    assert npid.weights.training.momentum == 0.9
+    assert npid.weights.training.weight_decay == 1e-4  # of the source's recipe
+    assert random.protocols == ("finetune", "freeze", "knn")
+    assert [a.name for a in moco.weights.augment] == ["frequency-shift"]
+
+
+def test_pretraining_may_augment_otherwise(tmp_path: Path) -> None:
+    resolved = load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, augment: [mix, gain],"))
+    assert [a.name for a in resolved.entries[0].weights.augment] == ["mix", "gain"]
+    assert [a.name for a in resolved.augment] == ["frequency-shift"]
+
+
+def test_a_scale_overrides_anything(tmp_path: Path) -> None:
+    text = TINY + "scales: {half: {crop: 0.25, encoder: {width: 2}, entries: {moco: {protocols: [knn]}}}}\n"
+    resolved = load(tmp_path, text, "half")
+    assert resolved.suite.crop == 0.25
+    assert resolved.entries[0].encoder.config["width"] == 2
+    assert resolved.entries[0].protocols == ("knn",)
+
+
+# What is replaced by what; the mistake; the text that its place points at; what the answer must mention.
+BAD = [
+    ("crop: 0.5", "crop: 0.5\ncorp: 1", "unknown key 'corp'", "corp: 1", "crop"),
+    ("crop: 0.5", "crop: wide", "crop: Input should be a valid number", "crop: wide", ""),
+    ("crop: 0.5\n", "", "crop: Field required", "schema_version", ""),
+    ("width: 4", "widht: 4", "unknown key 'widht'", "widht", "width"),
+    ("width: 4", "width: many", "width: Input should be a valid integer", "width: many", ""),
+    ("name: cnn10", "name: cnn01", "no encoder is called 'cnn01'", "name: cnn01", "cnn10"),
+    ("name: moco", "name: mocco", "no method is called 'mocco'", "name: mocco", "moco"),
+    ("queue_size: 32", "queue: 32", "unknown key 'queue'", "queue: 32", "queue_size"),
+    ("tasks: [{name: sounds", "tasks: [{name: sound", "no task is called 'sound'", "name: sound,", "sounds"),
+    ("knn: {k: [1, 3]}", "knn: {k: [1, x]}", "k.1: Input should be a valid integer", "x]}", ""),
+    ("knn: {k: [1, 3]}", "kmm: {k: [1, 3]}", "no protocol is called 'kmm'", "kmm", "knn"),
+    ("protocols: [freeze, knn]}\n  npid", "protocols: [frieze]}\n  npid", "no protocol 'frieze'", "frieze", "freeze"),
+    ("control: random", "control: chance", "no entry is called 'chance'", "control: chance", "random"),
+    ("epochs: 2,", "epoch: 2,", "unknown key 'epoch'", "epoch: 2", "epochs"),
+    ("random: {weights: random}", "random: {weight: random}", "unknown key 'weight'", "weight: random", "weights"),
+    ("random: {weights: random}", "random: {weights: none}", "weights", "weights: none", ""),
+    ("random: {weights: random}", "random: {weights: {}}", "weights need one of", "weights: {}", ""),
+    ("weights: random", "weights: {checkpoint: no.st}", "no such file: no.st", "checkpoint: no.st", ""),
+    ("corpus: {name: sounds, clips: 2}, ", "", "names no corpus", "weights: {pretrain: {name: moco", "corpus"),
+    ("corpus: {name: sounds, clips: 2}", "corpus: {name: sounds, clips: 3}", "clips: Input should be", "clips: 3", ""),
+    ("bins: 2", "bins: -1", "bins: Input should be greater than or equal to 0", "bins: -1", ""),
+    ("schema_version: 1", "schema_version: 9", "schema_version: Input should be 1", "schema_version: 9", ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "what", "points_at", "hint"), BAD)
+def test_a_mistake_is_answered_with_what_where_and_a_hint(
+    tmp_path: Path, old: str, new: str, what: str, points_at: str, hint: str
+) -> None:
+    assert old in TINY
+    text = TINY.replace(old, new, 1)
+    before = text[: text.index(points_at)].split("\n")
+    found = mistakes(tmp_path, text)
+    fitting = [m for m in found if what in m]
+    assert fitting, found
+    assert f"suite.yaml:{len(before)}:{len(before[-1]) + 1} " in fitting[0], fitting[0]
+    assert hint in fitting[0]
+
+
+def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
+    text = (
+        TINY.replace("crop: 0.5", "crop: -1")
+        .replace("width: 4", "widht: 4")
+        .replace("[freeze, knn]}\n  random", "[knm]}\n  random")
+    )
+    text = text.replace("name: npid", "name: npdi")
+    found = mistakes(tmp_path, text)
+    for what in ("crop:", "'widht'", "'knm'", "'npdi'"):
+        assert any(what in m for m in found), (what, found)
+
+
+def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
+    folder = Path(__file__).parent.parent.parent / "suites"
+    paths = sorted(folder.rglob("*.yaml"))
+    assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50"}
+    for path in paths:
+        resolved = load_suite(path, None, lite0_weights.parent.parent / "data")
+        for scale in resolved.suite.scales:
+            load_suite(path, scale, lite0_weights.parent.parent / "data")

@@ -1,0 +1,88 @@
+"""What the tests share: where real data are, a tiny suite, and the command line called in-process."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall each other on two cores
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+TINY = """
+schema_version: 1
+name: tiny
+title: Tiny
+control: random
+frontend: {name: logmel, n_fft: 512, win_length: 512, hop_length: 320, n_mels: 32}
+augment: [{name: frequency-shift, bins: 2}]
+crop: 0.5
+encoder: {name: cnn10, width: 4, dropout: 0.1}
+pretrain: {corpus: {name: sounds, clips: 2}, epochs: 2, batch_size: 16, learning_rate: 0.003, optimizer: adamw}
+entries:
+  moco: {weights: {pretrain: {name: moco, queue_size: 32, norm_groups: 2}}, protocols: [freeze, knn]}
+  npid: {weights: {pretrain: {name: npid, negatives: 16}}, protocols: [freeze, knn]}
+  random: {weights: random}
+tasks: [{name: sounds, clips: 2}]
+protocols:
+  finetune: {epochs: 1, batch_size: 32}
+  freeze: {epochs: 3}
+  knn: {k: [1, 3]}
+"""
+
+
+@dataclass
+class Answer:
+    """What a command came back with."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def audiobench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Calls the command line in this process."""
+    from audiobench.cli import main
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["audiobench", *map(str, arguments)])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        return Answer(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A suite that runs in seconds."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real recordings."""
+    folder = Path(os.environ.get("AUDIOBENCH_DATA", SHARED / "data"))
+    if not (folder / "ESC-50").is_dir():
+        pytest.skip(f"no real recordings in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lite0_weights() -> Path:
+    """A real ImageNet checkpoint, of tf_efficientnet_lite0."""
+    path = Path(os.environ.get("AUDIOBENCH_WEIGHTS", SHARED / "weights")) / "tf_efficientnet_lite0.imagenet.safetensors"
+    if not path.is_file():
+        pytest.skip(f"no weights at {path}")
+    return path

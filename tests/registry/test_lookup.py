@@ -1,0 +1,70 @@
+"""Finding components: by folder, by plugin file, and what an unknown name answers."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from registry.errors import Mistake
+from registry.lookup import KINDS, choose, find, load_plugin, names, recall
+
+PLUGIN = """
+from audiobench import Method, unit
+
+class Nothing(Method):
+    '''Does nothing.'''
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_component_is_found_by_its_name_and_documented(kind: str) -> None:
+    assert names(kind)
+    for name in names(kind):
+        component = find(kind, name)
+        assert component.__doc__
+        assert component.source != "not stated" or kind == "tasks"
+        assert all(field.description for field in component.Config.model_fields.values()), name
+
+
+def test_an_unknown_name_answers_with_the_nearest() -> None:
+    with pytest.raises(Mistake, match="no encoder is called 'esresent'") as caught:
+        find("encoders", "esresent")
+    assert caught.value.fix == "did you mean esresnet?"
+    with pytest.raises(Mistake, match="no kind of component is called 'encoder'"):
+        names("encoder")
+
+
+def test_a_choice_holds_every_setting_and_survives_storage() -> None:
+    choice = choose("methods", {"name": "moco", "queue_size": 128})
+    assert choice.config["queue_size"] == 128
+    assert choice.config["momentum"] == 0.999
+    component, settings = recall("methods", choice.config)
+    assert component is find("methods", "moco")
+    assert settings == choice.settings
+
+
+def test_unknown_settings_and_values_out_of_range_are_refused() -> None:
+    with pytest.raises(ValidationError, match="queue"):
+        choose("methods", {"name": "moco", "queue": 128})
+    with pytest.raises(ValidationError, match="temperature"):
+        choose("methods", {"name": "moco", "temperature": 0})
+
+
+def test_a_plugin_file_adds_its_component_under_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "nothing_at_all.py"
+    path.write_text(PLUGIN)
+    assert load_plugin(path) == ["methods/nothing-at-all"]
+    assert find("methods", "nothing-at-all").__name__ == "Nothing"
+    assert "nothing-at-all" in names("methods")
+
+
+def test_a_plugin_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="does not exist"):
+        load_plugin(tmp_path / "none.py")
+    path = tmp_path / "broken.py"
+    path.write_text("import nothing_of_that_name")
+    with pytest.raises(Mistake, match="does not import: ModuleNotFoundError"):
+        load_plugin(path)
+    path.write_text("x = 1")
+    with pytest.raises(Mistake, match="holds no component"):
+        load_plugin(path)

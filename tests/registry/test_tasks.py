@@ -1,0 +1,98 @@
+"""Tasks: counts and folds against the facts, on the real recordings; faults on made ones."""
+
+import csv
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from registry.errors import Mistake
+from registry.lookup import choose, find
+from registry.tasks import Clip, Task, listing_hash
+
+
+def task(reference: str | dict[str, object]) -> Task:
+    choice = choose("tasks", reference)
+    made: Task = find("tasks", choice.name)(choice.settings)
+    return made
+
+
+@pytest.mark.real
+def test_esc50_has_the_published_counts(data: Path) -> None:
+    clips = task("esc50").clips(data)
+    assert len(clips) == 2000
+    assert Counter(c.fold for c in clips) == dict.fromkeys(range(1, 6), 400)
+    assert set(Counter((c.fold, c.label) for c in clips).values()) == {8}
+    folds: dict[str, set[int]] = {}
+    for clip in clips:
+        folds.setdefault(clip.source, set()).add(clip.fold)
+    assert {s for s, f in folds.items() if len(f) > 1} == {"131943", "134049", "209698", "234879"}
+
+
+@pytest.mark.real
+def test_class_names_are_those_of_the_metadata(data: Path) -> None:
+    with (data / "ESC-50" / "meta" / "esc50.csv").open() as file:
+        names = {int(row["target"]): row["category"] for row in csv.DictReader(file)}
+    assert task("esc50").classes == tuple(names[i] for i in range(50))
+
+
+@pytest.mark.real
+def test_esc10_has_the_published_counts(data: Path) -> None:
+    clips = task("esc10").clips(data)
+    assert set(Counter((c.fold, c.label) for c in clips).values()) == {8}
+    assert len(clips) == 400
+    assert set(task("esc10").classes) == {
+        *("dog", "rooster", "rain", "sea_waves", "crackling_fire"),
+        *("crying_baby", "sneezing", "clock_tick", "helicopter", "chainsaw"),
+    }
+
+
+@pytest.mark.real
+def test_half_a_data_set_is_named_as_such(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "ESC-50" / "meta", tmp_path / "ESC-50" / "meta")
+    (tmp_path / "ESC-50" / "audio").mkdir()
+    with pytest.raises(Mistake, match="2000 of 2000 files named by the metadata are missing: 1-100032"):
+        task("esc50").clips(tmp_path)
+
+
+def test_a_missing_data_folder_or_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no data folder is given"):
+        task("esc50").clips(None)
+    with pytest.raises(Mistake, match="does not exist"):
+        task("esc50").clips(tmp_path / "nowhere")
+    with pytest.raises(Mistake, match="looked for ESC-50, ESC-50-master"):
+        task("esc50").clips(tmp_path)
+    (tmp_path / "ESC-50").mkdir()
+    with pytest.raises(Mistake, match="metadata of ESC-50 is missing"):
+        task("esc50").clips(tmp_path)
+
+
+def test_sounds_are_the_same_for_the_same_seed_and_differ_otherwise() -> None:
+    sounds, other = task("sounds"), task({"name": "sounds", "seed": 1})
+    clips = sounds.clips(None)
+    assert len(clips) == 400
+    assert set(Counter((c.fold, c.label) for c in clips).values()) == {8}
+    assert all(len({c.fold for c in clips if c.source == s}) == 1 for s in {c.source for c in clips})
+    for clip in clips[::37]:
+        wave, rate = sounds.read(clip)
+        assert (len(wave), rate, wave.dtype.name) == (24000, 16000, "float32")
+        assert 0.05 < np.abs(wave).max() <= 1
+        assert np.array_equal(wave, sounds.read(clip)[0])
+        assert not np.array_equal(wave, other.read(clip)[0])
+    assert listing_hash(clips) != listing_hash(other.clips(None))
+
+
+def test_a_listing_changes_with_names_sizes_labels_folds_and_sources() -> None:
+    clip = Clip("a.wav", 0, 1, "s", Path("a.wav"), 10)
+    variants = [
+        clip,
+        Clip("b.wav", 0, 1, "s", clip.path, 10),
+        Clip("a.wav", 1, 1, "s", clip.path, 10),
+        Clip("a.wav", 0, 2, "s", clip.path, 10),
+        Clip("a.wav", 0, 1, "t", clip.path, 10),
+        Clip("a.wav", 0, 1, "s", clip.path, 11),
+    ]
+    assert len({listing_hash([v]) for v in variants}) == len(variants)
+    assert listing_hash([clip]) == listing_hash([Clip("a.wav", 0, 1, "s", Path("elsewhere/a.wav"), 10)])
