@@ -11,6 +11,7 @@ from registry.errors import Mistake
 from registry.lookup import nearest
 
 Keys = tuple[str | int, ...]
+WEIGHTS = {"pretrain", "imagenet", "checkpoint"}  # the kinds of weights that take more than a word
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,26 @@ class Document:
         while path not in self.places and path:
             path = path[:-1]
         return self.places.get(path, "")
+
+    def find(self, path: Keys) -> Any:
+        """The value at a path, or None."""
+        value = self.data
+        for key in path:
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def moved(self, old: Keys, new: Keys) -> "Document":
+        """The part at ``old`` alone, as if it stood at ``new``; an empty document where there is no such part."""
+        value = self.find(old)
+        if value is None:
+            return Document({}, {})
+        places = {(*new, *p[len(old) :]): place for p, place in self.places.items() if p[: len(old)] == old}
+        for key in reversed(new):
+            value = {key: value}
+        return Document(value, places)
 
 
 def read_document(path: Path) -> Document:
@@ -57,15 +78,12 @@ def parse_document(text: str, name: str) -> Document:
     return Document(data, places)
 
 
-def merge(base: Document, override: Document, at: Keys = ()) -> Document:
-    """``base`` with the part of ``override`` at ``at`` laid over it: mappings merge key by key, anything else replaces.
+def merge(base: Document, override: Document) -> Document:
+    """``base`` with ``override`` laid over it: mappings merge key by key, anything else replaces.
 
     A component reference merges too: ``esresnet`` and ``{depth: 18}`` make ``{name: esresnet, depth: 18}``. A different
     ``name``, or weights of a different kind, replace the whole.
     """
-    over: Any = override.data
-    for key in at:
-        over = over[key]
     places = dict(base.places)
 
     def lay(below: Any, above: Any, path: Keys) -> Any:
@@ -74,27 +92,32 @@ def merge(base: Document, override: Document, at: Keys = ()) -> Document:
         if isinstance(below, Mapping) and isinstance(above, Mapping) and not _names_another(below, above, path):
             merged = dict(below)
             for key, value in above.items():
-                places[(*path, key)] = override.place((*at, *path, key))
-                merged[key] = lay(below[key], value, (*path, key)) if key in below else copy(value, (*path, key))
+                inner = (*path, key)
+                places[inner] = override.place(inner) or places.get(inner, "")
+                merged[key] = lay(below[key], value, inner) if key in below else replace(value, inner)
             return merged
-        return copy(above, path)
+        return replace(above, path)
 
-    def copy(value: Any, path: Keys) -> Any:
+    def replace(value: Any, path: Keys) -> Any:
         for old in [p for p in places if p[: len(path)] == path and p != path]:
             del places[old]
-        source = (*at, *path)
-        for old, place in override.places.items():
-            if old[: len(source)] == source:
-                places[(*path, *old[len(source) :])] = place
+        places.update({p: place for p, place in override.places.items() if p[: len(path)] == path})
         return value
 
-    return Document(lay(base.data, over, ()), places)
+    return Document(lay(base.data, override.data, ()), places)
+
+
+def inherit(document: Document, parent: Keys, child: Keys) -> Document:
+    """The document with the part at ``child`` completed from the part at ``parent``, which it refines or replaces."""
+    aside: Keys = ("inherited",)
+    completed = merge(document.moved(parent, aside), document.moved(child, aside))
+    return merge(document, completed.moved(aside, child))
 
 
 def _naming(path: Keys) -> set[str]:
     """The keys that say which component, or which kind of weights, a mapping at this path means."""
     if path[-1:] == ("weights",):
-        return {"pretrain", "imagenet", "checkpoint"}
+        return WEIGHTS
     return {"name"} if path else set()
 
 

@@ -1,19 +1,18 @@
 """Suites: what is asked. The schema, and its resolution into components with complete settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.document import Document, Keys, merge, read_document
+from benchmark.document import WEIGHTS, Document, Keys, inherit, merge, read_document
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
 from registry.training import Training
 
 Reference = str | dict[str, Any]
-T = TypeVar("T")
 
 
 class Entry(BaseModel):
@@ -107,20 +106,31 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: list[P
             raise Mistake(
                 f"the suite has no scale {scale!r}", where=str(path), fix=nearest(scale, list(scales)) if scales else ""
             )
-        document = merge(document, document, ("scales", scale))
+        document = merge(document, document.moved(("scales", scale), ()))
     for plugin in [*(path.parent / p for p in document.data.get("plugins") or []), *(plugins or [])]:
         load_plugin(plugin)
-    return _Resolver(document, path, data).resolve(scale)
+    return _Resolver(_expand(document), path, data).resolve(scale)
+
+
+def _expand(document: Document) -> Document:
+    """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
+    for name, entry in _mapping(document.data.get("entries")).items():
+        document = inherit(document, ("encoder",), ("entries", name, "encoder"))
+        if "pretrain" in _mapping(_mapping(entry).get("weights")):
+            document = inherit(document, ("pretrain",), ("entries", name, "weights"))
+            if "augment" not in document.data["entries"][name]["weights"]:
+                document = inherit(document, ("augment",), ("entries", name, "weights", "augment"))
+    return document
 
 
 @dataclass
 class _Resolver:
-    """Resolves a document, gathering mistakes instead of stopping at the first."""
+    """Resolves an expanded document, gathering mistakes instead of stopping at the first."""
 
     document: Document
     path: Path
     data: Path | None
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: dict[tuple[str, str], Mistake] = field(default_factory=dict)
 
     def resolve(self, scale: str | None) -> ResolvedSuite:
         try:
@@ -128,25 +138,20 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, (), Suite)
             suite = None
-        raw = self.document.data
-        frontend = self._choose("frontends", raw.get("frontend"), ("frontend",))
-        augment = self._augment(raw.get("augment"), ("augment",))
-        tasks = [self._choose("tasks", ref, ("tasks", i)) for i, ref in enumerate(_sequence(raw.get("tasks")))]
+        frontend = self._choose("frontends", ("frontend",))
+        augment = self._choose_all("augmentations", ("augment",))
+        tasks = self._choose_all("tasks", ("tasks",))
         for i, task in enumerate(tasks):
-            if task and not find("tasks", task.name).folds:
-                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", i), "")
-        protocols = {
-            name: self._choose("protocols", {"name": name, **_mapping(fields)}, ("protocols", name))
-            for name, fields in _mapping(raw.get("protocols")).items()
-        }
-        entries = [self._entry(name, _mapping(e), list(protocols)) for name, e in _mapping(raw.get("entries")).items()]
-        control = raw.get("control")
-        if control is not None and control not in _mapping(raw.get("entries")):
-            self._mistake(
-                f"control: no entry is called {control!r}", ("control",), nearest(str(control), list(raw["entries"]))
-            )
+            if not find("tasks", task.name).folds:
+                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", i))
+        protocols = {name: self._protocol(name) for name in self._keys(("protocols",))}
+        entries = [self._entry(name, list(protocols)) for name in self._keys(("entries",))]
+        control = self.document.find(("control",))
+        if control is not None and control not in self._keys(("entries",)):
+            hint = nearest(str(control), self._keys(("entries",)))
+            self._mistake(f"no entry is called {control!r}", ("control",), hint)
         if self.mistakes or suite is None:
-            raise Mistakes(self.mistakes)
+            raise Mistakes(list(self.mistakes.values()))
         assert frontend is not None
         return ResolvedSuite(
             suite=suite,
@@ -154,117 +159,98 @@ class _Resolver:
             frontend=frontend,
             augment=augment,
             entries=tuple(e for e in entries if e),
-            tasks=tuple(t for t in tasks if t),
+            tasks=tasks,
             protocols={name: choice for name, choice in protocols.items() if choice},
         )
 
-    def _entry(self, name: str, raw: Mapping[str, Any], protocols: list[str]) -> ResolvedEntry | None:
+    def _protocol(self, name: str) -> Choice | None:
+        fields = self.document.find(("protocols", name)) or {}
+        return self._choose_from("protocols", {"name": name, **fields}, ("protocols", name))
+
+    def _entry(self, name: str, protocols: list[str]) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
-        over = (
-            Document({"encoder": raw["encoder"]}, _below(self.document, at)) if raw.get("encoder") else Document({}, {})
-        )
-        merged = merge(Document({"encoder": self.document.data.get("encoder")}, self.document.places), over)
-        encoder = self._choose("encoders", merged.data["encoder"], ("encoder",), merged)
-        weights = self._weights(raw.get("weights"), (*at, "weights"))
-        chosen = _sequence(raw.get("protocols", protocols))
-        for i, protocol in enumerate(chosen):
+        encoder = self._choose("encoders", (*at, "encoder"))
+        weights = self._weights((*at, "weights"))
+        chosen = self.document.find((*at, "protocols"))
+        for i, protocol in enumerate(chosen or ()):
             if protocol not in protocols:
                 hint = nearest(str(protocol), protocols)
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
-        return ResolvedEntry(name, encoder, weights, tuple(chosen)) if encoder and weights else None
+        return ResolvedEntry(name, encoder, weights, tuple(chosen or protocols)) if encoder and weights else None
 
-    def _weights(self, raw: Any, at: Keys) -> Weights | None:
-        if raw in ("random", "imagenet"):
-            return Weights(raw)
-        kinds = [kind for kind in ("pretrain", "imagenet", "checkpoint") if kind in _mapping(raw)]
+    def _weights(self, at: Keys) -> Weights | None:
+        raw = self.document.find(at)
+        if not isinstance(raw, dict):  # other words than these two the schema has reported
+            return Weights(raw) if raw in ("random", "imagenet") else None
+        kinds = WEIGHTS & set(raw)
         if len(kinds) != 1:
-            if isinstance(raw, dict):  # anything else the schema has reported
-                self._mistake(
-                    "weights need one of pretrain, imagenet, checkpoint", at, f"got {', '.join(map(str, raw))}"
-                )
+            self._mistake(f"weights need one of {', '.join(sorted(WEIGHTS))}", at, f"got {', '.join(map(str, raw))}")
             return None
-        if kinds == ["pretrain"]:
+        kind = kinds.pop()
+        if kind == "pretrain":
             return self._pretrain(raw, at)
-        for surplus in set(raw) - set(kinds):
-            self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kinds[0]} takes a path alone")
-        path = self._find_file(str(raw[kinds[0]]), (*at, kinds[0]))
-        return Weights("imagenet" if kinds == ["imagenet"] else "checkpoint", path=path) if path else None
+        for surplus in set(raw) - {kind}:
+            self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
+        path = self._find_file(str(raw[kind]), (*at, kind))
+        return Weights("imagenet" if kind == "imagenet" else "checkpoint", path=path) if path else None
 
     def _pretrain(self, raw: Mapping[str, Any], at: Keys) -> Weights | None:
-        base = Document(
-            {"weights": self.document.data.get("pretrain") or {}}, _renamed(self.document, ("pretrain",), ("weights",))
-        )
-        own = {key: value for key, value in raw.items() if key != "pretrain"}
-        merged = merge(base, Document({"weights": own}, _renamed(self.document, at, ("weights",))))
-        fields = dict(merged.data["weights"])
-        method = self._choose("methods", raw["pretrain"], (*at, "pretrain"))
-        if "corpus" not in fields:
+        if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
-        corpus = self._choose("tasks", fields.pop("corpus", None), ("weights", "corpus"), merged)
-        shared = "augment" not in fields
-        augment = self._augment(
-            fields.pop("augment", self.document.data.get("augment")),
-            ("augment",) if shared else ("weights", "augment"),
-            None if shared else merged,
-        )
-        if method is None or corpus is None:
+        method = self._choose("methods", (*at, "pretrain"))
+        corpus = self._choose("tasks", (*at, "corpus"))
+        augment = self._choose_all("augmentations", (*at, "augment"))
+        if method is None:
             return None
-        defaults = find("methods", method.name).recipe
-        training = self._attempt(
-            lambda: Training.model_validate({**defaults, **fields}), ("weights",), merged, Training
-        )
-        return Weights("pretrain", None, method, corpus, training, augment) if training else None
+        recipe = find("methods", method.name).recipe
+        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment")}
+        try:
+            training = Training.model_validate({**recipe, **budget})
+        except ValidationError as error:
+            self._report(error, at, Training)
+            return None
+        return Weights("pretrain", None, method, corpus, training, augment)
 
-    def _augment(self, raw: Any, at: Keys, document: Document | None = None) -> tuple[Choice, ...]:
-        choices = [self._choose("augmentations", ref, (*at, i), document) for i, ref in enumerate(_sequence(raw))]
-        return tuple(choice for choice in choices if choice)
+    def _choose_all(self, kind: str, at: Keys) -> tuple[Choice, ...]:
+        listed = self.document.find(at)
+        chosen = [self._choose(kind, (*at, i)) for i in range(len(listed if isinstance(listed, list) else ()))]
+        return tuple(choice for choice in chosen if choice)
 
-    def _choose(self, kind: str, reference: Any, at: Keys, document: Document | None = None) -> Choice | None:
+    def _choose(self, kind: str, at: Keys) -> Choice | None:
+        return self._choose_from(kind, self.document.find(at), at)
+
+    def _choose_from(self, kind: str, reference: Any, at: Keys) -> Choice | None:
         if not isinstance(reference, str | dict):
             return None  # missing or of another type: the schema has reported it
-        return self._attempt(lambda: choose(kind, reference), at, document, None, kind, reference)
-
-    def _attempt(
-        self,
-        make: Callable[[], T],
-        at: Keys,
-        document: Document | None,
-        model: type[BaseModel] | None,
-        kind: str = "",
-        reference: Reference = "",
-    ) -> T | None:
-        document = document or self.document
         try:
-            return make()
+            return choose(kind, reference)
         except ValidationError as error:
-            name = reference if isinstance(reference, str) else reference.get("name", "")
-            self._report(error, at, model or find(kind, str(name)).Config, document)
+            name = reference if isinstance(reference, str) else reference["name"]
+            self._report(error, at, find(kind, name).Config)
         except Mistake as mistake:
-            in_name = (*at, "name") if isinstance(reference, dict) and "name" in reference else at
-            self._mistake(mistake.what, in_name, mistake.fix, document)
+            named = isinstance(reference, dict) and "name" in reference
+            self._mistake(mistake.what, (*at, "name") if named else at, mistake.fix)
         return None
 
-    def _report(
-        self, error: ValidationError, at: Keys, model: type[BaseModel], document: Document | None = None
-    ) -> None:
+    def _report(self, error: ValidationError, at: Keys, model: type[BaseModel]) -> None:
         for problem in error.errors():
-            inner = tuple(k for k in problem["loc"] if not _is_branch(k))
+            inner = tuple(key for key in problem["loc"] if not _is_branch(key))
             if problem["type"] == "extra_forbidden":
-                known = list(
-                    Entry.model_fields if inner[:1] == ("entries",) and len(inner) == 3 else model.model_fields
-                )
-                self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known), document)
+                in_entry = model is Suite and inner[:1] == ("entries",)
+                known = list((Entry if in_entry else model).model_fields)
+                self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known))
             else:
                 got = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
-                what = f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}"
-                self._mistake(what, (*at, *inner), "", document)
+                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner))
 
-    def _mistake(self, what: str, at: Keys, fix: str, document: Document | None = None) -> None:
-        document = document or self.document
-        path = ".".join(map(str, at))
-        mistake = Mistake(what, where=f"{document.place(at)} ({path})", fix=fix)
-        if str(mistake) not in map(str, self.mistakes):
-            self.mistakes.append(mistake)
+    def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
+        """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
+        place = self.document.place(at)
+        mistake = Mistake(what, where=f"{place} ({'.'.join(map(str, at))})", fix=fix)
+        self.mistakes.setdefault((what, place), mistake)
+
+    def _keys(self, at: Keys) -> list[str]:
+        return list(_mapping(self.document.find(at)))
 
     def _find_file(self, name: str, at: Keys) -> Path | None:
         """A weight file: as given, beside the suite file, in the data folder, or beside the data folder."""
@@ -283,16 +269,3 @@ def _is_branch(key: str | int) -> bool:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _sequence(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _renamed(document: Document, old: Keys, new: Keys) -> dict[Keys, str]:
-    """The places below ``old``, as if they stood below ``new``."""
-    return {(*new, *k[len(old) :]): place for k, place in document.places.items() if k[: len(old)] == old}
-
-
-def _below(document: Document, at: Keys) -> dict[Keys, str]:
-    return _renamed(document, at, ())

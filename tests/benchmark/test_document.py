@@ -31,7 +31,7 @@ def test_every_value_knows_its_line_and_column() -> None:
 
 def test_an_override_merges_mappings_and_references_and_replaces_the_rest() -> None:
     document = parse_document(TEXT, "suite.yaml")
-    merged = merge(document, document, ("scales", "cpu"))
+    merged = merge(document, document.moved(("scales", "cpu"), ()))
     assert merged.data["encoder"] == {"name": "esresnet", "depth": 18}
     assert merged.data["frontend"] == {"name": "logmel", "n_mels": 32}
     assert merged.data["list"] == [4]
@@ -44,7 +44,7 @@ def test_an_override_merges_mappings_and_references_and_replaces_the_rest() -> N
 
 def test_a_reference_with_another_name_is_replaced_whole() -> None:
     document = parse_document(TEXT, "suite.yaml")
-    merged = merge(document, document, ("scales", "other"))
+    merged = merge(document, document.moved(("scales", "other"), ()))
     assert merged.data["encoder"] == {"name": "cnn10", "width": 8}
 
 
@@ -57,7 +57,7 @@ over:
   entries: {a: {weights: {imagenet: file}}, b: {weights: {pretrain: {dim: 8}}}, c: {weights: {checkpoint: file}}}
 """
     document = parse_document(text, "suite.yaml")
-    merged = merge(document, document, ("over",)).data
+    merged = merge(document, document.moved(("over",), ())).data
     assert merged["pretrain"] == {"epochs": 4}
     assert [e["weights"] for e in merged["entries"].values()] == [
         {"imagenet": "file"},

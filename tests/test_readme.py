@@ -1,0 +1,37 @@
+"""What the README shows, run."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY, Answer
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def block(language: str, first: str) -> str:
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(b for b in blocks if b.startswith(first))
+
+
+def test_the_method_in_one_file_trains_and_gets_its_row(audiobench: Callable[..., Answer], tmp_path: Path) -> None:
+    (tmp_path / "agree.py").write_text(block("python", "# agree.py"))
+    suite = tmp_path / "tiny.yaml"
+    entry = block("yaml", "entries:\n  agree").split("\n", 1)[1]
+    suite.write_text(TINY.replace("entries:\n", f"entries:\n{entry}"))
+    asked = ("run", suite, "--plugin", tmp_path / "agree.py", "--runs", tmp_path / "runs", "--entry", "agree")
+    answer = audiobench(*asked, "--protocol", "knn")
+    assert answer.status == 0, answer.err
+    assert "knn agree on sounds: accuracy" in answer.err
+    assert "agree" in answer.out
+
+
+@pytest.mark.real
+def test_the_suite_of_ones_own_is_valid(audiobench: Callable[..., Answer], tmp_path: Path, data: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(block("yaml", "# mine.yaml"))
+    (tmp_path / "encoder.safetensors").touch()
+    answer = audiobench("plan", tmp_path / "mine.yaml", "--data", data)
+    assert answer.status == 0, answer.err
+    assert "pretrain moco on esc50" in answer.out
