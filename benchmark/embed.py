@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from benchmark.files import write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
 from registry.audio import Recordings
@@ -43,7 +44,7 @@ def embed(
 
 def save_embeddings(embeddings: Embeddings, path: Path) -> None:
     """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``."""
-    save_file({"window": embeddings.window_WD, "clip": embeddings.clip_W}, path)
+    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W})
 
 
 def load_embeddings(path: Path) -> Embeddings:

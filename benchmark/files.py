@@ -1,8 +1,13 @@
 """Files that are either whole or not there."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -24,3 +29,21 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", facts: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file.
+
+    Raises:
+        OSError: with its number, where safetensors hides it in words: a full disk must be told from a defect.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path, facts)
+    except SafetensorError as error:
+        hidden = re.search(r"os error (\d+)", str(error))
+        if hidden is None:
+            raise
+        raise OSError(int(hidden[1]), os.strerror(int(hidden[1])), str(path)) from error

@@ -23,7 +23,10 @@ _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 
 @dataclass(frozen=True)
 class Pack:
-    """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes."""
+    """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes.
+
+    ``skipped`` names the recordings that were left out as unusable.
+    """
 
     recordings: Recordings
     ids: list[str]
@@ -33,6 +36,7 @@ class Pack:
     hashes: list[str]
     classes: tuple[str, ...]
     content_hash: str
+    skipped: tuple[str, ...]
 
 
 def make_pack(
@@ -119,6 +123,7 @@ def open_pack(folder: Path) -> Pack:
         hashes=table["hash"].tolist(),
         classes=tuple(result["classes"]),
         content_hash=result["content_hash"],
+        skipped=tuple(result["skipped"]),
     )
 
 

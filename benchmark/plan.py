@@ -5,7 +5,7 @@ written, without loading torch: nothing here imports it.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,13 +49,13 @@ class Plan:
         self.jobs.setdefault(job.key, job)
         return job.key
 
-    def needed_for(self, rows: Sequence[Row]) -> list[Job]:
-        """The jobs that some cells need, in order."""
+    def needed_for(self, rows: Sequence[Row], done: Callable[[Job], bool]) -> list[Job]:
+        """The jobs that some cells still need, in order: what only finished jobs used may be gone."""
         wanted: set[str] = set()
         queue = [row.key for row in rows]
         while queue:
             key = queue.pop()
-            if key not in wanted:
+            if key not in wanted and not done(self.jobs[key]):
                 wanted.add(key)
                 queue += self.jobs[key].needs.values()
         return [job for key, job in self.jobs.items() if key in wanted]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from benchmark.files import replace_file
+from benchmark.files import replace_file, write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
 from registry.audio import Recordings
@@ -41,9 +40,8 @@ class _Run:
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         facts = {"step": str(self.step), "metrics": json.dumps(self.metrics)}
-        replace_file(self.checkpoint, lambda path: save_file(plain, path, facts))
+        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
 
     def _load(self) -> None:
         with safe_open(self.checkpoint, framework="pt") as file:

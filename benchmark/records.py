@@ -38,15 +38,15 @@ def peak_memory(device: Device) -> dict[str, int]:
 
 @cache
 def _commit() -> str | None:
-    """The commit of the code, with ``+`` where the tree differs from it; None outside a checkout."""
+    """The commit of the code, with ``+`` where the tree differs from it; None outside a checkout of audiobench."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=True).stdout.strip()
+
+    file = Path(__file__)
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        git("ls-files", "--error-unmatch", file.name)  # a copy installed inside another project's checkout is not ours
+        return git("describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip()

@@ -23,12 +23,11 @@ class Report:
     """How a run ended: jobs by what became of them, and why."""
 
     done: int = 0
-    ran: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{len(self.failed)} of {self.done + self.ran + len(self.failed) + len(self.skipped)} jobs failed:"]
+        lines = [f"{len(self.failed)} of {self.done + len(self.failed) + len(self.skipped)} jobs failed:"]
         lines += [f"  {title}: {reason}" for title, reason in self.failed.items()]
         lines += [f"  {title}: not run, because what it needs failed" for title in self.skipped]
         return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
@@ -45,17 +44,16 @@ def carry_out(
     skip_bad: bool = False,
     debug: bool = False,
 ) -> Report:
-    """Runs what is not finished of a plan's jobs, with progress on standard error. Loads torch only if there is work.
+    """Runs jobs of a plan, with progress on standard error. Loads torch only if there are any.
 
     Raises:
         Mistake: before any work, if data are missing or the device cannot be used.
     """
-    missing = [job for job in jobs if not store.done(job)]
-    blocked = [Mistake(job.blocked) for job in missing if job.blocked]
+    blocked = [Mistake(job.blocked) for job in jobs if job.blocked]
     if blocked:
         raise Mistakes(blocked)
-    if not missing:
-        return Report(done=len(jobs))
+    if not jobs:
+        return Report()
     from benchmark.model import choose_device
     from benchmark.work import Workplace
 
@@ -65,7 +63,7 @@ def carry_out(
 
 
 def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Report:
-    """Runs every job that is not finished, in order; a job whose needs failed is skipped.
+    """Runs jobs in order; one that another run has finished is passed over, one whose needs failed is skipped.
 
     Args:
         jobs: in an order in which they can run.
@@ -85,7 +83,7 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
         at.progress.begin(job.title)
         try:
             at.progress.end(_run(job, at))
-            report.ran += 1
+            report.done += 1
             continue
         except KeyboardInterrupt:
             at.progress.end("interrupted; the same command goes on from here")

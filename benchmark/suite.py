@@ -1,6 +1,6 @@
 """Suites: what is asked. The schema, and its resolution into components with complete settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -85,7 +85,7 @@ class ResolvedSuite:
     protocols: dict[str, Choice]
 
 
-def load_suite(path: Path, scale: str | None, data: Path | None, plugins: list[Path] | None = None) -> ResolvedSuite:
+def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequence[Path] = ()) -> ResolvedSuite:
     """Reads, overrides, validates and resolves a suite.
 
     Args:
@@ -107,7 +107,7 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: list[P
                 f"the suite has no scale {scale!r}", where=str(path), fix=nearest(scale, list(scales)) if scales else ""
             )
         document = merge(document, document.moved(("scales", scale), ()))
-    for plugin in [*(path.parent / p for p in document.data.get("plugins") or []), *(plugins or [])]:
+    for plugin in [*(path.parent / p for p in document.data.get("plugins") or []), *plugins]:
         load_plugin(plugin)
     return _Resolver(_expand(document), path, data).resolve(scale)
 

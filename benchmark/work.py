@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from benchmark.embed import embed, load_embeddings, save_embeddings
+from benchmark.files import write_tensors
 from benchmark.job import Job
 from benchmark.model import Device, build_encoder, build_views, load_weights, place
 from benchmark.pack import Pack, make_pack, open_pack
@@ -78,7 +78,7 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         at.store.checkpoint(job),
         at.progress,
     )
-    save_file({k: v.cpu().contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors")
+    write_tensors(folder / "encoder.safetensors", encoder.state_dict())
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
     return {"summary": f"loss {metrics[-1]['loss']:.3f}", "loss": metrics[-1]["loss"], "data_hash": corpus.content_hash}
 
@@ -126,6 +126,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "folds": folds,
         "data_hash": pack.content_hash,
         "clips_seen_in_pretraining": _shared_clips(job, pack, at),
+        "skipped": len(pack.skipped),
     }
 
 

@@ -16,6 +16,7 @@ class Published:
         task: of the registry.
         protocol: the column it stands in.
         score: as a fraction.
+        selection: how the epoch was chosen, where it is known: best-mean, or empty.
         source: paper and table, or repository.
         note: what is known to be wrong with it.
     """
@@ -24,6 +25,7 @@ class Published:
     task: str
     protocol: str
     score: float
+    selection: str
     source: str
     note: str
 
@@ -35,12 +37,13 @@ def reproduced(suite: str | None) -> list[Published]:
     with (_FOLDER / "published.csv").open(newline="") as file:
         return [
             Published(
-                row["entry"],
-                row["task"],
-                row["protocol"],
-                float(row["score"]),
-                row["paper"] + ", " + row["table"],
-                row["note"],
+                row=row["entry"],
+                task=row["task"],
+                protocol=row["protocol"],
+                score=float(row["score"]),
+                selection="best-mean" if row["metric"].startswith("best average") else "",
+                source=f"{row['paper']}, {row['table']}",
+                note=row["note"],
             )
             for row in csv.DictReader(file)
             if row["suite"] == suite and "accuracy" in row["metric"] and row["entry"]
@@ -51,7 +54,15 @@ def anchored(systems: list[str]) -> list[Published]:
     """The figures of other systems, by the names that ``anchors.csv`` gives them; unverified ones are left out."""
     with (_FOLDER / "anchors.csv").open(newline="") as file:
         return [
-            Published(row["system"], row["task"], row["column"], float(row["score"]), row["source"], row["note"])
+            Published(
+                row=row["system"],
+                task=row["task"],
+                protocol=row["column"],
+                score=float(row["score"]),
+                selection="",
+                source=row["source"],
+                note=row["note"],
+            )
             for row in csv.DictReader(file)
             if row["system"] in systems and row["column"] and row["verified"].startswith("yes")
         ]

@@ -152,7 +152,7 @@ class _Measured:
         measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
         measured.facts = ", ".join(f"k {k}" for k in sorted({facts["k"] for facts in folds.values() if "k" in facts}))
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
-        measured.skipped = max(len(store.result("pack", plan.jobs[row.key].needs["pack"])["skipped"]) for row in done)
+        measured.skipped = max(result["skipped"] for result in results.values())
         return measured
 
     def same_clips(self, other: "_Measured") -> bool:

@@ -22,11 +22,11 @@ def plan(
 ) -> None:
     """Print a suite's jobs, and which of them are done already."""
     from benchmark.document import suite_path
-    from benchmark.request import plan_suite
+    from benchmark.request import Request
     from benchmark.store import Store
 
     store = Store(runs)
-    made = plan_suite(suite_path(suite), scale, data, seed or [], plugin or [], store)
+    made = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ())).plan(store)
     print_jobs(made, list(made.jobs.values()), store)
 
 

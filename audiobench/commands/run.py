@@ -45,21 +45,20 @@ def run(
 
     from benchmark.document import suite_path
     from benchmark.plan import choose_rows
-    from benchmark.request import keep_plan, plan_suite
+    from benchmark.request import Request
     from benchmark.run import carry_out
     from benchmark.store import Store
 
-    path, store = suite_path(suite), Store(runs)
-    request = (path, scale, data, seed or [], plugin or [], store)
-    plan = plan_suite(*request)
-    rows = choose_rows(plan, entry, task, protocol)
-    jobs = plan.needed_for(rows)
+    store = Store(runs)
+    request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
+    plan = request.plan(store)
+    jobs = plan.needed_for(choose_rows(plan, entry, task, protocol), store.done)
     if dry_run:
         from audiobench.commands.plan import print_jobs
 
         print_jobs(plan, jobs, store)
         return
-    keep_plan(plan, *request)
+    request.keep(plan, store)
     report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.render import show, write_markdown

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -112,6 +113,7 @@ def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: P
 def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audiobench: Call, tmp_path: Path) -> None:
     suite, runs = finished
     assert audiobench("plan", suite, "--runs", runs).out.startswith("tiny: 17 jobs, 17 done")
+    assert audiobench("run", suite, "--runs", runs, "--dry-run").out.startswith("tiny: 0 jobs, 0 done")
     answer = audiobench("run", suite, "--runs", tmp_path / "none", "--dry-run")
     assert answer.out.startswith("tiny: 17 jobs, 0 done")
     assert not (tmp_path / "none").exists()
@@ -141,15 +143,13 @@ def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiob
         ("random", "finetune")
     }
     plan = json.loads((finished[1] / "plans" / "tiny.json").read_text())["plan"]
-    for row in plan["rows"]:
-        cell = cells[row["entry"], row["protocol"]]
-        folds = [f for r in plan["rows"] if (r["entry"], r["protocol"]) == (row["entry"], row["protocol"])
-                 for f in results(finished[1])[r["key"]]["folds"].values()]  # fmt: skip
-        unique = {json.dumps(f): f for f in folds}
-        assert cell["folds"] == cell["of_folds"] == 5
-        if row["protocol"] != "finetune":
-            assert cell["mean"] == pytest.approx(sum(f["accuracy"] for f in folds) / len(folds))
-        assert unique
+    records = results(finished[1])
+    for place, cell in cells.items():
+        own = {row["key"] for row in plan["rows"] if (row["entry"], row["protocol"]) == place}
+        accuracies = [fold["accuracy"] for key in own for fold in records[key]["folds"].values()]
+        assert len(accuracies) == cell["folds"] == cell["of_folds"] == 5
+        assert cell["mean"] == pytest.approx(np.mean(accuracies))
+        assert cell["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
     assert cells["moco", "knn"]["selection"] == "inner"
     assert cells["moco", "freeze"]["selection"] == "last"
     control = cells["moco", "knn"]["against_control"]

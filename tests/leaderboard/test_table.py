@@ -1,0 +1,110 @@
+"""Cells from records made by hand: selection of epochs, seeds, coverage, and published figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.job import Job
+from benchmark.plan import Plan, Row
+from benchmark.store import Store
+from leaderboard.render import render
+from leaderboard.table import Cell, Table, make_table
+
+LABELS = {1: [0, 1, 0, 1], 2: [1, 1, 0, 0]}
+Epochs = dict[int, dict[int, list[int]]]  # for each fold, what was predicted after each epoch
+
+
+def record(store: Store, plan: Plan, entry: str, seed: int, by_fold: Epochs) -> None:
+    """Stores a finished evaluation."""
+    job = Job("evaluate", {"entry": entry, "seed": seed})
+    plan.rows.append(Row(entry, "esc50", "finetune", seed, plan.add(job)))
+    folds: dict[int, Any] = {}
+    last: list[dict[str, Any]] = []
+    curve: list[dict[str, Any]] = []
+    for fold, epochs in by_fold.items():
+        accuracy = [sum(p == t for p, t in zip(e, LABELS[fold], strict=True)) / 4 for e in epochs.values()]
+        folds[fold] = {"accuracy": accuracy[-1], "epochs": list(epochs), "accuracy_by_epoch": accuracy}
+        for epoch, predicted in epochs.items():
+            rows = [{"fold": fold, "clip": f"{fold}-{i}", "predicted": p} for i, p in enumerate(predicted)]
+            curve += [{**row, "epoch": epoch} for row in rows]
+        last += [{**row, "label": label} for row, label in zip(rows, LABELS[fold], strict=True)]
+    store.folder(job).mkdir(parents=True)
+    result = {"schema": 1, "folds": folds, "clips_seen_in_pretraining": 0, "skipped": 0}
+    (store.folder(job) / "result.json").write_text(json.dumps(result))
+    pd.DataFrame(last).to_parquet(store.folder(job) / "predictions.parquet")
+    pd.DataFrame(curve).to_parquet(store.folder(job) / "epochs.parquet")
+
+
+def make(folder: Path, selection: str, runs: dict[tuple[str, int], Epochs], **facts: Any) -> Table:
+    store = Store(folder)
+    known = {
+        "title": "Made",
+        "reproduces": "lin2022/table-3.1",
+        "anchors": [],
+        "control": None,
+        "selection": selection,
+        "entries": list(dict.fromkeys(entry for entry, _ in runs)),
+        "protocols": ["finetune"],
+        "tasks": {"esc50": [1, 2]},
+    }
+    plan = Plan("made", {**known, **facts})
+    for (entry, seed), by_fold in runs.items():
+        record(store, plan, entry, seed, by_fold)
+    return make_table(plan, store)
+
+
+def cell(table: Table, entry: str = "scratch") -> Cell:
+    found = table.find(entry, "esc50", "finetune")
+    assert found is not None
+    return found
+
+
+# Right of 8 after epochs 1, 2, 3: 4 + 2, 2 + 4, 2 + 2.
+CURVE: Epochs = {
+    1: {1: [0, 1, 0, 1], 2: [0, 1, 1, 0], 3: [1, 0, 0, 1]},
+    2: {1: [1, 1, 1, 1], 2: [1, 1, 0, 0], 3: [0, 0, 0, 0]},
+}
+RIGHT: Epochs = {fold: {1: labels} for fold, labels in LABELS.items()}
+
+
+def test_last_and_best_mean_are_taken_from_the_same_records(tmp_path: Path) -> None:
+    last = cell(make(tmp_path / "a", "last", {("scratch", 0): CURVE}))
+    assert (last.mean, last.selection, last.folds, last.clips) == (0.5, "last", 2, 8)
+    best = cell(make(tmp_path / "b", "best-mean", {("scratch", 0): CURVE}))
+    assert (best.mean, best.selection) == (0.75, "best-mean")  # one epoch for all folds; each fold's own would give 1.0
+    assert best.deviation == pytest.approx(0.25 * 2**0.5)
+
+
+def test_seeds_are_averaged_before_folds(tmp_path: Path) -> None:
+    wrong: Epochs = {1: {1: [1, 0, 1, 0]}, 2: {1: LABELS[2]}}
+    both = cell(make(tmp_path, "last", {("scratch", 0): RIGHT, ("scratch", 1): wrong}))
+    assert (both.mean, both.seeds, both.folds) == (0.75, 2, 2)
+
+
+def test_a_fold_that_one_seed_lacks_is_left_out_and_shown(tmp_path: Path) -> None:
+    table = make(tmp_path, "last", {("scratch", 0): RIGHT, ("scratch", 1): {1: RIGHT[1]}})
+    assert (cell(table).folds, cell(table).of_folds, cell(table).complete) == (1, 2, False)
+    assert "1.000 (1/2 folds)" in render(table, "md")
+
+
+def test_published_figures_stand_beside_and_differ_only_by_the_same_selection(tmp_path: Path) -> None:
+    best = render(make(tmp_path / "a", "best-mean", {("scratch", 0): CURVE}), "md")
+    assert "0.423 (+0.327)" in best
+    last = render(make(tmp_path / "b", "last", {("scratch", 0): CURVE}), "md")
+    assert "0.423 |" in last
+    assert "0.423 (" not in last
+    assert "No difference is given" in last
+    assert "Table 3.1" in last
+
+
+def test_the_control_is_compared_clip_by_clip(tmp_path: Path) -> None:
+    half: Epochs = {1: {1: [0, 1, 1, 0]}, 2: RIGHT[2]}
+    table = make(tmp_path, "last", {("moco", 0): RIGHT, ("scratch", 0): half}, control="scratch")
+    difference = cell(table, "moco").against_control
+    assert difference is not None
+    assert difference.mean == 0.25
+    assert 0 <= difference.low <= 0.25 <= difference.high <= 0.5
+    assert cell(table).against_control is None
