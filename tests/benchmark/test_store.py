@@ -1,0 +1,93 @@
+"""The store: whole folders or none, one writer at a time."""
+
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.job import Job
+from benchmark.store import Store
+from registry.errors import Mistake
+
+JOB = Job("embed", {"window": 1}, title="embed it")
+
+
+def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.writing(JOB, lambda: None) as folder:
+        assert folder is not None
+        (folder / "result.json").write_text('{"schema": 1}')
+        assert not store.done(JOB)
+        store.checkpoint(JOB).write_text("half way")
+    assert store.done(JOB)
+    assert not store.checkpoint(JOB).exists()
+    assert store.result("embed", JOB.key) == {"schema": 1}
+
+
+def test_a_job_that_fails_leaves_nothing_but_its_checkpoint(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(ZeroDivisionError), store.writing(JOB, lambda: None) as folder:  # noqa: PT012
+        assert folder is not None
+        (folder / "half").write_text("x")
+        store.checkpoint(JOB).write_text("half way")
+        raise ZeroDivisionError
+    assert not store.folder(JOB).exists()
+    assert not folder.exists()
+    assert store.checkpoint(JOB).exists()
+
+
+def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    left = tmp_path / ".partial" / JOB.key
+    left.mkdir(parents=True)
+    (left / "old").touch()
+    with store.writing(JOB, lambda: None) as folder:
+        assert folder is not None
+        assert not list(folder.iterdir())
+        (folder / "result.json").write_text("{}")
+    assert [p.name for p in store.folder(JOB).iterdir()] == ["result.json"]
+
+
+def _write_slowly(root: Path) -> None:
+    with Store(root).writing(JOB, lambda: None) as folder:
+        assert folder is not None
+        (root / "started").touch()
+        time.sleep(1)
+        (folder / "result.json").write_text('{"schema": 1}')
+
+
+def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
+    other = multiprocessing.get_context("fork").Process(target=_write_slowly, args=(tmp_path,))
+    other.start()
+    while not (tmp_path / "started").exists():
+        time.sleep(0.01)
+    waited: list[bool] = []
+    with Store(tmp_path).writing(JOB, lambda: waited.append(True)) as folder:
+        assert folder is None
+    other.join()
+    assert waited == [True]
+
+
+def test_keys_do_not_depend_on_titles_or_the_order_of_settings() -> None:
+    assert Job("embed", {"a": 1, "b": 2}).key == Job("embed", {"b": 2, "a": 1}, title="x", blocked="y").key
+    assert len({Job("embed", {"a": 1}).key, Job("embed", {"a": 2}).key, Job("evaluate", {"a": 1}).key}) == 3
+    assert Job.from_json(json.loads(json.dumps(JOB.to_json()))) == JOB
+
+
+def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.folder(JOB).mkdir(parents=True)
+    (store.folder(JOB) / "result.json").write_text('{"schema": 0}')
+    with pytest.raises(Mistake, match="a record of schema 0, and this version reads 1"):
+        store.result("embed", JOB.key)
+
+
+def test_plans_are_kept_by_name_and_scale(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.load_plan("a@cpu") is None
+    store.save_plan("lin2022/table-3.1@cpu", {"x": 1})
+    store.save_plan("a@cpu", {"x": 2})
+    assert store.plans() == ["a@cpu", "lin2022/table-3.1@cpu"]
+    assert store.load_plan("lin2022/table-3.1@cpu") == {"x": 1}
