@@ -52,7 +52,7 @@ class Recordings:
     def windows(self, clips: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """Cuts every clip into windows at half-window stride; the last one ends where the clip ends.
 
-        A clip shorter than the window gives one window, zero-padded at its end (S2, section 3.1, for the stride).
+        A clip shorter than the window gives one window, zero-padded at its end (Wang 2021, for the stride).
 
         Args:
             clips: ``[B]`` indices of clips.

@@ -27,7 +27,7 @@ def details(kind: str, name: str) -> dict[str, Any]:
         "settings": [
             {
                 "name": field,
-                "type": schema.get("type") or "|".join(map(str, schema.get("enum", ()))) or "choice",
+                "type": "|".join(map(str, schema.get("enum", ()))) or schema.get("type", "choice"),
                 "default": schema.get("default", "required"),
                 "meaning": schema.get("description", ""),
             }
@@ -52,7 +52,7 @@ def _augmentation_facts(component: Any) -> dict[str, Any]:
 
 
 def _method_facts(component: Any) -> dict[str, Any]:
-    return {"windows": component.windows, "recipe": component.recipe}
+    return {"windows": component.windows, "recipe": ", ".join(f"{k} {v}" for k, v in component.recipe.items())}
 
 
 def _task_facts(component: Any) -> dict[str, Any]:

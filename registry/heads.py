@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from registry.seeding import generator_for
 
-HIDDEN = 512  # of the mlp head: S2 section 3.1
+HIDDEN = 512  # of the mlp head: Wang 2021
 
 
 class FoldHeads(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor
 def info_nce(query_BD: Tensor, key_BD: Tensor, negatives_QD: Tensor, temperature: float) -> Tensor:
     """MoCo's loss: each query against its own key and the keys of a queue, mean over the batch.
 
-    ``-log exp(q.k+ / t) / (exp(q.k+ / t) + sum_i exp(q.k_i / t))``. S1 section 1.2.10 prints exp(q.k t): the
+    ``-log exp(q.k+ / t) / (exp(q.k+ / t) + sum_i exp(q.k_i / t))``. Lin 2022, section 1.2, prints exp(q.k t): the
     temperature divides.
 
     Args:
@@ -25,8 +25,8 @@ def info_nce(query_BD: Tensor, key_BD: Tensor, negatives_QD: Tensor, temperature
 def npid_nce(probability_BK: Tensor, instances: int) -> Tensor:
     """NPID's noise-contrastive loss, mean over the batch.
 
-    ``-[log(P0 / (P0 + K / N)) + sum_k log((K / N) / (P_k + K / N))]``, with 1e-7 in the denominators as released. S1
-    section 1.2.5 omits the minus sign.
+    ``-[log(P0 / (P0 + K / N)) + sum_k log((K / N) / (P_k + K / N))]``, with 1e-7 in the denominators as released.
+    Lin 2022, section 1.2, omits the minus sign.
 
     Args:
         probability_BK: ``exp(v.m / t) / Z``: column 0 the instance itself, then K noise samples.

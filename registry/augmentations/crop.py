@@ -14,7 +14,7 @@ class Crop(Augmentation):
     """Keeps a random stretch of ``samples`` samples, drawn for each example: ``[B, T]`` to ``[B, samples]``."""
 
     domain = "waveform"
-    source: ClassVar[str] = "S1 section 3.1 (flip, pad, crop); ESResNet RandomCrop"
+    source: ClassVar[str] = "Lin 2022 (flip, pad, crop); ESResNet RandomCrop"
 
     class Config(AugmentationConfig):
         samples: int = Field(16000, ge=1, description="samples kept")

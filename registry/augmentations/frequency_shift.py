@@ -12,11 +12,11 @@ from registry.augmentations import Augmentation, AugmentationConfig
 class FrequencyShift(Augmentation):
     """Shifts the bins up or down by an integer uniform in [-bins, bins]; the vacated bins fall to the example's floor.
 
-    S2 fills them with zero energy. On a logarithmic scale that is the lowest value, not 0: the example's minimum.
+    Wang 2021 fills them with zero energy; on a logarithmic scale that is no 0, but the example's lowest value.
     """
 
     domain = "spectrogram"
-    source: ClassVar[str] = "S2 section 2.3 (F of about half the mel bins is best there)"
+    source: ClassVar[str] = "Wang 2021 (F of about half the mel bins is best there)"
 
     class Config(AugmentationConfig):
         bins: int = Field(10, ge=0, description="largest shift, in bins")

@@ -13,7 +13,7 @@ class Mix(Augmentation):
     """``a * x1 + (1 - a) * x2``: x2 another example of the batch, a ~ Beta(alpha, beta) drawn for each example."""
 
     domain = "waveform"
-    source: ClassVar[str] = "S2 section 2.3"
+    source: ClassVar[str] = "Wang 2021"
 
     class Config(AugmentationConfig):
         alpha: float = Field(5.0, gt=0, description="first parameter of the Beta distribution")

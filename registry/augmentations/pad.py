@@ -13,7 +13,7 @@ class Pad(Augmentation):
     """Adds zeros before and after: ``[B, T]`` to ``[B, T + 2 * samples]``; a crop after it shifts at random."""
 
     domain = "waveform"
-    source: ClassVar[str] = "S1 section 3.1 (flip, pad, crop), length not stated"
+    source: ClassVar[str] = "Lin 2022 (flip, pad, crop), length not stated"
 
     class Config(AugmentationConfig):
         samples: int = Field(1600, ge=0, description="zeros on either side")

@@ -15,7 +15,7 @@ class TimeReversal(Augmentation):
     """
 
     domain = "waveform"
-    source: ClassVar[str] = "Guzhov et al. 2020 (time inversion); S1 section 3.1 (random flip)"
+    source: ClassVar[str] = "Guzhov et al. 2020 (time inversion); Lin 2022 (random flip)"
 
     class Config(AugmentationConfig):
         p: float = Field(0.5, ge=0, le=1, description="probability, drawn for each example")

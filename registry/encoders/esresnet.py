@@ -17,12 +17,12 @@ class ESResNet(Encoder):
 
     Input ``[B, 1, F, N]``; frames ``[B, ceil(N / 32), D]`` are the mean over frequency of the last stage, the embedding
     their mean (the net's adaptive average pooling): D = 2048 for depth 50 and more, 512 below. ``bands: repeat`` gives
-    each channel the whole spectrogram (S1, section 3.1); ``bands: split`` cuts it into three bands, lowest first, and
+    each channel the whole spectrogram (Lin 2022); ``bands: split`` cuts it into three bands, lowest first, and
     drops the bins that do not divide by three (the original: 1023 of 1025 bins, 341 a channel).
     Depth 50 has 23,508,032 parameters.
     """
 
-    source: ClassVar[str] = "Guzhov et al. 2020; ESResNet:model/esresnet.py; S1 section 3.1"
+    source: ClassVar[str] = "Guzhov et al. 2020; ESResNet:model/esresnet.py; Lin 2022"
 
     class Config(Settings):
         depth: Literal[18, 34, 50, 101, 152] = Field(50, description="layers of the ResNet")

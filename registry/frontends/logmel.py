@@ -14,11 +14,11 @@ from registry.settings import Settings
 class LogMel(Frontend):
     """Mel filter bank over the power spectrogram, logarithmic: ``[B, T]`` to ``[B, 1, n_mels, T // hop + 1]``.
 
-    Hann window, centred frames with reflected edges. Always float32, inside autocast too. S1 uses log-mel and states
+    Hann window, centred frames with reflected edges. Always float32, inside autocast too. Lin 2022 uses it and states
     none of its numbers; the defaults are those of PANNs at 16 kHz.
     """
 
-    source: ClassVar[str] = "Kong et al. 2020 (16 kHz variant); S1 section 3.1, numbers not stated there"
+    source: ClassVar[str] = "Kong et al. 2020 (16 kHz variant); Lin 2022, numbers not stated there"
 
     class Config(Settings):
         sample_rate: int = Field(16000, gt=0, description="Hz; recordings are resampled to it once")

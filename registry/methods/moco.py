@@ -20,7 +20,7 @@ class MoCo(Method):
 
     The defaults are version 1. Version 2 is ``head: mlp, temperature: 0.2`` with ``schedule: cosine`` and stronger
     augmentation. The key encoder's parameters follow the query's by momentum; its batch-norm statistics are its own.
-    Negatives are past keys only (S1 section 1.2.10 says queries and keys).
+    Negatives are past keys only (Lin 2022, section 1.2, says queries and keys).
     """
 
     source: ClassVar[str] = "He et al. 2020; Chen et al. 2020 (v2); moco:moco/builder.py"

@@ -17,7 +17,7 @@ from registry.views import Views
 class Npid(Method):
     """Tells every clip of the corpus from all others, against a memory bank of one embedding a clip.
 
-    The denominator runs over all N instances and the sphere has ``dim`` dimensions (S1 section 1.2.7 has both wrong).
+    The denominator runs over all N instances, on a sphere of ``dim`` dimensions (Lin 2022, section 1.2, errs in both).
     ``negatives: 0`` is the full softmax over the bank. ``proximal`` weighs the squared distance to the bank's embedding
     of the clip: the paper's term, absent from the released code, which has only the bank's momentum.
     """

@@ -22,10 +22,10 @@ class Finetune(Protocol):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
     After every epoch the test clips are evaluated in windows of the training crop's length at half-window stride,
-    logits averaged. S1 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
+    logits averaged. Lin 2022 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
     """
 
-    source: ClassVar[str] = "S1 section 3.2 (fine-tune); S2 section 3.1 (windows); optimiser not stated"
+    source: ClassVar[str] = "Lin 2022 (fine-tune); Wang 2021 (windows); optimiser not stated"
     uses_model = True
     one_job = False
 

@@ -23,10 +23,10 @@ class Freeze(Protocol):
     By default the embeddings are computed once, and every window of a training clip is an example. ``augment`` instead
     embeds a fresh augmented crop of every clip each epoch. At evaluation the logits are averaged over the windows of a
     clip. Embeddings are standardised with the mean and deviation of the training folds' windows. The heads of all folds
-    train together, as one batched problem. S1 trains for at most 30 epochs and states neither optimiser nor rate.
+    train together, as one batched problem. Lin 2022 trains for at most 30 epochs and states neither optimiser nor rate.
     """
 
-    source: ClassVar[str] = "S1 section 3.2 (freeze); S2 section 3.1 (mlp head); optimiser not stated"
+    source: ClassVar[str] = "Lin 2022 (freeze); Wang 2021 (mlp head); optimiser not stated"
     uses_embeddings = True
 
     class Config(Settings):
@@ -34,7 +34,7 @@ class Freeze(Protocol):
         batch_size: int = Field(64, ge=1, description="examples of each fold a step")
         learning_rate: float = Field(3e-3, gt=0, description="of AdamW, constant")
         weight_decay: float = Field(0.0, ge=0, description="of AdamW, on the head's weights")
-        head: Literal["linear", "mlp"] = Field("linear", description="mlp: one hidden layer of 512, ReLU (S2)")
+        head: Literal["linear", "mlp"] = Field("linear", description="mlp: one hidden layer of 512, ReLU (Wang 2021)")
         augment: bool = Field(False, description="embed a fresh augmented crop of every clip each epoch")
 
     def __init__(self, config: Config) -> None:

@@ -21,11 +21,11 @@ class Knn(Protocol):
 
     The bank holds the embeddings of the training folds, made by the same encoder. K is chosen by cross-validation
     inside the training folds alone: each of them is held out in turn, the best mean accuracy wins, the smaller K on a
-    tie. S1 (section 3.2) chooses K by cross-validation and does not state the weighting; NPID weighs by
+    tie. Lin 2022 chooses K by cross-validation and does not state the weighting; NPID weighs by
     exp(similarity / 0.07).
     """
 
-    source: ClassVar[str] = "Wu et al. 2018 (weights); S1 section 3.2 (choice of K)"
+    source: ClassVar[str] = "Wu et al. 2018 (weights); Lin 2022 (choice of K)"
     uses_embeddings = True
 
     class Config(Settings):

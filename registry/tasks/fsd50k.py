@@ -12,7 +12,7 @@ from registry.tasks import Clip, Task, require_files
 class Fsd50k(Task):
     """40,966 recordings of 0.3 to 30 s, 44.1 kHz mono: a corpus without labels or folds.
 
-    S1 pretrains on FSD50K and does not say on which part; the development part alone is used here. Its names are
+    Lin 2022 pretrains on FSD50K and does not say on which part; the development part alone is used here. Its names are
     Freesound ids. Evaluating on its 200 labels, several a clip, is not offered.
     """
 
