@@ -65,7 +65,7 @@ def run(
     from leaderboard.table import make_table
 
     table = make_table(plan, store)
-    show(table, Console())
+    show(table, Console() if sys.stdout.isatty() else Console(width=140))
     print(f"leaderboard: {write_markdown(table, store)}")
     if report.failed:
         print(report, file=sys.stderr)
