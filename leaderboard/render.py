@@ -71,7 +71,7 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
             header.append(f"minus {table.facts['control']} [95 %]")
             columns.append((protocol, _against_control))
         if any(cell.published for cell in own):
-            header.append("published (difference)")
+            header.append("published (difference)" if any("(" in _published(cell) for cell in own) else "published")
             columns.append((protocol, _published))
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
@@ -110,8 +110,8 @@ def _notes(table: Table) -> list[str]:
     if "best-mean" in rules:
         notes.append("best-mean: the epoch with the best mean over the test folds, which is optimistic.")
     if "inner" in rules:
-        chosen = sorted({cell.facts for cell in measured if cell.facts})
-        notes.append(f"inner: K chosen by cross-validation inside the training folds ({'; '.join(chosen)}).")
+        chosen = "; ".join(f"{cell.entry} {', '.join(map(str, cell.k))}" for cell in measured if cell.k)
+        notes.append(f"inner: K chosen by cross-validation inside the training folds ({chosen}).")
     if any(cell.against_control for cell in measured):
         notes.append("95 % intervals: paired bootstrap over clips within folds, 10,000 draws.")
     seen = {cell.entry: cell for cell in measured if cell.seen}
@@ -167,7 +167,7 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "of_folds": cell.of_folds,
         "seeds": cell.seeds,
         "clips": cell.clips,
-        "facts": cell.facts,
+        "k": " ".join(map(str, cell.k)),
         "minus_control": against.mean if against else None,
         "minus_control_low": against.low if against else None,
         "minus_control_high": against.high if against else None,

@@ -28,7 +28,7 @@ class Cell:
         of_folds: how many the task has.
         seeds: how many are measured.
         selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
-        facts: what was chosen inside the training folds.
+        k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         against_control: paired difference to the suite's control.
         seen: clips of the task that the encoder was pretrained on, without their labels.
@@ -45,7 +45,7 @@ class Cell:
     folds: int = 0
     seeds: int = 0
     selection: str = ""
-    facts: str = ""
+    k: list[int] = field(default_factory=list)
     published: Published | None = None
     against_control: Difference | None = None
     seen: int = 0
@@ -131,7 +131,7 @@ class _Measured:
     correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips; the mean over seeds
     seeds: int = 0
     selection: str = ""
-    facts: str = ""
+    k: list[int] = field(default_factory=list)
     seen: int = 0
     skipped: int = 0
 
@@ -150,7 +150,7 @@ class _Measured:
                 by_fold[fold].append(right)
         # A fold counts when every seed has it: a mean over other seeds would compare different things.
         measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
-        measured.facts = ", ".join(f"k {k}" for k in sorted({facts["k"] for facts in folds.values() if "k" in facts}))
+        measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
         measured.skipped = max(result["skipped"] for result in results.values())
         return measured
@@ -168,7 +168,7 @@ class _Measured:
             "folds": len(accuracies),
             "seeds": self.seeds,
             "selection": self.selection,
-            "facts": self.facts,
+            "k": self.k,
             "seen": self.seen,
             "clips": sum(map(len, self.correct.values())),
             "skipped": self.skipped,

@@ -35,3 +35,10 @@ def test_the_suite_of_ones_own_is_valid(audiobench: Callable[..., Answer], tmp_p
     answer = audiobench("plan", tmp_path / "mine.yaml", "--data", data)
     assert answer.status == 0, answer.err
     assert "pretrain moco on esc50" in answer.out
+
+
+def test_the_leaderboard_is_the_one_that_the_records_give(audiobench: Callable[..., Answer]) -> None:
+    folder = Path(__file__).parent.parent / "leaderboard"
+    given = audiobench("leaderboard", "esc10", "--scale", "cpu", "--runs", folder / "records")
+    assert given.out == (folder / "esc10.cpu.md").read_text()
+    assert given.out.split("## esc10\n\n")[1] in README
