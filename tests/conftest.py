@@ -5,11 +5,12 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall each other on two cores
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -42,6 +43,13 @@ class Answer:
     status: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_blas_threads() -> Iterator[None]:
+    """scikit-learn's BLAS threads stall beside torch's."""
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture

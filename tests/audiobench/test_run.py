@@ -170,8 +170,13 @@ def test_a_missing_fold_shows_as_coverage_not_as_a_smaller_mean(
 
 
 def start(suite: Path, runs: Path) -> "subprocess.Popen[str]":
+    """A run in a process of its own, in which Ctrl-C works even where the tests run in a shell's background."""
     return subprocess.Popen(
-        [*COMMAND, "run", suite, "--runs", runs], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*COMMAND, "run", suite, "--runs", runs],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from registry import lookup
 from registry.errors import Mistake
 from registry.lookup import KINDS, choose, find, load_plugin, names, recall
 
@@ -56,6 +57,24 @@ def test_a_plugin_file_adds_its_component_under_its_name(tmp_path: Path) -> None
     assert load_plugin(path) == ["methods/nothing-at-all"]
     assert find("methods", "nothing-at-all").__name__ == "Nothing"
     assert "nothing-at-all" in names("methods")
+
+
+def test_an_installed_package_adds_its_component_by_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed_elsewhere.py").write_text(PLUGIN)
+    info = tmp_path / "installed_elsewhere-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-elsewhere\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[audiobench.methods]\nfrom-elsewhere = installed_elsewhere:Nothing\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    lookup._entry_points.cache_clear()
+    try:
+        assert "from-elsewhere" in names("methods")
+        assert find("methods", "from-elsewhere").__name__ == "Nothing"
+        assert choose("methods", "from-elsewhere").config["name"] == "from-elsewhere"
+    finally:
+        lookup._entry_points.cache_clear()
 
 
 def test_a_plugin_that_cannot_be_used_says_why(tmp_path: Path) -> None:
