@@ -5,6 +5,7 @@ written, without loading torch: nothing here imports it.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,7 +123,7 @@ class _Planner:
         self.resolved, self.data = resolved, data
         self.sample_rate: int = resolved.frontend.settings.sample_rate
         self.window = round(resolved.suite.crop * self.sample_rate)
-        self.packs: dict[str, str] = {}
+        self.packs: dict[str, str] = {}  # keys by the canonical settings of the task
         suite = resolved.suite
         facts = {
             "suite": suite.name,
@@ -203,11 +204,12 @@ class _Planner:
         return self._plan.add(Job("pretrain", config, needs, f"pretrain {entry.name} on {weights.corpus.name}"))
 
     def _pack(self, task: Choice) -> str:
-        if task.name not in self.packs:
+        asked = json.dumps(task.config, sort_keys=True)
+        if asked not in self.packs:
             inputs, blocked = _inputs(task.config, self.data)
             config = {"task": task.config, "sample_rate": self.sample_rate, "inputs": inputs}
-            self.packs[task.name] = self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
-        return self.packs[task.name]
+            self.packs[asked] = self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
+        return self.packs[asked]
 
 
 def _folds(task: Choice) -> Sequence[int]:

@@ -144,6 +144,8 @@ class _Resolver:
         for i, task in enumerate(tasks):
             if not find("tasks", task.name).folds:
                 self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", i))
+            if task.name in [other.name for other in tasks[:i]]:
+                self._mistake(f"the task {task.name} stands here twice, and would share one column", ("tasks", i))
         protocols = {name: self._protocol(name) for name in self._keys(("protocols",))}
         entries = [self._entry(name, list(protocols)) for name in self._keys(("entries",))]
         control = self.document.find(("control",))

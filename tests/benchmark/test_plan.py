@@ -28,6 +28,14 @@ def test_equal_work_is_one_job(tmp_path: Path) -> None:
     assert len(made.rows) == 3 * 2 + 5
 
 
+def test_a_corpus_and_a_task_of_one_name_but_other_settings_are_packed_apart(tmp_path: Path) -> None:
+    made = plan(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", "tasks: [{name: sounds, clips: 4}]"))
+    packs = {key: job.config["task"]["clips"] for key, job in made.jobs.items() if job.kind == "pack"}
+    assert sorted(packs.values()) == [2, 4]
+    assert {packs[j.needs["corpus"]] for j in made.jobs.values() if j.kind == "pretrain"} == {2}
+    assert {packs[j.needs["pack"]] for j in made.jobs.values() if j.kind in ("embed", "evaluate")} == {4}
+
+
 def test_needs_stand_before_what_needs_them(tmp_path: Path) -> None:
     made, seen = plan(tmp_path), set[str]()
     for key, job in made.jobs.items():

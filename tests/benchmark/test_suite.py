@@ -75,6 +75,14 @@ BAD = [
     ("corpus: {name: sounds, clips: 2}, ", "", "names no corpus", "weights: {pretrain: {name: moco", "corpus"),
     ("corpus: {name: sounds, clips: 2}", "corpus: {name: sounds, clips: 3}", "clips: Input should be", "clips: 3", ""),
     ("bins: 2", "bins: -1", "bins: Input should be greater than or equal to 0", "bins: -1", ""),
+    (
+        "tasks: [{name: sounds, clips: 2}]",
+        "tasks: [sounds, {name: sounds, seed: 1}]",
+        "twice",
+        "{name: sounds, seed",
+        "",
+    ),
+    ("tasks: [{name: sounds, clips: 2}]", "tasks: [fsd50k]", "fsd50k is a corpus alone", "fsd50k", ""),
     ("schema_version: 1", "schema_version: 9", "schema_version: Input should be 1", "schema_version: 9", ""),
 ]
 
