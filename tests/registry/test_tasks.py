@@ -96,3 +96,20 @@ def test_a_listing_changes_with_names_sizes_labels_folds_and_sources() -> None:
     ]
     assert len({listing_hash([v]) for v in variants}) == len(variants)
     assert listing_hash([clip]) == listing_hash([Clip("a.wav", 0, 1, "s", Path("elsewhere/a.wav"), 10)])
+
+
+def test_fsd50k_lists_its_development_part(tmp_path: Path) -> None:
+    audio, truth = tmp_path / "FSD50K" / "FSD50K.dev_audio", tmp_path / "FSD50K" / "FSD50K.ground_truth"
+    audio.mkdir(parents=True)
+    truth.mkdir()
+    (truth / "dev.csv").write_text('fname,labels,mids,split\n64760,"Bark,Dog",/m/1,train\n16399,Rain,/m/2,val\n')
+    for name in ("64760", "16399"):
+        (audio / f"{name}.wav").write_bytes(b"RIFF")
+    clips = task("fsd50k").clips(tmp_path)
+    assert [(c.id, c.source, c.size) for c in clips] == [("64760.wav", "64760", 4), ("16399.wav", "16399", 4)]
+    (audio / "16399.wav").unlink()
+    with pytest.raises(Mistake, match=r"1 of 2 files .* missing: 16399\.wav"):
+        task("fsd50k").clips(tmp_path)
+    (truth / "dev.csv").unlink()
+    with pytest.raises(Mistake, match="ground truth of FSD50K is missing"):
+        task("fsd50k").clips(tmp_path)
