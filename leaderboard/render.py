@@ -96,8 +96,7 @@ def _published(cell: Cell) -> str:
     if cell.published is None:
         return ""
     text = f"{cell.published.score:.3f}"
-    comparable = cell.complete and cell.selection in ("inner", cell.published.selection)
-    return f"{text} ({cell.mean - cell.published.score:+.3f})" if cell.mean is not None and comparable else text
+    return f"{text} ({cell.mean - cell.published.score:+.3f})" if cell.mean is not None and cell.comparable else text
 
 
 def _notes(table: Table) -> list[str]:
@@ -123,8 +122,8 @@ def _notes(table: Table) -> list[str]:
     skipped = max((cell.skipped for cell in measured), default=0)
     if skipped:
         notes.append(f"{skipped} unusable recordings were left out.")
-    if any(cell.published and cell.selection == "last" for cell in measured):
-        notes.append("No difference is given beside a published best epoch where the last epoch was measured.")
+    if any(cell.published and not cell.comparable for cell in measured):
+        notes.append("No difference is given where scale, folds or selection are not those of the published figure.")
     sources = sorted(
         {f"{c.published.row}: {c.published.source}" for c in table.cells if c.published and c.mean is None}
     )

@@ -30,6 +30,7 @@ class Cell:
         selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
+        comparable: whether their difference means something: the suite as it stands, every fold, the same selection.
         against_control: paired difference to the suite's control.
         seen: clips of the task that the encoder was pretrained on, without their labels.
         clips: test clips measured.
@@ -47,6 +48,7 @@ class Cell:
     selection: str = ""
     k: list[int] = field(default_factory=list)
     published: Published | None = None
+    comparable: bool = False
     against_control: Difference | None = None
     seen: int = 0
     clips: int = 0
@@ -83,6 +85,8 @@ def make_table(plan: Plan, store: Store) -> Table:
         rows[row.entry, row.task, row.protocol].append(row)
     measured = {place: _Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
     for (entry, task, protocol), own in measured.items():
+        beside = published.get((entry, task, protocol))
+        of_folds = len(facts["tasks"][task])
         control = measured.get((facts["control"], task, protocol))
         compared = own.correct and control and control is not own and control.same_clips(own)
         table.cells.append(
@@ -90,8 +94,12 @@ def make_table(plan: Plan, store: Store) -> Table:
                 entry=entry,
                 task=task,
                 protocol=protocol,
-                of_folds=len(facts["tasks"][task]),
-                published=published.get((entry, task, protocol)),
+                of_folds=of_folds,
+                published=beside,
+                comparable=beside is not None
+                and facts["scale"] is None
+                and len(own.correct) == of_folds
+                and own.selection in ("inner", beside.selection),
                 against_control=paired_difference(own.correct, control.correct) if compared and control else None,
                 **own.summary(),
             )

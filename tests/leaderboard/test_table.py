@@ -42,6 +42,7 @@ def make(folder: Path, selection: str, runs: dict[tuple[str, int], Epochs], **fa
     store = Store(folder)
     known = {
         "title": "Made",
+        "scale": None,
         "reproduces": "lin2022/table-3.1",
         "anchors": [],
         "control": None,
@@ -98,6 +99,8 @@ def test_published_figures_stand_beside_and_differ_only_by_the_same_selection(tm
     assert "0.423 (" not in last
     assert "No difference is given" in last
     assert "Table 3.1" in last
+    scaled = render(make(tmp_path / "c", "best-mean", {("scratch", 0): CURVE}, scale="cpu"), "md")
+    assert "0.423 (" not in scaled
 
 
 def test_the_control_is_compared_clip_by_clip(tmp_path: Path) -> None:
