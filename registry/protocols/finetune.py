@@ -43,9 +43,9 @@ class Finetune(Protocol):
         config = self.config
         assert isinstance(config, Finetune.Config)
         own_seed = seed_for(seed, "finetune", fold)
-        seed_everything(own_seed, "head")
         assert subject.model is not None
         encoder = subject.model.encoder()
+        seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
         views, window = subject.model.views, subject.model.window
         model = nn.ModuleDict({"encoder": encoder, "head": nn.Linear(encoder.embedding_dim, labels.classes)})
         model.to(subject.device)

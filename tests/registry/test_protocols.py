@@ -192,6 +192,22 @@ def test_finetune_learns_tones_and_gives_the_same_figures_again() -> None:
     assert not np.array_equal(first.scores, other.scores)
 
 
+def test_the_head_of_finetuning_is_drawn_by_seed_and_fold_even_if_the_encoder_seeds_its_own_weights() -> None:
+    labels = make_labels(clips=80, classes=4)
+    recordings, model = tones(labels)
+
+    def encoder() -> Encoder:
+        torch.manual_seed(0)
+        return model.encoder()
+
+    seeded = Model(encoder, model.views, model.plain_views, model.window)
+    settings: dict[str, Any] = {"epochs": 1, "batch_size": 64, "learning_rate": 1e-9}  # what is left is the head
+    first, other = (
+        evaluate("finetune", subject(None, seeded, recordings), labels, [1], seed=seed, **settings)[0] for seed in (0, 1)
+    )
+    assert np.abs(first.scores - other.scores).max() > 0.01
+
+
 def test_freeze_with_augmentation_embeds_fresh_crops_and_leaves_the_encoder_alone() -> None:
     labels = make_labels(clips=80, classes=4)
     recordings, model = tones(labels)
