@@ -104,7 +104,7 @@ def pretrain(
     run = _Run(method, make_optimizer(method, training), checkpoint)
     total = training.epochs * steps_per_epoch
     progress.expect(total, run.step)
-    saved = time.monotonic()
+    saved, ordered = time.monotonic(), -1
     method.train()
     try:
         while run.step < total:
@@ -112,7 +112,8 @@ def pretrain(
             seed_everything(seed, "step", run.step)
             if step_of_epoch == 0:
                 method.before_epoch(epoch)
-            order = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch))
+            if epoch != ordered:
+                order, ordered = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch)), epoch
             index_B = order[step_of_epoch * batch : (step_of_epoch + 1) * batch]
             wave_BVT = corpus.crops(index_B, crop, method.windows, generator_for(seed, "crops", run.step))
             set_learning_rate(run.optimizer, training.learning_rate_at(run.step / steps_per_epoch))

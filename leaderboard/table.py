@@ -154,7 +154,7 @@ class _Measured:
         epoch, measured.selection = _selected_epoch(list(folds.values()), selection)
         by_fold: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
         for row in done:
-            for fold, right in _correct(plan, store, row.key, epoch).items():
+            for fold, right in _correct(store, row.key, epoch).items():
                 by_fold[fold].append(right)
         # A fold counts when every seed has it: a mean over other seeds would compare different things.
         measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
@@ -193,7 +193,7 @@ def _selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[in
     return folds[0]["epochs"][int(np.argmax(mean_by_epoch))], "best-mean"
 
 
-def _correct(plan: Plan, store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
+def _correct(store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
     """For each fold of a record, whether each of its clips was right, in the order of clip ids."""
     folder = store.find("evaluate", key)
     last = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted"])
@@ -201,8 +201,8 @@ def _correct(plan: Plan, store: Store, key: str, epoch: int | None) -> dict[int,
     if epoch is not None:
         chosen = _columns(folder / "epochs.parquet", ["fold", "epoch", "clip", "predicted"])
         last = {
-            key: [v for v, e in zip(column, chosen["epoch"], strict=True) if e == epoch]
-            for key, column in chosen.items()
+            name: [v for v, e in zip(column, chosen["epoch"], strict=True) if e == epoch]
+            for name, column in chosen.items()
         }
         last["label"] = [label[clip] for clip in last["clip"]]
     right: dict[int, dict[str, float]] = defaultdict(dict)

@@ -51,7 +51,7 @@ class FoldHeads(nn.Module):
 def train_heads(
     heads: FoldHeads,
     examples: Callable[[int], tuple[Tensor, Tensor]],
-    rows: Callable[[int], list[Tensor]],
+    rows: Sequence[Tensor],
     shift_F1D: Tensor,
     scale_F1D: Tensor,
     *,
@@ -68,7 +68,7 @@ def train_heads(
     Args:
         heads: on the device.
         examples: for an epoch, embeddings ``[M, D]`` and class indices ``[M]``.
-        rows: for an epoch, the training rows of each fold.
+        rows: the training rows of each fold.
         shift_F1D: subtracted from the embeddings of each fold.
         scale_F1D: then divides them.
         epochs: how many.
@@ -86,7 +86,7 @@ def train_heads(
         x_MD, label_M = examples(epoch)
         orders = [
             own[torch.randperm(len(own), generator=generator_for(seed, "rows", epoch))]
-            for own, seed in zip(rows(epoch), seeds, strict=True)
+            for own, seed in zip(rows, seeds, strict=True)
         ]
         total = torch.zeros((), device=x_MD.device)
         for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):

@@ -38,23 +38,22 @@ class Timm(Encoder):
         self.embedding_dim = int(self.net.num_features)  # type: ignore[arg-type]
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
-        return self._map(x_BCFN).mean(2).transpose(1, 2)
-
-    def embed(self, x_BCFN: Tensor) -> Tensor:
-        """The model's own pooled feature ``[B, D]``."""
-        features = self.net.forward_features(x_BCFN.expand(-1, self.in_channels, -1, -1))  # type: ignore[operator]
-        return self.net.forward_head(features, pre_logits=True)  # type: ignore[operator, no-any-return]
-
-    def load_imagenet(self, path: Path | None) -> None:
-        self.net = timm_net(self.model, self.in_channels, pretrained=True, path=path)
-
-    def _map(self, x_BCFN: Tensor) -> Tensor:
-        features: Tensor = self.net.forward_features(x_BCFN.expand(-1, self.in_channels, -1, -1))  # type: ignore[operator]
+        features = self._features(x_BCFN)
         if features.ndim != 4 or features.shape[1] != self.embedding_dim:
             raise Mistake(
                 f"{self.model} gives no [B, D, H, W] feature map, so it has no frames", fix="use its embeddings"
             )
-        return features
+        return features.mean(2).transpose(1, 2)
+
+    def embed(self, x_BCFN: Tensor) -> Tensor:
+        """The model's own pooled feature ``[B, D]``."""
+        return self.net.forward_head(self._features(x_BCFN), pre_logits=True)  # type: ignore[operator, no-any-return]
+
+    def load_imagenet(self, path: Path | None) -> None:
+        self.net = timm_net(self.model, self.in_channels, pretrained=True, path=path)
+
+    def _features(self, x_BCFN: Tensor) -> Tensor:
+        return self.net.forward_features(x_BCFN.expand(-1, self.in_channels, -1, -1))  # type: ignore[operator, no-any-return]
 
 
 def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Path | None = None) -> "nn.Module":

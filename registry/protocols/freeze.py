@@ -74,7 +74,7 @@ class Freeze(Protocol):
         epochs = train_heads(
             heads,
             examples,
-            lambda epoch: rows,
+            rows,
             shift_F1D,
             scale_F1D,
             epochs=config.epochs,

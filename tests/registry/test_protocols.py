@@ -203,7 +203,8 @@ def test_the_head_of_finetuning_is_drawn_by_seed_and_fold_even_if_the_encoder_se
     seeded = Model(encoder, model.views, model.plain_views, model.window)
     settings: dict[str, Any] = {"epochs": 1, "batch_size": 64, "learning_rate": 1e-9}  # what is left is the head
     first, other = (
-        evaluate("finetune", subject(None, seeded, recordings), labels, [1], seed=seed, **settings)[0] for seed in (0, 1)
+        evaluate("finetune", subject(None, seeded, recordings), labels, [1], seed=seed, **settings)[0]
+        for seed in (0, 1)
     )
     assert np.abs(first.scores - other.scores).max() > 0.01
 
