@@ -15,9 +15,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
 from registry.errors import Mistake
 from registry.settings import Component
@@ -108,6 +108,34 @@ def recall(kind: str, config: Mapping[str, Any]) -> Any:
             f"stored settings of {config['name']} no longer fit: {error}", fix="plan the suite again"
         ) from error
     return find(kind, choice.name), choice.settings
+
+
+def canonical(kind: str, reference: Any) -> dict[str, Any]:
+    """A component named inside another's settings, with every setting of its own.
+
+    Raises:
+        ValueError: with what is wrong, as pydantic's validators report it.
+    """
+    if not isinstance(reference, str | Mapping):
+        raise ValueError(f"name a {_singular(kind)}, or give a mapping with its name")
+    if isinstance(reference, Mapping):
+        reference = {key: value for key, value in reference.items() if key != "version"}
+    try:
+        return choose(kind, reference).config
+    except Mistake as mistake:
+        raise ValueError(f"{mistake.what}; {mistake.fix}") from mistake
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise ValueError("; ".join(problems)) from error
+
+
+_NAME_OR_MAPPING = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
+FrontendReference = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: canonical("frontends", given)), _NAME_OR_MAPPING
+]
+EncoderReference = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: canonical("encoders", given)), _NAME_OR_MAPPING
+]
 
 
 def load_plugin(path: Path) -> list[str]:

@@ -1,14 +1,29 @@
 """The settings of a component: a pydantic model that forbids what it does not know."""
 
-from typing import ClassVar
+from copy import copy
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
 
 
 class Settings(BaseModel):
     """Base of every component's ``Config``: unknown fields are errors, values are checked and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def with_defaults(settings: type[S], **defaults: Any) -> type[S]:
+    """The same settings with other defaults; ranges and descriptions stay."""
+    fields: dict[str, Any] = {}
+    for name, default in defaults.items():
+        field = copy(settings.model_fields[name])
+        field.default = default
+        fields[name] = (field.annotation, field)
+    made: type[S] = create_model(settings.__name__, __base__=settings, **fields)
+    return made
 
 
 class Component:

@@ -1,13 +1,24 @@
 """Front ends: from a batch of waveforms to what an encoder takes."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
 from torch import Tensor, nn
 
+from registry.errors import Mistake
+from registry.lookup import recall
 from registry.settings import Component, Settings
 
 
 class Frontend(nn.Module, Component):
-    """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio."""
+    """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio.
 
+    ``gives`` says which. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A front end is
+    differentiable and computes in float32, inside autocast too.
+    """
+
+    gives: ClassVar[Literal["spectrogram", "waveform"]] = "spectrogram"
     sample_rate: int
     channels: int
     bins: int
@@ -18,3 +29,47 @@ class Frontend(nn.Module, Component):
     def forward(self, wave_BT: Tensor) -> Tensor:
         """What the encoder takes, float32."""
         raise NotImplementedError
+
+    def measured(self) -> "dict[str, Normalisation]":
+        """The modules, by name, that normalise by statistics of the clips that train."""
+        return {name: m for name, m in self.named_modules() if isinstance(m, Normalisation) and m.kind == "dataset"}
+
+
+class Normalisation(nn.Module):
+    """Shifts and scales a spectrogram to zero mean and unit variance.
+
+    ``kind`` says whose: ``none``, of each window (``clip``), of ``fixed`` mean and standard deviation, or of the
+    ``dataset``'s, which are ``set`` once they have been measured on the clips that train.
+    """
+
+    def __init__(self, kind: Literal["none", "clip", "dataset", "fixed"], mean: float, std: float) -> None:
+        super().__init__()
+        self.kind = kind
+        self.known = kind != "dataset"
+        self.mean, self.std = mean, std
+
+    def set(self, mean: float, std: float) -> None:
+        """Fixes the statistics of ``dataset``."""
+        self.mean, self.std, self.known = mean, std, True
+
+    def forward(self, x_BCFN: Tensor) -> Tensor:
+        if not self.known:
+            raise Mistake("normalise: dataset needs statistics, and none were measured", fix="use normalise: clip")
+        if self.kind == "none":
+            return x_BCFN
+        if self.kind != "clip":
+            return (x_BCFN - self.mean) / self.std
+        # A silent window has no variance and stays all zeros.
+        x_BCFN = x_BCFN - x_BCFN.mean((1, 2, 3), keepdim=True)
+        return x_BCFN / x_BCFN.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
+
+
+def make_frontend(reference: Mapping[str, Any]) -> Frontend:
+    """A front end from its canonical form, on torch's default device.
+
+    Filter banks are computed from values, which the device ``meta`` has none of: they are made on the CPU and moved.
+    """
+    component, settings = recall("frontends", reference)
+    with torch.device("cpu"):
+        made: Frontend = component(settings)
+    return made.to(torch.get_default_device())

@@ -30,7 +30,7 @@ def test_every_component_is_found_by_its_name_and_documented(kind: str) -> None:
 def test_an_unknown_name_answers_with_the_nearest() -> None:
     with pytest.raises(Mistake, match="no encoder is called 'esresent'") as caught:
         find("encoders", "esresent")
-    assert caught.value.fix == "did you mean esresnet?"
+    assert caught.value.fix.startswith("did you mean esresnet")
     with pytest.raises(Mistake, match="no kind of component is called 'encoder'"):
         names("encoder")
 
@@ -49,6 +49,27 @@ def test_unknown_settings_and_values_out_of_range_are_refused() -> None:
         choose("methods", {"name": "moco", "queue": 128})
     with pytest.raises(ValidationError, match="temperature"):
         choose("methods", {"name": "moco", "temperature": 0})
+
+
+def test_a_component_inside_another_is_complete_and_survives_storage() -> None:
+    choice = choose("frontends", {"name": "stack", "frontends": ["logmel", {"name": "mfcc", "n_mfcc": 20}]})
+    assert choice.config["frontends"][0]["n_mels"] == 64
+    assert choice.config["frontends"][1]["n_mfcc"] == 20
+    assert recall("frontends", choice.config)[1] == choice.settings
+
+
+@pytest.mark.parametrize(
+    ("inside", "answer"),
+    [
+        ("logmell", "no front end is called 'logmell'; did you mean logmel"),
+        ({"name": "logmel", "n_melz": 3}, "n_melz: Extra inputs are not permitted"),
+        ({"n_mels": 3}, "this front end has no name"),
+        (7, "name a front end"),
+    ],
+)
+def test_a_mistake_inside_a_component_is_told(inside: object, answer: str) -> None:
+    with pytest.raises(ValidationError, match=answer):
+        choose("frontends", {"name": "stack", "frontends": [inside]})
 
 
 def test_a_plugin_file_adds_its_component_under_its_name(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""What spectral front ends share: settings, logarithm, normalisation."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from registry.errors import Mistake
+from registry.frontends import Frontend, Normalisation
+from registry.settings import Settings
+
+
+class SpectralSettings(Settings):
+    """Settings of every spectral front end."""
+
+    sample_rate: int = Field(16000, gt=0, description="Hz; recordings are resampled to it once")
+    hop_length: int = Field(160, gt=0, description="samples between frames")
+    normalise: Literal["none", "clip", "dataset", "fixed"] = Field(
+        "none",
+        description="zero mean, unit variance: of each window, of the clips that train (measured), or by mean and std",
+    )
+    mean: float = Field(0.0, description="subtracted, for normalise: fixed")
+    std: float = Field(1.0, gt=0, description="divides, for normalise: fixed")
+
+    @model_validator(mode="after")
+    def _mean_and_std_are_used(self) -> Self:
+        if self.normalise != "fixed" and (self.mean, self.std) != (0.0, 1.0):
+            raise ValueError("mean and std go with normalise: fixed")
+        return self
+
+
+class LogSettings(SpectralSettings):
+    """Settings of front ends that take a logarithm."""
+
+    log: Literal["db", "ln", "none"] = Field("db", description="decibels, natural logarithm, or no logarithm")
+    floor: float = Field(1e-10, gt=0, description="magnitude or power below which the logarithm is cut")
+
+
+class StftSettings(LogSettings):
+    """Settings of front ends over a short-time Fourier transform."""
+
+    n_fft: int = Field(512, gt=0, description="samples")
+    win_length: int = Field(512, gt=0, description="samples, at most n_fft")
+    power: Literal[1, 2] = Field(2, description="1: magnitude, 2: power")
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
+        return self
+
+
+class SpectralFrontend(Frontend):
+    """A front end that makes a spectrogram ``[B, C, F, N]`` and normalises it; ``shortest`` is in samples.
+
+    A subclass says in ``transform`` what it computes.
+    """
+
+    shortest: int = 1
+    Config: ClassVar[type[Settings]] = SpectralSettings
+
+    def __init__(self, config: SpectralSettings, channels: int, bins: int) -> None:
+        super().__init__(config)
+        self.sample_rate, self.channels, self.bins = config.sample_rate, channels, bins
+        self.normalisation = Normalisation(config.normalise, config.mean, config.std)
+
+    def transform(self, wave_BT: Tensor) -> Tensor:
+        """``[B, C, F, N]`` of float32 waveforms, not yet normalised."""
+        raise NotImplementedError
+
+    def forward(self, wave_BT: Tensor) -> Tensor:
+        if wave_BT.shape[-1] < self.shortest:
+            raise Mistake(
+                f"{type(self).__name__} front end needs at least {self.shortest} samples, got {wave_BT.shape[-1]}",
+                fix="use longer windows, or a smaller n_fft",
+            )
+        with float32(wave_BT.device):
+            normal: Tensor = self.normalisation(self.transform(wave_BT.float()))
+            return normal
+
+
+def float32(device: torch.device) -> AbstractContextManager[None]:
+    """Leaves autocast, where the device has it."""
+    if torch.amp.autocast_mode.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
+def logarithm(x: Tensor, settings: LogSettings, power: int) -> Tensor:
+    """Decibels (of power 10 log10, of magnitude 20 log10) or natural logarithm, cut at the floor."""
+    if settings.log == "none":
+        return x
+    x = x.clamp_min(settings.floor)
+    return (20 / power) * x.log10() if settings.log == "db" else x.log()

@@ -1,0 +1,33 @@
+"""BYOL-A's log-mel."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from registry.frontends.logmel import LogMel
+from registry.settings import with_defaults
+
+
+class ByolA(LogMel):
+    """64 mels of 64 ms every 10 ms, natural logarithm, normalised by the data set.
+
+    Slaney's mels of 60 to 7800 Hz at 16 kHz, ``ln(x + floor)``. The floor is added, not cut at: float32's epsilon.
+    Clips are 0.95 s there.
+    """
+
+    source: ClassVar[str] = "Niizumi et al. 2021, BYOL-A; nttcslab/byol-a"
+
+    Config = with_defaults(
+        LogMel.Config,
+        n_fft=1024,
+        win_length=1024,
+        fmin=60.0,
+        fmax=7800.0,
+        log="ln",
+        floor=1.1920929e-07,
+        normalise="dataset",
+    )
+
+    def transform(self, wave_BT: Tensor) -> Tensor:
+        log_BFN: Tensor = (self.mel(wave_BT) + self.config.floor).log()
+        return log_BFN.unsqueeze(1)

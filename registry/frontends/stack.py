@@ -1,0 +1,59 @@
+"""Several front ends as the channels of one."""
+
+from typing import ClassVar, Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from registry.frontends import Frontend, make_frontend
+from registry.lookup import FrontendReference, recall
+from registry.settings import Settings
+
+
+class Stack(Frontend):
+    """Several front ends as channels, on the grid of the first.
+
+    ``[B, T]`` to ``[B, C, F, N]``; they share a sample rate, and are resampled (bilinear). Lin 2022 repeats one log-mel
+    three times, and proposes a different transform in each channel as future work. A front end that is named twice is
+    computed once.
+    """
+
+    source: ClassVar[str] = "Lin 2022 (three log-mels; different transforms as future work)"
+
+    class Config(Settings):
+        frontends: list[FrontendReference] = Field(
+            [{"name": "logmel"}] * 3, min_length=1, description="the channels, in their order"
+        )
+
+        @property
+        def sample_rate(self) -> int:
+            """Hz, of all of them."""
+            rate: int = recall("frontends", self.frontends[0])[1].sample_rate
+            return rate
+
+        @model_validator(mode="after")
+        def _fit_together(self) -> Self:
+            for reference in self.frontends:
+                component, settings = recall("frontends", reference)
+                if component.gives != "spectrogram":
+                    raise ValueError(f"{reference['name']} gives no spectrogram, so it cannot be a channel")
+                if settings.sample_rate != self.sample_rate:
+                    raise ValueError(f"sample rates differ: {self.sample_rate} and {settings.sample_rate}")
+            return self
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        unique = [reference for i, reference in enumerate(config.frontends) if reference not in config.frontends[:i]]
+        self.order = [unique.index(reference) for reference in config.frontends]
+        built = [make_frontend(reference) for reference in unique]
+        self.frontends = nn.ModuleList(built)
+        self.sample_rate, self.bins = built[0].sample_rate, built[0].bins
+        self.channels = sum(built[i].channels for i in self.order)
+
+    def forward(self, wave_BT: Tensor) -> Tensor:
+        made = [frontend(wave_BT) for frontend in self.frontends]
+        grid = made[0].shape[2:]
+        made = [x if x.shape[2:] == grid else F.interpolate(x, grid, mode="bilinear") for x in made]
+        return torch.cat([made[i] for i in self.order], 1)
