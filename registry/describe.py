@@ -28,7 +28,7 @@ def details(kind: str, name: str) -> dict[str, Any]:
             {
                 "name": field,
                 "type": "|".join(map(str, schema.get("enum", ()))) or schema.get("type", "choice"),
-                "default": schema.get("default", "required"),
+                "default": _brief(schema.get("default", "required")),
                 "meaning": schema.get("description", ""),
             }
             for field, schema in fields.items()
@@ -36,15 +36,28 @@ def details(kind: str, name: str) -> dict[str, Any]:
     }
 
 
+def _brief(default: Any) -> Any:
+    """A default as a suite would write it: components inside by their names."""
+    if isinstance(default, dict):
+        return default["name"] if "name" in default else {key: _brief(value) for key, value in default.items()}
+    return [_brief(value) for value in default] if isinstance(default, list) else default
+
+
 def _encoder_facts(component: Any) -> dict[str, Any]:
     """Inputs, embedding size and exact trainable parameters, counted on an instance without storage."""
     import torch
 
-    frontend = choose("frontends", "logmel").settings
+    bins = choose("frontends", "logmel").settings.n_mels if component.takes == "spectrogram" else 0
     with torch.device("meta"):
-        encoder = component(component.Config(), 1, frontend.n_mels)
+        encoder = component(component.Config(), 1, bins)
     parameters = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
-    return {"inputs": "log-mel", "embedding": encoder.embedding_dim, "parameters": parameters}
+    return {"inputs": component.takes, "embedding": encoder.embedding_dim, "parameters": parameters}
+
+
+def _frontend_facts(component: Any) -> dict[str, Any]:
+    """What it gives, and at which sample rate by default."""
+    settings = component.Config()
+    return {"gives": component.gives, "sample_rate": settings.sample_rate}
 
 
 def _augmentation_facts(component: Any) -> dict[str, Any]:
@@ -61,6 +74,7 @@ def _task_facts(component: Any) -> dict[str, Any]:
 
 _FACTS = {
     "encoders": _encoder_facts,
+    "frontends": _frontend_facts,
     "augmentations": _augmentation_facts,
     "methods": _method_facts,
     "tasks": _task_facts,

@@ -26,19 +26,21 @@ def list_(
     if as_json:
         print(json.dumps(found, indent=1))
         return
+    import sys
+
     from rich.console import Console
     from rich.table import Table
 
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     for k, rows in found.items():
         grid = Table(title=k, title_justify="left")
         columns = list(dict.fromkeys(column for row in rows for column in row))
         for column in columns:
-            grid.add_column(
-                column.replace("_", " "), justify="right" if column in ("parameters", "embedding") else "left"
-            )
+            number = column in ("parameters", "embedding", "sample_rate")
+            grid.add_column(column.replace("_", " "), justify="right" if number else "left", no_wrap=column == "name")
         for row in rows:
             grid.add_row(*(_text(row.get(column, "")) for column in columns))
-        Console().print(grid)
+        console.print(grid)
 
 
 def _text(value: object) -> str:

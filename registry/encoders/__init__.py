@@ -1,26 +1,46 @@
 """Encoders: a front end's output in, frames and one embedding a clip out."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from registry.errors import Mistake
+from registry.frontends import Frontend
 from registry.settings import Component, Settings
 
 
 class Encoder(nn.Module, Component):
     """Contract of an encoder.
 
+    ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
+    least number of frames (of samples, for a waveform) it accepts. ``parts`` names stretches of the embedding, in their
+    order, with their sizes, where a protocol may choose among them.
+
     Args:
         config: the encoder's own ``Config``.
         channels: C of the front end's output.
-        bins: F of the front end's output (1 for raw audio).
+        bins: F of the front end's output, 0 for raw audio.
+
+    Raises:
+        Mistake: for a front end that does not fit.
     """
 
+    takes: ClassVar[Literal["spectrogram", "waveform"]] = "spectrogram"
     embedding_dim: int
+    shortest: int = 1
+    parts: Mapping[str, int]
 
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
         super().__init__()
+        self.parts = {}
+        given = "spectrogram" if bins else "waveform"
+        if given != self.takes:
+            raise Mistake(
+                f"{type(self).__name__} takes a {self.takes}, and the front end gives a {given}",
+                fix="frontend: waveform" if self.takes == "waveform" else "use a spectral front end, such as logmel",
+            )
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
         """Frames ``[B, N', D]`` of a front end's output."""
@@ -41,3 +61,26 @@ class Encoder(nn.Module, Component):
             Mistake: for an encoder that has none.
         """
         raise Mistake(f"{type(self).__name__} has no ImageNet weights", fix="use weights: random, or a timm encoder")
+
+    def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
+        """The weights of the source's own checkpoint under this encoder's names.
+
+        Args:
+            published: tensors by the source's names.
+            frontend: what the encoder will be fed with, to be checked against what the checkpoint was.
+
+        Raises:
+            Mistake: for an encoder whose source publishes none.
+        """
+        raise Mistake(
+            f"{type(self).__name__} reads no checkpoints but its own", fix="name an encoder.safetensors, or a PANNs net"
+        )
+
+    def check_length(self, x: Tensor) -> None:
+        """Raises a Mistake for input shorter than ``shortest``."""
+        if x.shape[-1] < self.shortest:
+            unit = "frames" if self.takes == "spectrogram" else "samples"
+            raise Mistake(
+                f"{type(self).__name__} needs at least {self.shortest} {unit}, and got {x.shape[-1]}",
+                fix="use longer windows" + (", or a shorter hop" if unit == "frames" else ""),
+            )

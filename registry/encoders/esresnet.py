@@ -3,50 +3,74 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.encoders.timm import timm_net
 from registry.errors import Mistake
 from registry.settings import Settings
 
+_KERNELS = ((3, 1), (1, 5), (3, 1), (1, 5), (3, 5))  # of the attention branches: frequency, time
+
 
 class ESResNet(Encoder):
     """A torchvision-style ResNet whose three input channels are the spectrogram.
 
-    Input ``[B, 1, F, N]``; frames ``[B, ceil(N / 32), D]`` are the mean over frequency of the last stage, the embedding
-    their mean (the net's adaptive average pooling): D = 2048 for depth 50 and more, 512 below. ``bands: repeat`` gives
-    each channel the whole spectrogram (Lin 2022); ``bands: split`` cuts it into three bands, lowest first, and
-    drops the bins that do not divide by three (the original: 1023 of 1025 bins, 341 a channel).
-    Depth 50 has 23,508,032 parameters.
+    Input ``[B, 3, F, N]``, such as the three bands of the front end ``esresnet`` (Guzhov et al.), or ``[B, 1, F, N]``,
+    which is repeated on all three (Lin 2022: three identical log-mels). Frames ``[B, ceil(N / 32), D]`` are the mean
+    over frequency of the last stage, the embedding their mean (the net's adaptive average pooling): D = 2048 for depth
+    50 and more, 512 below. 23,508,032 parameters at depth 50, 30,531,648 with attention.
     """
 
     source: ClassVar[str] = "Guzhov et al. 2020; ESResNet:model/esresnet.py; Lin 2022"
 
     class Config(Settings):
         depth: Literal[18, 34, 50, 101, 152] = Field(50, description="layers of the ResNet")
-        bands: Literal["repeat", "split"] = Field("repeat", description="what the three channels hold")
+        attention: bool = Field(False, description="a branch beside every stage that gates its output")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
-        if channels != 1 or bins < 3:
+        if channels not in (1, 3):
             raise Mistake(
-                f"esresnet takes one channel of at least 3 bins, and the front end gives {channels} of {bins}",
-                fix="use a logmel front end",
+                f"esresnet takes one channel or three, and the front end gives {channels}",
+                fix="use a log-mel, or the front end esresnet",
             )
-        self.bands = config.bands
         self.model = f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet loaded
         self.net = timm_net(self.model, 3)
-        self.embedding_dim = int(self.net.num_features)  # type: ignore[arg-type]
+        sizes = [int(stage["num_chs"]) for stage in self.net.feature_info]  # type: ignore[union-attr]
+        self.embedding_dim = sizes[-1]
+        sizes.append(sizes[-1])
+        self.gates = nn.ModuleList(
+            _Gate(sizes[i], sizes[i + 1], kernel) for i, kernel in enumerate(_KERNELS) if config.attention
+        )
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
-        if self.bands == "repeat":
-            x = x_BCFN.expand(-1, 3, -1, -1)
-        else:
-            height = x_BCFN.shape[2] // 3
-            x = x_BCFN[:, 0, : 3 * height].unflatten(1, (3, height))
-        return self.net.forward_features(x).mean(2).transpose(1, 2)  # type: ignore[operator, no-any-return]
+        net = self.net
+        x = net.maxpool(net.act1(net.bn1(net.conv1(x_BCFN.expand(-1, 3, -1, -1)))))  # type: ignore[operator]
+        for i, stage in enumerate((net.layer1, net.layer2, net.layer3, net.layer4)):
+            out = stage(x)  # type: ignore[operator]
+            x = out * self.gates[i](x, out.shape[2:]) if self.gates else out
+        if self.gates:  # the last gate is one value a channel, for the pooled feature
+            x = x * self.gates[-1](x, (1, 1))
+        frames_BND: Tensor = x.mean(2).transpose(1, 2)
+        return frames_BND
 
     def load_imagenet(self, path: Path | None) -> None:
         self.net = timm_net(self.model, 3, pretrained=True, path=path)
+
+
+class _Gate(nn.Module):
+    """What a stage's input says of its output: values in (0, 1), ``[B, channels, *size]``."""
+
+    def __init__(self, channels_in: int, channels: int, kernel: tuple[int, int]) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        self.depthwise = nn.Conv2d(channels_in, channels_in, kernel, padding=padding, groups=channels_in)
+        self.pointwise = nn.Conv2d(channels_in, channels, 1)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        gate: Tensor = self.bn(self.pointwise(self.depthwise(F.adaptive_max_pool2d(x, size)))).sigmoid()
+        return gate

@@ -1,8 +1,9 @@
 """Any timm image model, by its name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor
 
@@ -16,34 +17,41 @@ if TYPE_CHECKING:
 
 
 class Timm(Encoder):
-    """A timm image model over a spectrogram as its image: height is frequency, width is time.
+    """Any timm image model over a spectrogram: height is frequency, width is time.
 
-    Input ``[B, 1, F, N]``; frames ``[B, N', D]`` are the mean over frequency of the last feature map, the embedding is
-    the model's own pooled feature before its classifier. With three channels the spectrogram is repeated; with one,
-    timm sums the first layer's pretrained weights over its input channels.
+    Input ``[B, C, F, N]`` of any size; frames ``[B, N', D]`` are the mean over frequency of the last feature map or of
+    the patch tokens, the embedding is the model's own pooled feature before its classifier. A spectrogram of one
+    channel is repeated up to ``in_channels``; with ``in_channels: 1`` timm sums the first layer's pretrained weights
+    over its channels. Transformers take any size where timm resamples their positions; images for models of one size
+    alone are resized to it (bilinear).
+
+    CLAR's two-dimensional net is ``model: resnet18`` behind the front end ``clar``, and SimCLR v2's deep one is
+    ``model: resnet152``.
     """
 
     source: ClassVar[str] = "timm (pytorch-image-models)"
 
     class Config(Settings):
         model: str = Field("resnet50", description="timm's model name, with a pretrained tag or without")
-        in_channels: Literal[1, 3] = Field(3, description="channels the net takes")
+        in_channels: int = Field(3, ge=1, description="channels the net takes; one channel is repeated up to it")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
-        if channels != 1:
-            raise Mistake(f"timm takes a front end of one channel, and this one gives {channels}", fix="use logmel")
+        if channels not in (1, config.in_channels):
+            raise Mistake(
+                f"this timm model takes {config.in_channels} channels, and the front end gives {channels}",
+                fix=f"set in_channels: {channels}, or use a front end of one channel",
+            )
         self.model, self.in_channels = config.model, config.in_channels
         self.net = timm_net(self.model, self.in_channels)
-        self.embedding_dim = int(self.net.num_features)  # type: ignore[arg-type]
+        self.size: tuple[int, int] | None = _fixed_size(self.net)
+        self.embedding_dim = int(getattr(self.net, "head_hidden_size", 0) or self.net.num_features)  # type: ignore[arg-type]
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
-        features = self._features(x_BCFN)
-        if features.ndim != 4 or features.shape[1] != self.embedding_dim:
-            raise Mistake(
-                f"{self.model} gives no [B, D, H, W] feature map, so it has no frames", fix="use its embeddings"
-            )
-        return features.mean(2).transpose(1, 2)
+        features_BDFN = self._as_map(self._features(x_BCFN), x_BCFN.shape[2:] if self.size is None else self.size)
+        if features_BDFN is None or features_BDFN.shape[1] != self.embedding_dim:
+            raise Mistake(f"{self.model} gives no feature map of its embedding's size, so it has no frames")
+        return features_BDFN.mean(2).transpose(1, 2)
 
     def embed(self, x_BCFN: Tensor) -> Tensor:
         """The model's own pooled feature ``[B, D]``."""
@@ -53,15 +61,30 @@ class Timm(Encoder):
         self.net = timm_net(self.model, self.in_channels, pretrained=True, path=path)
 
     def _features(self, x_BCFN: Tensor) -> Tensor:
-        return self.net.forward_features(x_BCFN.expand(-1, self.in_channels, -1, -1))  # type: ignore[operator, no-any-return]
+        x_BCFN = x_BCFN.expand(-1, self.in_channels, -1, -1)
+        if self.size is not None:
+            x_BCFN = F.interpolate(x_BCFN, self.size, mode="bilinear")
+        return self.net.forward_features(x_BCFN)  # type: ignore[operator, no-any-return]
+
+    def _as_map(self, features: Tensor, size: tuple[int, ...]) -> Tensor | None:
+        """``[B, D, F', N']`` of whatever layout the model has, or None."""
+        width = int(self.net.num_features)  # type: ignore[arg-type]
+        if features.ndim == 4:
+            return features if features.shape[1] == width else features.permute(0, 3, 1, 2)
+        patch = getattr(getattr(self.net, "patch_embed", None), "patch_size", None)
+        if features.ndim != 3 or patch is None:
+            return None
+        tokens_BND = features[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
+        grid = [-(-length // int(step)) for length, step in zip(size, patch, strict=True)]
+        return tokens_BND.transpose(1, 2).unflatten(2, grid) if tokens_BND.shape[1] == grid[0] * grid[1] else None
 
 
 def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Path | None = None) -> "nn.Module":
-    """A timm model without its classifier.
+    """A timm model without its classifier; a transformer that can takes images of any size.
 
     Args:
         model: timm's name, with a tag or without.
-        in_channels: 1 or 3.
+        in_channels: channels of its first layer.
         pretrained: load the weights of the model's tag, or those in ``path``.
         path: a local timm checkpoint (``.safetensors``, or a ``.pth`` of plain tensors).
 
@@ -73,11 +96,24 @@ def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Pa
     if not timm.is_model(model):
         raise Mistake(f"timm has no model called {model!r}", fix=nearest(model, timm.list_models()))
     options: dict[str, Any] = {"pretrained_cfg_overlay": {"file": str(path)}} if path else {}
+    options |= {"pretrained": pretrained, "in_chans": in_channels, "num_classes": 0}
     try:
-        return timm.create_model(model, pretrained=pretrained, in_chans=in_channels, num_classes=0, **options)
+        try:
+            return timm.create_model(model, dynamic_img_size=True, dynamic_img_pad=True, **options)
+        except TypeError:  # no transformer that resamples its positions
+            return timm.create_model(model, **options)
     except (RuntimeError, OSError, KeyError) as error:
         raise Mistake(
             f"ImageNet weights of {model} do not load: {str(error).strip().splitlines()[0]}",
             where=str(path or "timm's hub"),
             fix="name weights of this architecture; without a network give a local file: weights: {imagenet: PATH}",
         ) from error
+
+
+def _fixed_size(net: "nn.Module") -> tuple[int, int] | None:
+    """Height and width of the images that a model is bound to, or None."""
+    config: dict[str, Any] = net.pretrained_cfg  # type: ignore[assignment]
+    if not config["fixed_input_size"] or getattr(net, "dynamic_img_size", False):
+        return None
+    height, width = config["input_size"][1:]
+    return height, width

@@ -1,0 +1,161 @@
+"""What PANNs' encoders share: convolution blocks, pooling, the layer before the classifier, and published weights."""
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.frontends import Frontend
+from registry.settings import Settings
+
+SOURCE = "Kong et al. 2020, PANNs; audioset_tagging_cnn:pytorch/models.py"
+MEL_MATRIX = "logmel_extractor.melW"
+# Of a published checkpoint: the front end, which is no weight here, and the classifier of AudioSet's 527 classes.
+_LEFT_OUT = r"spectrogram_extractor\.|logmel_extractor\.|fc_audioset\."
+
+
+class PannsSettings(Settings):
+    """Settings of every PANNs encoder."""
+
+    width: int = Field(64, ge=1, description="channels of the first block; all others in proportion")
+    dropout: float = Field(0.2, ge=0, lt=1, description="probability, after every block")
+    fc1: bool = Field(False, description="end with the published net's hidden layer, which its own embeddings include")
+
+
+class Panns(Encoder):
+    """An encoder of PANNs: frames are pooled as maximum plus mean over time; ``fc1`` adds the layer after that.
+
+    A subclass sets ``out_channels`` through ``super().__init__``, and in ``skipped`` names the published keys that it
+    has no use for.
+    """
+
+    source: ClassVar[str] = SOURCE
+    skipped: ClassVar[str] = ""
+
+    def __init__(self, config: PannsSettings, channels: int, bins: int, embedding_dim: int) -> None:
+        super().__init__(config, channels, bins)
+        self.dropout, self.embedding_dim = config.dropout, embedding_dim
+        self.fc1 = nn.Linear(embedding_dim, embedding_dim) if config.fc1 else None
+
+    def pool(self, frames_BND: Tensor) -> Tensor:
+        """Maximum plus mean over time, then ``fc1`` and ReLU where the settings ask for them."""
+        pooled_BD = frames_BND.amax(1) + frames_BND.mean(1)
+        if self.fc1 is None:
+            return pooled_BD
+        return torch.relu(self.fc1(F.dropout(pooled_BD, 0.5, self.training)))
+
+    def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
+        """Weights of a published ``.pth``, whose names are the same but for what is left out.
+
+        Left out are the front end, the classifier, dead layers, and ``fc1`` unless the settings ask for it. The
+        front end's mel matrix must be the one that the net was trained with.
+        """
+        self._check_mel(published, frontend)
+        left_out = "|".join(filter(None, [_LEFT_OUT, self.skipped, "" if self.fc1 is not None else r"fc1\."]))
+        return {name: tensor for name, tensor in published.items() if not re.match(left_out, name)}
+
+    def _check_mel(self, published: Mapping[str, Tensor], frontend: Frontend) -> None:
+        trained_with = published.get(MEL_MATRIX)
+        ours = next((value for name, value in frontend.named_buffers() if name.endswith("mel_scale.fb")), None)
+        if trained_with is None or ours is None:
+            return
+        if trained_with.shape != ours.shape or not torch.allclose(trained_with, ours, atol=1e-5):
+            raise Mistake(
+                f"the checkpoint was trained on another log-mel than the front end's: {list(trained_with.shape)} "
+                f"(FFT bins, mels) against {list(ours.shape)}, or other edges",
+                fix="use the front end panns (32 kHz), or panns-16k for a checkpoint of 16 kHz",
+            )
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+class SpectralPanns(Panns):
+    """A PANNs encoder of one log-mel: batch norm over the mel axis, then ``body`` on ``[B, 1, N, F]``.
+
+    ``halvings`` is how often the body halves time and frequency.
+    """
+
+    halvings: ClassVar[int]
+
+    def __init__(self, config: PannsSettings, channels: int, bins: int, embedding_dim: int) -> None:
+        super().__init__(config, channels, bins, embedding_dim)
+        self.shortest = 2**self.halvings
+        if channels != 1 or bins < self.shortest:
+            raise Mistake(
+                f"{type(self).__name__} takes one channel of at least {self.shortest} bins, "
+                f"and the front end gives {channels} of {bins}",
+                fix="use a log-mel front end with more mels",
+            )
+        self.bn0 = nn.BatchNorm2d(bins)
+
+    def body(self, x_B1NF: Tensor) -> Tensor:
+        """``[B, D, N', F']``."""
+        raise NotImplementedError
+
+    def forward(self, x_BCFN: Tensor) -> Tensor:
+        self.check_length(x_BCFN)
+        # Time before frequency, as published: the kernels are not symmetric.
+        normal_BFCN: Tensor = self.bn0(x_BCFN.transpose(1, 2))
+        return self.body(normal_BFCN.permute(0, 2, 3, 1)).mean(3).transpose(1, 2)
+
+
+class ConvBlock(nn.Module):
+    """Convolutions with batch norm and ReLU: two of 3x3, or one of 5x5; ``[B, C, N, F]`` to ``[B, channels, N, F]``."""
+
+    def __init__(self, channels_in: int, channels: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv1 = conv(nn.Conv2d, channels_in, channels, kernel)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = conv(nn.Conv2d, channels, channels, kernel) if kernel == 3 else None
+        self.bn2 = nn.BatchNorm2d(channels) if kernel == 3 else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu_(self.bn1(self.conv1(x)))
+        if self.conv2 is None or self.bn2 is None:
+            return x
+        return torch.relu_(self.bn2(self.conv2(x)))
+
+
+class PannsCnn(SpectralPanns):
+    """The plain convolutional nets: blocks that double the channels, each but a sixth halving time and frequency."""
+
+    blocks: ClassVar[int]
+    kernel: ClassVar[int] = 3
+
+    class Config(PannsSettings):
+        pass
+
+    def __init__(self, config: Config, channels: int, bins: int) -> None:
+        widths = [config.width * 2**i for i in range(self.blocks)]
+        super().__init__(config, channels, bins, widths[-1])
+        for i, (channels_in, channels_out) in enumerate(zip([1, *widths[:-1]], widths, strict=True), 1):
+            self.add_module(f"conv_block{i}", ConvBlock(channels_in, channels_out, self.kernel))
+
+    def body(self, x_B1NF: Tensor) -> Tensor:
+        x = x_B1NF
+        for i in range(1, self.blocks + 1):
+            x = self.get_submodule(f"conv_block{i}")(x)
+            x = self._drop(F.avg_pool2d(x, 2) if i <= self.halvings else x)
+        return x
+
+
+def conv(
+    kind: type[nn.Conv1d] | type[nn.Conv2d],
+    channels_in: int,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    dilation: int = 1,
+) -> nn.Module:
+    """A convolution without bias, padded to keep the length, its weights Xavier-uniform as PANNs draw them."""
+    padding = dilation * (kernel // 2)
+    made = kind(channels_in, channels, kernel, stride, padding, dilation, bias=False)
+    nn.init.xavier_uniform_(made.weight)
+    return made
