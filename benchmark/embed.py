@@ -1,10 +1,10 @@
 """Embeddings of a data set: every clip in windows, each window embedded once."""
 
+import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from safetensors import safe_open
 
 from benchmark.files import write_tensors
 from benchmark.model import Device
@@ -39,15 +39,17 @@ def embed(
             windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
         owners.append(clips[owner_W])
         progress.advance(len(clips))
-    return Embeddings(torch.cat(windows), torch.cat(owners))
+    return Embeddings(torch.cat(windows), torch.cat(owners), encoder.parts)
 
 
 def save_embeddings(embeddings: Embeddings, path: Path) -> None:
-    """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``."""
-    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W})
+    """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``, the parts in its metadata."""
+    facts = {"parts": json.dumps(dict(embeddings.parts))}
+    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W}, facts)
 
 
 def load_embeddings(path: Path) -> Embeddings:
     """Reads what ``save_embeddings`` wrote."""
-    tensors: dict[str, Tensor] = load_file(path)
-    return Embeddings(tensors["window"], tensors["clip"])
+    with safe_open(path, framework="pt") as file:
+        parts = json.loads((file.metadata() or {}).get("parts", "{}"))
+        return Embeddings(file.get_tensor("window"), file.get_tensor("clip"), parts)

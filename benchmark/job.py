@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-Kind = Literal["pack", "pretrain", "embed", "evaluate"]
+Kind = Literal["pack", "measure", "pretrain", "embed", "evaluate"]
 RECORD_SCHEMA = 1
 
 
@@ -15,7 +15,7 @@ class Job:
     """One unit of work.
 
     Args:
-        kind: pack, pretrain, embed or evaluate.
+        kind: pack, measure (statistics of a front end's output), pretrain, embed or evaluate.
         config: everything that is meant to change its figures, and nothing else (no device, no worker count).
         needs: keys of the jobs whose results it uses, by role.
         title: for people; not in the key.

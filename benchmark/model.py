@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.frontends import Frontend
+from registry.frontends import Frontend, make_frontend
 from registry.lookup import recall
 from registry.views import Views
 
@@ -45,20 +46,44 @@ def choose_device(device: str, precision: str) -> Device:
     return Device(chosen, precision)
 
 
-def build_views(frontend: Mapping[str, Any], augmentations: Sequence[Mapping[str, Any]] = ()) -> Views:
-    """The front end with augmentations around it."""
+def build_views(
+    frontend: Mapping[str, Any],
+    augmentations: Sequence[Mapping[str, Any]] = (),
+    statistics: Mapping[str, Sequence[float]] | None = None,
+) -> Views:
+    """The front end with augmentations around it.
+
+    Args:
+        frontend: in canonical form.
+        augmentations: likewise, in their order.
+        statistics: mean and standard deviation by the name of the module that they normalise, where they are measured.
+    """
     steps = []
     for config in augmentations:
         component, settings = recall("augmentations", config)
         steps.append(component(settings))
-    component, settings = recall("frontends", frontend)
-    return Views(component(settings), steps)
+    built = make_frontend(frontend)
+    measured = built.measured()
+    for name, (mean, std) in (statistics or {}).items():
+        measured[name].set(mean, std)
+    return Views(built, steps)
 
 
 def build_encoder(encoder: Mapping[str, Any], frontend: Frontend) -> Encoder:
-    """The encoder with weights as it makes them, drawn from torch's global generator."""
+    """The encoder with weights as it makes them, drawn from torch's global generator.
+
+    Raises:
+        Mistake: if it does not fit the front end.
+    """
     component, settings = recall("encoders", encoder)
     built: Encoder = component(settings, frontend.channels, frontend.bins)
+    for inner in built.modules():
+        if isinstance(inner, Frontend) and inner.sample_rate != frontend.sample_rate:
+            raise Mistake(
+                f"{encoder['name']} has a front end of {inner.sample_rate} Hz inside, and is fed with "
+                f"{frontend.sample_rate} Hz",
+                fix="give both front ends one sample_rate",
+            )
     return built
 
 
@@ -67,37 +92,35 @@ def place(module: T, device: Device) -> T:
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None) -> Encoder:
+def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None, frontend: Frontend) -> Encoder:
     """Puts the weights in that an entry names.
 
     Args:
         encoder: freshly built; ``random`` leaves it as it is.
         weights: ``kind`` is random, imagenet, checkpoint or pretrain; ``path`` a local file.
         pretrained: ``encoder.safetensors`` of the finished pretraining, for ``pretrain``.
+        frontend: what the encoder is fed with.
     """
     if weights["kind"] == "imagenet":
         encoder.load_imagenet(Path(weights["path"]) if weights.get("path") else None)
     elif weights["kind"] == "checkpoint":
-        load_checkpoint(encoder, Path(weights["path"]))
+        load_checkpoint(encoder, Path(weights["path"]), frontend)
     elif weights["kind"] == "pretrain":
         assert pretrained is not None
-        load_checkpoint(encoder, pretrained)
+        load_checkpoint(encoder, pretrained, frontend)
     return encoder
 
 
-def load_checkpoint(encoder: Encoder, path: Path) -> None:
-    """Loads an ``encoder.safetensors`` of this architecture.
+def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
+    """Loads an ``encoder.safetensors`` of this architecture, or the source's own ``.pth``.
 
     Raises:
         Mistake: if it is no such file, or of another architecture (with the names that do not fit).
     """
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise Mistake(
-            f"no readable safetensors file: {error}", where=str(path), fix="name an encoder.safetensors"
-        ) from error
     own = encoder.state_dict()
+    state = _read_tensors(path)
+    if path.suffix != ".safetensors":
+        state = encoder.translate(state, frontend)
     wrong = [f"missing {k}" for k in own if k not in state] + [f"surplus {k}" for k in state if k not in own]
     wrong += [
         f"{k} is {list(state[k].shape)}, not {list(own[k].shape)}"
@@ -113,3 +136,25 @@ def load_checkpoint(encoder: Encoder, path: Path) -> None:
             fix="give the entry the encoder settings that the checkpoint was trained with",
         )
     encoder.load_state_dict(state)
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file, by name: safetensors, or torch's format read without running what it may hold.
+
+    Of the latter a checkpoint's ``model`` is taken, where it has one.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, RuntimeError, UnpicklingError, EOFError) as error:
+        raise Mistake(
+            f"no readable weights: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
+            where=str(path),
+            fix="name an encoder.safetensors, or a .pth that holds tensors and plain values alone",
+        ) from error
+    if isinstance(content, dict):
+        content = content.get("model", content)
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise Mistake("the file holds no tensors by name", where=str(path), fix="name a checkpoint's state")
+    return dict(content)

@@ -6,7 +6,7 @@ written, without loading torch: nothing here imports it.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,9 +121,7 @@ def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]
 class _Planner:
     def __init__(self, resolved: "ResolvedSuite", data: Path | None) -> None:
         self.resolved, self.data = resolved, data
-        self.sample_rate: int = resolved.frontend.settings.sample_rate
-        self.window = round(resolved.suite.crop * self.sample_rate)
-        self.packs: dict[str, str] = {}  # keys by the canonical settings of the task
+        self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts = {
             "suite": suite.name,
@@ -150,29 +148,54 @@ class _Planner:
         weights, needs = self._weights(entry, seed)
         model = {
             "encoder": entry.encoder.config,
-            "frontend": self.resolved.frontend.config,
+            "frontend": entry.frontend.config,
             "weights": weights,
-            "window": self.window,
+            "window": self._window(entry.frontend),
         }
         for task in self.resolved.tasks:
-            pack = self._pack(task)
-            embedded = {"pack": pack, **needs}
-            embed = Job("embed", model, embedded, f"embed {task.name} with {entry.name}")
-            for name in entry.protocols:
-                choice = self.resolved.protocols[name]
-                protocol = find("protocols", choice.name)(choice.settings)
-                config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
-                own_needs = {"pack": pack}
-                if protocol.uses_embeddings:
-                    own_needs["embed"] = self._plan.add(embed)
-                if protocol.uses_model:
-                    config |= {**model, "augment": [a.config for a in self.resolved.augment]}
-                    own_needs |= needs
-                folds = _folds(task)
-                for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
-                    title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
-                    key = self._plan.add(Job("evaluate", {**config, "folds": part}, own_needs, title))
-                    self._plan.rows.append(Row(entry.name, task.name, name, seed, key))
+            pack = self._pack(task, entry.frontend)
+            folds = _folds(task)
+            # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
+            for part in [[fold] for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
+                sources = {"pack": pack, **needs, **self._statistics(entry.frontend, pack, task, part[0])}
+                title = f"embed {task.name} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+                embed = Job("embed", model, sources, title)
+                for name in entry.protocols:
+                    self._evaluate(entry, task, name, part, seed, model, sources, embed)
+
+    def _evaluate(
+        self,
+        entry: "ResolvedEntry",
+        task: Choice,
+        name: str,
+        folds: Sequence[int],
+        seed: int,
+        model: dict[str, Any],
+        sources: dict[str, str],
+        embed: Job,
+    ) -> None:
+        """The jobs of one entry under one protocol, on some folds."""
+        choice = self.resolved.protocols[name]
+        protocol = find("protocols", choice.name)(choice.settings)
+        config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
+        needs = {"pack": sources["pack"]}
+        if protocol.uses_embeddings:
+            needs["embed"] = self._plan.add(embed)
+        if protocol.uses_model:
+            config |= {**model, "augment": [a.config for a in entry.augment]}
+            needs |= sources
+        for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
+            title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+            key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title))
+            self._plan.rows.append(Row(entry.name, task.name, name, seed, key))
+
+    def _statistics(self, frontend: Choice, pack: str, clips: Choice, held_out: int | None) -> dict[str, str]:
+        """The measurement that a front end normalised by its data set needs, of all clips but a fold's."""
+        if not _is_measured(frontend.config):
+            return {}
+        config = {"frontend": frontend.config, "window": self._window(frontend), "held_out": held_out}
+        title = f"measure {clips.name}" + (f" without fold {held_out}" if held_out is not None else "")
+        return {"statistics": self._plan.add(Job("measure", config, {"pack": pack}, title))}
 
     def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[dict[str, Any], dict[str, str]]:
         """What names an entry's weights in a key, and the pretraining they need."""
@@ -194,22 +217,34 @@ class _Planner:
         config = {
             "method": weights.method.config,
             "encoder": entry.encoder.config,
-            "frontend": self.resolved.frontend.config,
+            "frontend": entry.frontend.config,
             "augment": [a.config for a in weights.augment],
             "training": weights.training.model_dump(mode="json"),
-            "crop": self.window,
+            "crop": self._window(entry.frontend),
             "seed": seed,
         }
-        needs = {"corpus": self._pack(weights.corpus)}
+        corpus = self._pack(weights.corpus, entry.frontend)
+        needs = {"corpus": corpus, **self._statistics(entry.frontend, corpus, weights.corpus, None)}
         return self._plan.add(Job("pretrain", config, needs, f"pretrain {entry.name} on {weights.corpus.name}"))
 
-    def _pack(self, task: Choice) -> str:
+    def _window(self, frontend: Choice) -> int:
+        window: int = round(self.resolved.suite.crop * frontend.settings.sample_rate)
+        return window
+
+    def _pack(self, task: Choice, frontend: Choice) -> str:
         asked = json.dumps(task.config, sort_keys=True)
-        if asked not in self.packs:
-            inputs, blocked = _inputs(task.config, self.data)
-            config = {"task": task.config, "sample_rate": self.sample_rate, "inputs": inputs}
-            self.packs[asked] = self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
-        return self.packs[asked]
+        if asked not in self.inputs:
+            self.inputs[asked] = _inputs(task.config, self.data)
+        inputs, blocked = self.inputs[asked]
+        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
+        return self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
+
+
+def _is_measured(config: Any) -> bool:
+    """Whether a front end, or one inside it, is normalised by statistics of the clips that train."""
+    if isinstance(config, Mapping):
+        return config.get("normalise") == "dataset" or any(map(_is_measured, config.values()))
+    return isinstance(config, list) and any(map(_is_measured, config))
 
 
 def _folds(task: Choice) -> Sequence[int]:

@@ -23,14 +23,19 @@ def suite_schema() -> dict[str, Any]:
     for field, kind in _LISTS.items():
         properties[field]["items"] = {"$ref": f"#/$defs/{kind}"}
     properties["protocols"]["properties"] = {name: _settings("protocols", name) for name in names("protocols")}
-    properties["protocols"]["additionalProperties"] = False
+    properties["protocols"]["additionalProperties"] = {
+        "$ref": "#/$defs/protocols"
+    }  # a variant, under a name of its own
     properties["pretrain"]["properties"] = {
         **Training.model_json_schema()["properties"],
         "corpus": {"$ref": "#/$defs/tasks"},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
     }
     properties["pretrain"]["additionalProperties"] = False
-    definitions["Entry"]["properties"]["encoder"]["anyOf"] = [{"$ref": "#/$defs/encoders"}, {"type": "object"}]
+    entry = definitions["Entry"]["properties"]
+    for field, kind in _REFERENCES.items():
+        entry[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}, {"type": "object"}]
+    entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
     return schema
 
 

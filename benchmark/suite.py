@@ -20,6 +20,8 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
+    frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
+    augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
     weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
         ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
     )
@@ -39,7 +41,7 @@ class Suite(BaseModel):
     selection: Literal["last", "best-mean"] = Field("last", description="the epoch whose figures are shown")
     seeds: list[int] = Field([0], min_length=1, description="every job that draws is done once a seed")
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
-    frontend: Reference = Field(..., description="of every entry")
+    frontend: Reference = Field(..., description="of every entry that names none")
     augment: list[Reference] = Field([], description="augmentations while training")
     crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
     encoder: Reference = Field(..., description="of every entry that names none")
@@ -68,6 +70,8 @@ class ResolvedEntry:
 
     name: str
     encoder: Choice
+    frontend: Choice
+    augment: tuple[Choice, ...]
     weights: Weights
     protocols: tuple[str, ...]
 
@@ -78,8 +82,6 @@ class ResolvedSuite:
 
     suite: Suite
     scale: str | None
-    frontend: Choice
-    augment: tuple[Choice, ...]
     entries: tuple[ResolvedEntry, ...]
     tasks: tuple[Choice, ...]
     protocols: dict[str, Choice]
@@ -115,11 +117,15 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequen
 def _expand(document: Document) -> Document:
     """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
     for name, entry in _mapping(document.data.get("entries")).items():
-        document = inherit(document, ("encoder",), ("entries", name, "encoder"))
+        at: Keys = ("entries", name)
+        for part in ("encoder", "frontend"):
+            document = inherit(document, (part,), (*at, part))
+        if "augment" not in _mapping(entry):
+            document = inherit(document, ("augment",), (*at, "augment"))
         if "pretrain" in _mapping(_mapping(entry).get("weights")):
-            document = inherit(document, ("pretrain",), ("entries", name, "weights"))
+            document = inherit(document, ("pretrain",), (*at, "weights"))
             if "augment" not in document.data["entries"][name]["weights"]:
-                document = inherit(document, ("augment",), ("entries", name, "weights", "augment"))
+                document = inherit(document, (*at, "augment"), (*at, "weights", "augment"))
     return document
 
 
@@ -138,8 +144,6 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, (), Suite)
             suite = None
-        frontend = self._choose("frontends", ("frontend",))
-        augment = self._choose_all("augmentations", ("augment",))
         tasks = self._choose_all("tasks", ("tasks",))
         for i, task in enumerate(tasks):
             if not find("tasks", task.name).folds:
@@ -154,12 +158,9 @@ class _Resolver:
             self._mistake(f"no entry is called {control!r}", ("control",), hint)
         if self.mistakes or suite is None:
             raise Mistakes(list(self.mistakes.values()))
-        assert frontend is not None
         return ResolvedSuite(
             suite=suite,
             scale=scale,
-            frontend=frontend,
-            augment=augment,
             entries=tuple(e for e in entries if e),
             tasks=tasks,
             protocols={name: choice for name, choice in protocols.items() if choice},
@@ -172,15 +173,31 @@ class _Resolver:
     def _entry(self, name: str, protocols: list[str]) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose("encoders", (*at, "encoder"))
-        weights = self._weights((*at, "weights"))
+        frontend = self._choose("frontends", (*at, "frontend"))
+        augment = self._augmentations((*at, "augment"), frontend)
+        weights = self._weights((*at, "weights"), frontend)
         chosen = self.document.find((*at, "protocols"))
         for i, protocol in enumerate(chosen or ()):
             if protocol not in protocols:
                 hint = nearest(str(protocol), protocols)
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
-        return ResolvedEntry(name, encoder, weights, tuple(chosen or protocols)) if encoder and weights else None
+        if not (encoder and frontend and weights):
+            return None
+        return ResolvedEntry(name, encoder, frontend, augment, weights, tuple(chosen or protocols))
 
-    def _weights(self, at: Keys) -> Weights | None:
+    def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
+        chosen = self._choose_all("augmentations", at)
+        for i, augmentation in enumerate(chosen):
+            domain = find("augmentations", augmentation.name).domain
+            if domain == "spectrogram" and frontend and find("frontends", frontend.name).gives == "waveform":
+                self._mistake(
+                    f"{augmentation.name} works on spectrograms, and the front end {frontend.name} gives waveforms",
+                    (*at, i),
+                    "leave it out here: augment: [...]",
+                )
+        return chosen
+
+    def _weights(self, at: Keys, frontend: Choice | None) -> Weights | None:
         raw = self.document.find(at)
         if not isinstance(raw, dict):  # other words than these two the schema has reported
             return Weights(raw) if raw in ("random", "imagenet") else None
@@ -190,18 +207,18 @@ class _Resolver:
             return None
         kind = kinds.pop()
         if kind == "pretrain":
-            return self._pretrain(raw, at)
+            return self._pretrain(raw, at, frontend)
         for surplus in set(raw) - {kind}:
             self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
         path = self._find_file(str(raw[kind]), (*at, kind))
         return Weights("imagenet" if kind == "imagenet" else "checkpoint", path=path) if path else None
 
-    def _pretrain(self, raw: Mapping[str, Any], at: Keys) -> Weights | None:
+    def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: Choice | None) -> Weights | None:
         if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
         method = self._choose("methods", (*at, "pretrain"))
         corpus = self._choose("tasks", (*at, "corpus"))
-        augment = self._choose_all("augmentations", (*at, "augment"))
+        augment = self._augmentations((*at, "augment"), frontend)
         if method is None:
             return None
         recipe = find("methods", method.name).recipe

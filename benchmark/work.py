@@ -1,6 +1,7 @@
 """How each kind of job does its work: from its configuration and what it needs to files in its folder."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from benchmark.embed import embed, load_embeddings, save_embeddings
 from benchmark.files import write_tensors
 from benchmark.job import Job
+from benchmark.measure import measure
 from benchmark.model import Device, build_encoder, build_views, load_weights, place
 from benchmark.pack import Pack, make_pack, open_pack
 from benchmark.pretrain import pretrain
@@ -60,10 +62,21 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
 
 
+def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
+    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    held_out = job.config["held_out"]
+    clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != held_out])
+    at.progress.expect(len(clips_N))
+    frontend = build_views(job.config["frontend"]).frontend.to(at.device.device)
+    found = measure(frontend, pack.recordings, clips_N, job.config["window"], at.device.device, at.progress)
+    summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in found.values())
+    return {"summary": summary, "statistics": found, "clips": len(clips_N), "data_hash": pack.content_hash}
+
+
 def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     config = job.config
     corpus = open_pack(at.store.find("pack", job.needs["corpus"]))
-    views = build_views(config["frontend"], config["augment"])
+    views = build_views(config["frontend"], config["augment"], _statistics(job, at))
     seed_everything(config["seed"], "weights")
     encoder = build_encoder(config["encoder"], views.frontend)
     component, settings = recall("methods", config["method"])
@@ -86,11 +99,21 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     pack = open_pack(at.store.find("pack", job.needs["pack"]))
     at.progress.expect(len(pack.ids))
-    views = build_views(job.config["frontend"]).to(at.device.device)
-    made = embed(views, _encoder(job, at), pack.recordings, job.config["window"], at.device, at.progress)
+    views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
+    encoder = _encoder(job, at)
+    began = time.monotonic()
+    made = embed(views, encoder, pack.recordings, job.config["window"], at.device, at.progress)
+    rate = len(pack.ids) / (time.monotonic() - began)
     save_embeddings(made, folder / "embeddings.safetensors")
     windows, dim = made.window_WD.shape
-    return {"summary": f"{windows} windows of {dim}", "windows": windows, "dim": dim, "data_hash": pack.content_hash}
+    return {
+        "summary": f"{windows} windows of {dim}",
+        "windows": windows,
+        "dim": dim,
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "clips_per_second": round(rate, 2),
+        "data_hash": pack.content_hash,
+    }
 
 
 def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
@@ -127,11 +150,13 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "data_hash": pack.content_hash,
         "clips_seen_in_pretraining": _shared_clips(job, pack, at),
         "skipped": len(pack.skipped),
+        "embedding": _embedding(job, at),
     }
 
 
 _WORK: dict[str, Callable[[Job, Path, Workplace], dict[str, Any]]] = {
     "pack": _pack,
+    "measure": _measure,
     "pretrain": _pretrain,
     "embed": _embed,
     "evaluate": _evaluate,
@@ -142,14 +167,32 @@ def _encoder(job: Job, at: Workplace) -> Encoder:
     """The encoder a job names, with its weights, on the device."""
     config = job.config
     seed_everything(config["weights"].get("seed", 0), "weights")
-    encoder = build_encoder(config["encoder"], build_views(config["frontend"]).frontend)
+    frontend = build_views(config["frontend"]).frontend
+    encoder = build_encoder(config["encoder"], frontend)
     pretrained = (
         at.store.find("pretrain", job.needs["pretrain"]) / "encoder.safetensors" if "pretrain" in job.needs else None
     )
     weights = dict(config["weights"])
     if "sha256" in weights:
         weights["path"] = at.files[weights["sha256"]]
-    return place(load_weights(encoder, weights, pretrained), at.device)
+    return place(load_weights(encoder, weights, pretrained, frontend), at.device)
+
+
+def _statistics(job: Job, at: Workplace) -> dict[str, list[float]] | None:
+    """What a measurement found, where the front end is normalised by it."""
+    if "statistics" not in job.needs:
+        return None
+    found: dict[str, list[float]] = at.store.result("measure", job.needs["statistics"])["statistics"]
+    return found
+
+
+def _embedding(job: Job, at: Workplace) -> dict[str, Any] | None:
+    """What the embeddings that were evaluated cost: size, parameters of the encoder, clips a second and where."""
+    if "embed" not in job.needs:
+        return None
+    result = at.store.result("embed", job.needs["embed"])
+    facts = {name: result[name] for name in ("dim", "parameters", "clips_per_second")}
+    return {**facts, "device": result["environment"]["device"], "precision": result["environment"]["precision"]}
 
 
 def _subject(job: Job, pack: Pack, at: Workplace) -> Subject:
@@ -159,10 +202,11 @@ def _subject(job: Job, pack: Pack, at: Workplace) -> Subject:
     if "embed" in job.needs:
         embeddings = load_embeddings(at.store.find("embed", job.needs["embed"]) / "embeddings.safetensors")
     if "encoder" in config:
+        statistics = _statistics(job, at)
         model = Model(
             encoder=lambda: _encoder(job, at),
-            views=build_views(config["frontend"], config["augment"]).to(at.device.device),
-            plain_views=build_views(config["frontend"]).to(at.device.device),
+            views=build_views(config["frontend"], config["augment"], statistics).to(at.device.device),
+            plain_views=build_views(config["frontend"], statistics=statistics).to(at.device.device),
             window=config["window"],
         )
     return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)

@@ -73,10 +73,19 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         if any(cell.published for cell in own):
             header.append("published (difference)" if any("(" in _published(cell) for cell in own) else "published")
             columns.append((protocol, _published))
+    embedded = {cell.entry: cell for cell in cells if cell.clips_per_second is not None}
+    if embedded:
+        header += ["parameters", "clips/s"]
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
         found = {cell.protocol: cell for cell in cells if cell.entry == entry}
-        rows.append([entry, *(text(found[p]) if p in found else "" for p, text in columns)])
+        row = [entry, *(text(found[p]) if p in found else "" for p, text in columns)]
+        cost = embedded.get(entry)
+        if cost:
+            row += [f"{cost.parameters:,}", f"{cost.clips_per_second:.0f}"]
+        elif embedded:
+            row += ["", ""]
+        rows.append(row)
     return header, rows
 
 
@@ -119,6 +128,9 @@ def _notes(table: Table) -> list[str]:
         notes.append(
             f"Transductive: the pretraining corpus holds recordings of the test folds, without labels: {shares}."
         )
+    devices = dict.fromkeys(cell.device for cell in measured if cell.device)
+    if devices:
+        notes.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
     skipped = max((cell.skipped for cell in measured), default=0)
     if skipped:
         notes.append(f"{skipped} unusable recordings were left out.")
@@ -174,4 +186,7 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "published_source": published.source if published else None,
         "seen_in_pretraining": cell.seen,
         "skipped": cell.skipped,
+        "parameters": cell.parameters,
+        "clips_per_second": cell.clips_per_second,
+        "device": cell.device,
     }

@@ -35,6 +35,9 @@ class Cell:
         seen: clips of the task that the encoder was pretrained on, without their labels.
         clips: test clips measured.
         skipped: recordings left out as unusable.
+        parameters: of the encoder, where its embeddings were evaluated.
+        clips_per_second: embedded, front end included.
+        device: that embedded them.
     """
 
     entry: str
@@ -53,6 +56,9 @@ class Cell:
     seen: int = 0
     clips: int = 0
     skipped: int = 0
+    parameters: int | None = None
+    clips_per_second: float | None = None
+    device: str = ""
 
     @property
     def complete(self) -> bool:
@@ -142,6 +148,7 @@ class _Measured:
     k: list[int] = field(default_factory=list)
     seen: int = 0
     skipped: int = 0
+    embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
 
     @staticmethod
     def read(rows: Sequence[Row], plan: Plan, store: Store, selection: str) -> "_Measured":
@@ -161,6 +168,7 @@ class _Measured:
         measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
         measured.skipped = max(result["skipped"] for result in results.values())
+        measured.embedding = [result["embedding"] for result in results.values() if result.get("embedding")]
         return measured
 
     def same_clips(self, other: "_Measured") -> bool:
@@ -180,6 +188,16 @@ class _Measured:
             "seen": self.seen,
             "clips": sum(map(len, self.correct.values())),
             "skipped": self.skipped,
+            **self._embedding(),
+        }
+
+    def _embedding(self) -> dict[str, Any]:
+        if not self.embedding:
+            return {}
+        return {
+            "parameters": self.embedding[0]["parameters"],
+            "clips_per_second": float(np.mean([facts["clips_per_second"] for facts in self.embedding])),
+            "device": ", ".join(dict.fromkeys(facts["device"] for facts in self.embedding)),
         }
 
 

@@ -1,6 +1,6 @@
 """Protocols: embeddings or a model, labels and folds in, a prediction of every test clip out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from registry.audio import Recordings
 from registry.encoders import Encoder
+from registry.errors import Mistake
 from registry.settings import Component, Settings
 from registry.views import Views
 
@@ -42,15 +43,42 @@ class Labels:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Windows of every clip, embedded: ``window_WD`` float32, ``clip_W`` the clip of each, in order."""
+    """Windows of every clip, embedded.
+
+    Args:
+        window_WD: float32.
+        clip_W: the clip of each window, in order.
+        parts: sizes by name of the stretches that an embedding consists of, where an encoder has several.
+    """
 
     window_WD: Tensor
     clip_W: Tensor
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, inputs: Sequence[str]) -> "Embeddings":
+        """Some parts alone, in the order named; all where none are."""
+        return Embeddings(choose_parts(self.window_WD, self.parts, inputs), self.clip_W) if inputs else self
 
     def mean(self, clips: int) -> Tensor:
         """``[N, D]``: the mean over the windows of each clip."""
         sums_ND = torch.zeros(clips, self.window_WD.shape[1]).index_add_(0, self.clip_W, self.window_WD)
         return sums_ND / torch.bincount(self.clip_W, minlength=clips).unsqueeze(1)
+
+
+def choose_parts(embedding_BD: Tensor, parts: Mapping[str, int], inputs: Sequence[str]) -> Tensor:
+    """The stretches of embeddings that ``inputs`` names, in that order; all where none are.
+
+    Raises:
+        Mistake: if the encoder has no part of that name.
+    """
+    if not inputs:
+        return embedding_BD
+    stretches = dict(zip(parts, embedding_BD.split(list(parts.values()), dim=1), strict=True)) if parts else {}
+    for name in inputs:
+        if name not in stretches:
+            known = f"its parts: {', '.join(parts)}" if parts else "this encoder has none: leave inputs out"
+            raise Mistake(f"the embedding has no part {name!r}", where="inputs", fix=known)
+    return torch.cat([stretches[name] for name in inputs], 1)
 
 
 @dataclass(frozen=True)

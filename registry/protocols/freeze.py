@@ -10,7 +10,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.heads import FoldHeads, train_heads
-from registry.protocols import Labels, Model, Outcome, Protocol, Subject
+from registry.protocols import Labels, Model, Outcome, Protocol, Subject, choose_parts
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.settings import Settings
 
@@ -36,6 +36,9 @@ class Freeze(Protocol):
         weight_decay: float = Field(0.0, ge=0, description="of AdamW, on the head's weights")
         head: Literal["linear", "mlp"] = Field("linear", description="mlp: one hidden layer of 512, ReLU (Wang 2021)")
         augment: bool = Field(False, description="embed a fresh augmented crop of every clip each epoch")
+        inputs: list[str] = Field(
+            [], description="parts of the embedding, such as a multiformat's branches; all if none"
+        )
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -47,8 +50,8 @@ class Freeze(Protocol):
         config = self.config
         assert isinstance(config, Freeze.Config)
         assert subject.embeddings is not None
-        window_WD = subject.embeddings.window_WD.to(subject.device)
-        clip_W = subject.embeddings.clip_W
+        embeddings = subject.embeddings.of(config.inputs)
+        window_WD, clip_W = embeddings.window_WD.to(subject.device), embeddings.clip_W
         in_training = [torch.nonzero(labels.fold_N[clip_W] != fold).squeeze(1) for fold in folds]
         in_test = [torch.nonzero(labels.fold_N[clip_W] == fold).squeeze(1) for fold in folds]
         shift_F1D, scale_F1D = _moments(window_WD, in_training)
@@ -67,7 +70,8 @@ class Freeze(Protocol):
         def examples(epoch: int) -> tuple[Tensor, Tensor]:
             if not config.augment:
                 return window_WD, label_M
-            return _augmented(subject, model, encoder, seed, epoch), label_M
+            x_ND = _augmented(subject, model, encoder, seed, epoch)
+            return choose_parts(x_ND, encoder.parts, config.inputs), label_M
 
         seeds = [seed_for(seed, "freeze", fold) for fold in folds]
         heads = FoldHeads(config.head, window_WD.shape[1], labels.classes, seeds).to(subject.device)

@@ -32,6 +32,9 @@ class Knn(Protocol):
         k: list[int] = Field([5, 10, 20, 35, 50, 100, 200], min_length=1, description="candidates for K")
         weights: Literal["exp", "uniform"] = Field("exp", description="exp(similarity / temperature), or one each")
         temperature: float = Field(0.07, gt=0, description="of exp weights")
+        inputs: list[str] = Field(
+            [], description="parts of the embedding, such as a multiformat's branches; all if none"
+        )
 
     def evaluate(
         self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
@@ -39,7 +42,8 @@ class Knn(Protocol):
         config = self.config
         assert isinstance(config, Knn.Config)
         assert subject.embeddings is not None
-        unit_ND = F.normalize(subject.embeddings.mean(len(labels.label_N)).to(subject.device), dim=1)
+        embeddings = subject.embeddings.of(config.inputs)
+        unit_ND = F.normalize(embeddings.mean(len(labels.label_N)).to(subject.device), dim=1)
         label_N = labels.label_N.to(subject.device)
 
         def votes(queries: Tensor, bank: Tensor, k: list[int]) -> dict[int, Tensor]:

@@ -114,16 +114,22 @@ def test_a_checkpoint_of_another_architecture(tiny: Path, audiobench: Call, tmp_
         audiobench("run", tiny, *runs, *ONE),
         1,
         "another architecture than Cnn10",
-        "blocks.0.conv1.weight is [4, 1, 3, 3]",
+        "conv_block1.conv1.weight is [4, 1, 3, 3]",
     )
     (tmp_path / "text.safetensors").write_text("no tensors")
     change(tiny, "random: {weights: random}", "random: {weights: {checkpoint: text.safetensors}}")
-    check(audiobench("run", tiny, *runs, *ONE), 1, "no readable safetensors file")
+    check(audiobench("run", tiny, *runs, *ONE), 1, "no readable weights")
 
 
 def test_a_front_end_that_does_not_fit_the_encoder(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
     change(tiny, "n_mels: 32", "n_mels: 8")
-    check(audiobench("run", tiny, "--runs", tmp_path / "runs", *ONE), 1, "cnn10 takes one channel of at least 16 bins")
+    check(
+        audiobench("run", tiny, "--runs", tmp_path / "runs", *ONE),
+        2,
+        "Cnn10 takes one channel of at least 16 bins",
+        "with random",
+    )
+    assert not list((tmp_path / "runs").glob("pack/*"))  # found out before any work
 
 
 def test_a_full_disk_keeps_what_is_finished(tiny: Path, tmp_path: Path) -> None:

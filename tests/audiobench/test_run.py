@@ -26,7 +26,9 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
     for path in runs.glob(f"{kind}/*/result.json"):
         record = json.loads(path.read_text())
         found[path.parent.name] = {
-            k: v for k, v in record.items() if k not in ("seconds", "peak_memory", "environment")
+            k: v
+            for k, v in record.items()
+            if k not in ("seconds", "peak_memory", "environment", "clips_per_second", "embedding")
         }
     return found
 

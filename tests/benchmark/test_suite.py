@@ -41,7 +41,7 @@ def test_entries_inherit_encoder_and_pretraining(tmp_path: Path) -> None:
 def test_pretraining_may_augment_otherwise(tmp_path: Path) -> None:
     resolved = load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, augment: [mix, gain],"))
     assert [a.name for a in resolved.entries[0].weights.augment] == ["mix", "gain"]
-    assert [a.name for a in resolved.augment] == ["frequency-shift"]
+    assert [a.name for a in resolved.entries[0].augment] == ["frequency-shift"]
 
 
 def test_a_scale_overrides_anything(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Statistics of a front end's output over the clips that train."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.progress import Progress
+from registry.audio import Recordings
+from registry.frontends import Frontend
+
+_CLIPS_AT_ONCE = 64
+
+
+@torch.no_grad()
+def measure(
+    frontend: Frontend, recordings: Recordings, clips_N: Tensor, window: int, device: torch.device, progress: Progress
+) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation over every value that the front end gives for the windows of some clips.
+
+    Args:
+        frontend: on the device; normalised by the statistics that are measured here.
+        recordings: of the data set.
+        clips_N: the clips that train.
+        window: samples; windows overlap by half, as they do when they are embedded.
+        device: where.
+        progress: told clip by clip.
+
+    Returns:
+        By the name of each module that normalises.
+    """
+    sums = {name: torch.zeros(3, dtype=torch.float64, device=device) for name in frontend.measured()}
+    for name, module in frontend.measured().items():
+        module.set(0.0, 1.0)
+        module.register_forward_pre_hook(partial(_add, sums[name]))
+    for clips_B in clips_N.split(_CLIPS_AT_ONCE):
+        frontend(recordings.windows(clips_B, window)[0].to(device))
+        progress.advance(len(clips_B))
+    found = {}
+    for name, (count, total, squares) in ((name, of.tolist()) for name, of in sums.items()):
+        mean = total / count
+        found[name] = (mean, max(squares / count - mean**2, 1e-12) ** 0.5)
+    return found
+
+
+def _add(sums: Tensor, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    """Adds the count, sum and sum of squares of a module's input."""
+    x = given[0].double()
+    sums += torch.stack([torch.tensor(float(x.numel()), device=x.device), x.sum(), x.square().sum()])
