@@ -1,7 +1,7 @@
 """What spectral front ends share: settings, logarithm, normalisation."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -23,6 +23,14 @@ class SpectralSettings(Settings):
     )
     mean: float = Field(0.0, description="subtracted, for normalise: fixed")
     std: float = Field(1.0, gt=0, description="divides, for normalise: fixed")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mean_and_std_fall_with_fixed(cls, given: Any) -> Any:
+        """A preset with a mean and deviation of its own loses them where another normalisation is asked for."""
+        if isinstance(given, dict) and given.get("normalise", "fixed") != "fixed":
+            return {"mean": 0.0, "std": 1.0, **given}
+        return given
 
     @model_validator(mode="after")
     def _mean_and_std_are_used(self) -> Self:

@@ -1,10 +1,10 @@
 """AST's filter bank."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from registry.frontends._spectral import LogSettings, SpectralFrontend, logarithm
@@ -15,8 +15,14 @@ _PREEMPHASIS = 0.97
 
 class _Settings(LogSettings):
     n_mels: int = Field(128, gt=0, description="mel bands")
-    win_length: int = Field(400, gt=0, description="samples; the transform takes the next power of two")
+    win_length: int = Field(400, gt=1, description="samples; the transform takes the next power of two")
     fmin: float = Field(20.0, ge=0, description="Hz, lower edge of the lowest band; the highest ends at Nyquist")
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> Self:
+        if self.fmin >= self.sample_rate / 2:
+            raise ValueError(f"need fmin < sample_rate / 2, got {self.fmin}, {self.sample_rate}")
+        return self
 
 
 class Ast(SpectralFrontend):

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from registry.frontends._spectral import logarithm
 from registry.frontends.logmel import LogMel
 from registry.settings import with_defaults
 
@@ -29,5 +30,4 @@ class ByolA(LogMel):
     )
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        log_BFN: Tensor = (self.mel(wave_BT) + self.config.floor).log()
-        return log_BFN.unsqueeze(1)
+        return logarithm(self.mel(wave_BT) + self.config.floor, self.config, self.config.power).unsqueeze(1)

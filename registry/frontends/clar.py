@@ -67,8 +67,8 @@ class Clar(SpectralFrontend):
         padded_BT = F.pad(wave_BT.unsqueeze(1), (self.n_fft // 2, self.n_fft // 2), mode="reflect").squeeze(1)
         frames_BNT = padded_BT.unfold(1, self.n_fft, self.hop_length)
         real_BNF, imaginary_BNF = (frames_BNT @ self.basis_TF).chunk(2, dim=2)
-        magnitude_BNF = torch.hypot(real_BNF, imaginary_BNF)
-        level = 20 * magnitude_BNF.clamp_min(_FLOOR).log10() - 2 * _REFERENCE_DB
+        power_BNF = real_BNF.square() + imaginary_BNF.square()  # a magnitude has no gradient in silence
+        level = 10 * power_BNF.clamp_min(_FLOOR**2).log10() - 2 * _REFERENCE_DB
         phase = torch.atan2(imaginary_BNF, real_BNF)
         mel_BFN = 10 * self.mel(wave_BT).clamp_min(_FLOOR).log10() - _REFERENCE_DB
         return torch.stack([level.transpose(1, 2), phase.transpose(1, 2), mel_BFN], 1)

@@ -37,12 +37,14 @@ class Cola(LogMel):
         from torchaudio.compliance.kaldi import get_mel_banks
 
         self.shortest = config.win_length
-        self.margin = (config.n_fft - config.win_length) // 2  # torch's frames are n_fft long, the window in the middle
+        around = config.n_fft - config.win_length  # torch's frames are n_fft long, the window in the middle
+        self.margins = (around // 2, around - around // 2)
         self.mel.spectrogram.center = False
-        banks_FK, _ = get_mel_banks(
-            config.n_mels, config.n_fft, config.sample_rate, config.fmin, config.fmax, 100.0, -500.0, 1.0
-        )
-        self.mel.mel_scale.fb = F.pad(banks_FK, (0, 1)).T.contiguous()
+        if config.mel == "htk":
+            banks_FK, _ = get_mel_banks(
+                config.n_mels, config.n_fft, config.sample_rate, config.fmin, config.fmax, 100.0, -500.0, 1.0
+            )
+            self.mel.mel_scale.fb = F.pad(banks_FK, (0, 1)).T.contiguous()
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        return super().transform(F.pad(F.normalize(wave_BT, dim=1), (self.margin, self.margin)))
+        return super().transform(F.pad(F.normalize(wave_BT, dim=1), self.margins))

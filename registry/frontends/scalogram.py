@@ -21,7 +21,8 @@ class Scalogram(SpectralFrontend):
     ``W(u, s) = s^-1/2 sum_t x(t) conj(psi((t - u) / s))``, time and scale in samples (Lin 2022 misprints its left
     side). Bins are centre frequencies ``w0 / (2 pi s)``, spaced evenly in their logarithm, lowest first. Each frame is
     the mean power over the hop around it: the shortest wavelets are shorter than a hop, and single samples would miss
-    what lies between. Zeros surround the waveform.
+    what lies between. Zeros surround the waveform, and what the shortest wavelets have above half the sample rate is
+    cut.
     """
 
     source: ClassVar[str] = "Lin 2022 (front end proposed, numbers not stated); w0 = 6 is customary"
@@ -53,12 +54,13 @@ class Scalogram(SpectralFrontend):
         self.margin = math.ceil(_SUPPORT * config.w0 * config.sample_rate / (2 * math.pi * config.fmin))
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        length = wave_BT.shape[1] + self.margin
+        hop = self.config.hop_length
+        length = wave_BT.shape[1] + hop + self.margin  # half a hop before the waveform, and its last frame's half after
         length += length % 2
-        spectrum_BK = torch.fft.rfft(wave_BT, length)
+        spectrum_BK = torch.fft.rfft(F.pad(wave_BT, (hop // 2, 0)), length)
         omega_K = torch.linspace(0, math.pi, length // 2 + 1, device=wave_BT.device)
         power_BFN = torch.cat([self._power(spectrum_BK, omega_K, s) for s in self.scale_F.split(_SCALES_AT_ONCE)], 1)
-        frames = wave_BT.shape[1] // self.config.hop_length + 1
+        frames = wave_BT.shape[1] // hop + 1
         return logarithm(power_BFN[..., :frames], self.config, 2).unsqueeze(1)
 
     def _power(self, spectrum_BK: Tensor, omega_K: Tensor, scale_F: Tensor) -> Tensor:
@@ -67,6 +69,4 @@ class Scalogram(SpectralFrontend):
         filter_FK = (2 * math.pi * scale_F[:, None]).sqrt() * math.pi**-0.25 * bell_FK
         # The wavelet is analytic: the spectrum's negative half stays zero.
         analytic_BFT = torch.fft.ifft(spectrum_BK.unsqueeze(1) * filter_FK, n=2 * (len(omega_K) - 1))
-        hop = self.config.hop_length
-        power_BFT = F.pad(analytic_BFT.real.square() + analytic_BFT.imag.square(), (hop // 2, hop - hop // 2))
-        return F.avg_pool1d(power_BFT, hop, hop)
+        return F.avg_pool1d(analytic_BFT.real.square() + analytic_BFT.imag.square(), self.config.hop_length)

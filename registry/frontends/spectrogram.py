@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.signal import windows
 
@@ -37,6 +37,12 @@ class Spectrogram(SpectralFrontend):
         )
         normalised: bool = Field(False, description="divide the transform by the square root of n_fft")
         bands: int = Field(1, ge=1, description="parts of the spectrum that become channels")
+
+        @model_validator(mode="after")
+        def _bands_have_bins(self) -> Self:
+            if self.bands > self.n_fft // 2 + 1:
+                raise ValueError(f"{self.bands} bands of {self.n_fft // 2 + 1} bins")
+            return self
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, config.bands, (config.n_fft // 2 + 1) // config.bands)

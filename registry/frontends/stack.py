@@ -55,5 +55,5 @@ class Stack(Frontend):
     def forward(self, wave_BT: Tensor) -> Tensor:
         made = [frontend(wave_BT) for frontend in self.frontends]
         grid = made[0].shape[2:]
-        made = [x if x.shape[2:] == grid else F.interpolate(x, grid, mode="bilinear") for x in made]
+        made = [x if x.shape[2:] == grid else F.interpolate(x, grid, mode="bilinear", antialias=True) for x in made]
         return torch.cat([made[i] for i in self.order], 1)
