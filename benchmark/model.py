@@ -1,5 +1,6 @@
 """Builds what a job's configuration names: front end, augmentations, encoder, weights."""
 
+import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,23 @@ def choose_device(device: str, precision: str) -> Device:
         raise Mistake(
             f"device {device!r} cannot be used: {str(error).splitlines()[0]}", fix="use --device cpu"
         ) from error
+    if chosen.type == "cpu":
+        _keep_freed_memory()
     if precision == "auto":
         precision = "bf16" if chosen.type == "cuda" else "fp32"
     return Device(chosen, precision)
+
+
+def _keep_freed_memory() -> None:
+    """Has the C library hand freed buffers out again instead of returning them to the system, page by page.
+
+    Activations are freed and asked for again at every step: embedding took up to 40 % longer without this.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
+    if mallopt is not None:
+        trim_threshold, mmap_threshold, largest = -1, -3, 32 * 2**20
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_threshold, largest)
 
 
 def build_views(

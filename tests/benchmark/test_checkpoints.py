@@ -1,0 +1,170 @@
+"""Published checkpoints of PANNs, as files of the same names and shapes: what loads, and what is refused and why."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.model import build_encoder, build_views, load_checkpoint
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.frontends import Frontend
+from registry.lookup import choose
+
+State = dict[str, Tensor]
+CLASSES = 527
+
+
+def norm(name: str, size: int) -> State:
+    shapes = {"weight": (size,), "bias": (size,), "running_mean": (size,), "running_var": (size,)}
+    return {f"{name}.{key}": torch.rand(shape) for key, shape in shapes.items()} | {
+        f"{name}.num_batches_tracked": torch.tensor(7)
+    }
+
+
+def block(name: str, size_in: int, size: int, kernel: int = 3, ndim: int = 2) -> State:
+    kernels = (kernel,) * ndim
+    state = {f"{name}.conv1.weight": torch.rand(size, size_in, *kernels)} | norm(f"{name}.bn1", size)
+    if kernel == 3:
+        state |= {f"{name}.conv2.weight": torch.rand(size, size, *kernels)} | norm(f"{name}.bn2", size)
+    return state
+
+
+def front_and_head(frontend: Frontend, dim: int, fft: int = 1024) -> State:
+    mel = next(value for name, value in frontend.named_buffers() if name.endswith("mel_scale.fb"))
+    return {
+        "spectrogram_extractor.stft.conv_real.weight": torch.rand(fft // 2 + 1, 1, fft),
+        "spectrogram_extractor.stft.conv_imag.weight": torch.rand(fft // 2 + 1, 1, fft),
+        "logmel_extractor.melW": mel.clone(),
+        "fc1.weight": torch.rand(dim, dim),
+        "fc1.bias": torch.rand(dim),
+        "fc_audioset.weight": torch.rand(CLASSES, dim),
+        "fc_audioset.bias": torch.rand(CLASSES),
+    }
+
+
+def cnn(sizes: list[int], kernel: int = 3) -> State:
+    state = norm("bn0", 64)
+    for i, (size_in, size) in enumerate(zip([1, *sizes], sizes, strict=False), 1):
+        state |= block(f"conv_block{i}", size_in, size, kernel)
+    return state
+
+
+def resnet22(w: int) -> State:
+    state = norm("bn0", 64) | block("conv_block1", 1, w) | block("conv_block_after1", 8 * w, 32 * w)
+    size_in = w
+    for layer, size in enumerate([w, 2 * w, 4 * w, 8 * w], 1):
+        state |= block(f"resnet.layer{layer}.0", size_in, size) | block(f"resnet.layer{layer}.1", size, size)
+        if layer > 1:  # a pooling stands first in the shortcut
+            state |= {f"resnet.layer{layer}.0.downsample.1.weight": torch.rand(size, size_in, 1, 1)}
+            state |= norm(f"resnet.layer{layer}.0.downsample.2", size)
+        size_in = size
+    return state
+
+
+def res1dnet31(w: int) -> State:
+    state = {"conv0.weight": torch.rand(w, 1, 11)} | norm("bn0", w)
+    size_in = w
+    for layer, size in enumerate([w, 2 * w, 4 * w, 8 * w, 16 * w, 16 * w, 32 * w], 1):
+        own = [block(f"resnet.layer{layer}.{i}", size if i else size_in, size, ndim=1) for i in range(2)]
+        state |= own[0] | own[1]
+        if layer > 1:
+            state |= {f"resnet.layer{layer}.0.downsample.1.weight": torch.rand(size, size_in, 1)}
+            state |= norm(f"resnet.layer{layer}.0.downsample.2", size)
+        size_in = size
+    return state
+
+
+def wavegram(w: int, second: int) -> State:
+    state = {"pre_conv0.weight": torch.rand(w, 1, 11)} | norm("pre_bn0", w)
+    for i, (size_in, size) in enumerate([(w, w), (w, 2 * w), (2 * w, 128)], 1):
+        state |= block(f"pre_block{i}", size_in, size, ndim=1)
+    state |= block("pre_block4", 4, w) | cnn([w, 2 * w, 4 * w, 8 * w, 16 * w, 32 * w])
+    return state | {"conv_block2.conv1.weight": torch.rand(2 * w, second, 3, 3)}
+
+
+PUBLISHED: dict[str, Callable[[int], State]] = {
+    "cnn6": lambda w: cnn([w, 2 * w, 4 * w, 8 * w], kernel=5),
+    "cnn10": lambda w: cnn([w, 2 * w, 4 * w, 8 * w]),
+    "cnn14": lambda w: cnn([w, 2 * w, 4 * w, 8 * w, 16 * w, 32 * w]),
+    "resnet22": resnet22,
+    "res1dnet31": res1dnet31,
+    "wavegram-cnn14": lambda w: wavegram(w, w),
+    "wavegram-logmel-cnn14": lambda w: wavegram(w, 2 * w),
+}
+
+
+def make(name: str, frontend: str = "panns", **settings: object) -> tuple[Encoder, Frontend]:
+    choice = choose("encoders", {"name": name, "width": 2, **settings})
+    waveform = name.startswith(("res1d", "wavegram"))
+    fed = {"name": "waveform", "sample_rate": 32000} if waveform else {"name": frontend}
+    views = build_views(choose("frontends", fed).config)
+    return build_encoder(choice.config, views.frontend), views.frontend
+
+
+def write(name: str, path: Path, change: Callable[[State], object] = lambda state: None) -> Path:
+    mel = build_views(choose("frontends", "panns").config).frontend
+    state = PUBLISHED[name](2)
+    state |= front_and_head(mel, 16 if name in ("cnn6", "cnn10") else 64)
+    change(state)
+    torch.save({"iteration": 600000, "model": state}, path)
+    return path
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_checkpoint_fills_every_weight(name: str, hidden: bool, tmp_path: Path) -> None:
+    path = write(name, tmp_path / "published.pth")
+    encoder, frontend = make(name, fc1=hidden)
+    load_checkpoint(encoder, path, frontend)
+    published = torch.load(path, weights_only=True)["model"]
+    for key, tensor in encoder.state_dict().items():
+        if not key.startswith("logmel."):  # of the front end inside
+            assert torch.equal(tensor, published[key]), key
+    assert ("fc1.weight" in encoder.state_dict()) == hidden
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        (lambda state: state.pop("conv_block3.bn1.weight"), "missing conv_block3.bn1.weight"),
+        (lambda state: state.update({"conv_block9.bn1.weight": torch.rand(3)}), "surplus conv_block9.bn1.weight"),
+        (lambda state: state.update({"bn0.weight": torch.rand(80)}), r"bn0.weight is \[80\], not \[64\]"),
+        (lambda state: state["logmel_extractor.melW"].mul_(2), "trained on another log-mel"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: Callable[[State], object], answer: str, tmp_path: Path) -> None:
+    encoder, frontend = make("cnn10")
+    before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
+    with pytest.raises(Mistake, match=answer):
+        load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth", change), frontend)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
+
+
+def test_a_front_end_of_another_rate_than_the_checkpoints_is_refused(tmp_path: Path) -> None:
+    encoder, frontend = make("cnn10", "panns-16k")
+    with pytest.raises(Mistake, match="another log-mel") as caught:
+        load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
+    assert "panns-16k" in caught.value.fix
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("a pickle ran",))
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"model": Evil()}, tmp_path / "evil.pth")
+    encoder, frontend = make("cnn10")
+    with pytest.raises(Mistake, match="no readable weights"):
+        load_checkpoint(encoder, tmp_path / "evil.pth", frontend)
+    assert "a pickle ran" not in capsys.readouterr().out
+
+
+def test_an_encoder_without_published_weights_says_so(tmp_path: Path) -> None:
+    frontend = build_views(choose("frontends", "waveform").config).frontend
+    conv = build_encoder(choose("encoders", {"name": "conv160", "width": 2}).config, frontend)
+    with pytest.raises(Mistake, match="reads no checkpoints but its own"):
+        load_checkpoint(conv, write("cnn10", tmp_path / "published.pth"), frontend)
