@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
-from benchmark.files import write_tensors
+from benchmark.files import read_tensors, write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
 from registry.audio import Recordings
@@ -50,6 +49,5 @@ def save_embeddings(embeddings: Embeddings, path: Path) -> None:
 
 def load_embeddings(path: Path) -> Embeddings:
     """Reads what ``save_embeddings`` wrote."""
-    with safe_open(path, framework="pt") as file:
-        parts = json.loads((file.metadata() or {}).get("parts", "{}"))
-        return Embeddings(file.get_tensor("window"), file.get_tensor("clip"), parts)
+    tensors, facts = read_tensors(path)
+    return Embeddings(tensors["window"], tensors["clip"], json.loads(facts.get("parts", "{}")))

@@ -47,3 +47,17 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", facts: dict[str, 
         if hidden is None:
             raise
         raise OSError(int(hidden[1]), os.strerror(int(hidden[1])), str(path)) from error
+
+
+def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
+    """The tensors of a safetensors file and the facts in its metadata.
+
+    The bytes are read, not mapped: torch now and then fails to slice a mapped file ("could not determine the shape of
+    object type 'torch.storage.UntypedStorage'").
+    """
+    from safetensors import safe_open
+    from safetensors.torch import load
+
+    with safe_open(path, framework="np") as file:
+        facts: dict[str, str] = file.metadata() or {}
+    return load(path.read_bytes()), facts

@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.optim import Optimizer
 
-from benchmark.files import replace_file, write_tensors
+from benchmark.files import read_tensors, replace_file, write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
 from registry.audio import Recordings
@@ -44,9 +43,7 @@ class _Run:
         replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
 
     def _load(self) -> None:
-        with safe_open(self.checkpoint, framework="pt") as file:
-            facts = file.metadata()
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+        tensors, facts = read_tensors(self.checkpoint)
         self.step, self.metrics = int(facts["step"]), json.loads(facts["metrics"])
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = {}

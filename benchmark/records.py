@@ -20,7 +20,7 @@ def environment(device: Device) -> dict[str, Any]:
     on_gpu = device.device.type == "cuda"
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "device": torch.cuda.get_device_name(device.device) if on_gpu else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device.device) if on_gpu else _cpu(),
         "device_type": device.device.type,
         "precision": device.precision,
         "threads": torch.get_num_threads(),
@@ -34,6 +34,15 @@ def peak_memory(device: Device) -> dict[str, int]:
     if device.device.type == "cuda":
         peak["device"] = torch.cuda.max_memory_allocated(device.device)
     return peak
+
+
+@cache
+def _cpu() -> str:
+    """The processor's name, where the system tells it, and the threads in use."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} threads"
 
 
 @cache

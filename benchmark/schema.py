@@ -16,7 +16,10 @@ def suite_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
     for kind in KINDS:
-        definitions[kind] = {"anyOf": [{"enum": names(kind)}, *(_component(kind, name) for name in names(kind))]}
+        components = [_component(kind, name) for name in names(kind)]
+        for component in components:  # what a component's settings refer to is looked up at the root
+            definitions.update(component.pop("$defs", {}))
+        definitions[kind] = {"anyOf": [{"enum": names(kind)}, *components]}
     properties = schema["properties"]
     for field, kind in _REFERENCES.items():
         properties[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}]

@@ -31,7 +31,18 @@ def show(
     console = Console()
     console.print(f"[bold]{name}[/bold] ({kind})", highlight=False)
     console.print(found["doc"], highlight=False, markup=False)
-    for fact in ("source", "file", "inputs", "embedding", "parameters", "recipe", "licence", "clips"):
+    for fact in (
+        "source",
+        "file",
+        "inputs",
+        "embedding",
+        "parameters",
+        "gives",
+        "sample_rate",
+        "recipe",
+        "licence",
+        "clips",
+    ):
         if fact in found:
             console.print(f"{fact}: {found[fact]}", highlight=False, markup=False)
     grid = Table("setting", "type", "default", "meaning")

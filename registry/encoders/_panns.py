@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
+from registry.frontends.logmel import LogMel
 from registry.settings import Settings
 
 SOURCE = "Kong et al. 2020, PANNs; audioset_tagging_cnn:pytorch/models.py"
@@ -31,8 +32,8 @@ class PannsSettings(Settings):
 class Panns(Encoder):
     """An encoder of PANNs: frames are pooled as maximum plus mean over time; ``fc1`` adds the layer after that.
 
-    A subclass sets ``out_channels`` through ``super().__init__``, and in ``skipped`` names the published keys that it
-    has no use for.
+    SpecAugment and mixup, which the source has inside its nets, are augmentations here. ``skipped`` names the published
+    keys that a subclass has no use for.
     """
 
     source: ClassVar[str] = SOURCE
@@ -53,24 +54,13 @@ class Panns(Encoder):
     def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
         """Weights of a published ``.pth``, whose names are the same but for what is left out.
 
-        Left out are the front end, the classifier, dead layers, and ``fc1`` unless the settings ask for it. The
-        front end's mel matrix must be the one that the net was trained with.
+        Left out are the front end, the classifier, dead layers, and ``fc1`` unless the settings ask for it. The front
+        end must be the one that the net was trained with, as far as the file tells: mel matrix, decibels of power.
         """
-        self._check_mel(published, frontend)
+        if MEL_MATRIX in published:
+            _check_logmel(published[MEL_MATRIX], frontend)
         left_out = "|".join(filter(None, [_LEFT_OUT, self.skipped, "" if self.fc1 is not None else r"fc1\."]))
         return {name: tensor for name, tensor in published.items() if not re.match(left_out, name)}
-
-    def _check_mel(self, published: Mapping[str, Tensor], frontend: Frontend) -> None:
-        trained_with = published.get(MEL_MATRIX)
-        ours = next((value for name, value in frontend.named_buffers() if name.endswith("mel_scale.fb")), None)
-        if trained_with is None or ours is None:
-            return
-        if trained_with.shape != ours.shape or not torch.allclose(trained_with, ours, atol=1e-5):
-            raise Mistake(
-                f"the checkpoint was trained on another log-mel than the front end's: {list(trained_with.shape)} "
-                f"(FFT bins, mels) against {list(ours.shape)}, or other edges",
-                fix="use the front end panns (32 kHz), or panns-16k for a checkpoint of 16 kHz",
-            )
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
@@ -144,6 +134,25 @@ class PannsCnn(SpectralPanns):
             x = self.get_submodule(f"conv_block{i}")(x)
             x = self._drop(F.avg_pool2d(x, 2) if i <= self.halvings else x)
         return x
+
+
+def _check_logmel(trained_with: Tensor, frontend: Frontend) -> None:
+    """Raises a Mistake for another front end than PANNs' log-mel with this mel matrix ``[FFT bins, mels]``."""
+    problem = ""
+    if not isinstance(frontend, LogMel):
+        problem = "the front end is none"
+    elif (frontend.config.power, frontend.config.log, frontend.config.normalise) != (2, "db", "none"):
+        problem = "the front end's is not one of power in decibels without normalisation"
+    else:
+        ours = frontend.mel.mel_scale.fb
+        if trained_with.shape != ours.shape or not torch.allclose(trained_with, ours, atol=1e-5):
+            shapes = f"{list(trained_with.shape)} against {list(ours.shape)} (FFT bins, mels)"
+            problem = f"the front end's mel matrix is another: {shapes}"
+    if problem:
+        raise Mistake(
+            f"the checkpoint was trained on a log-mel, and {problem}",
+            fix="use the front end panns (32 kHz), or panns-16k for a checkpoint of 16 kHz",
+        )
 
 
 def conv(

@@ -21,7 +21,8 @@ class ESResNet(Encoder):
     Input ``[B, 3, F, N]``, such as the three bands of the front end ``esresnet`` (Guzhov et al.), or ``[B, 1, F, N]``,
     which is repeated on all three (Lin 2022: three identical log-mels). Frames ``[B, ceil(N / 32), D]`` are the mean
     over frequency of the last stage, the embedding their mean (the net's adaptive average pooling): D = 2048 for depth
-    50 and more, 512 below. 23,508,032 parameters at depth 50, 30,531,648 with attention.
+    50 and more, 512 below. Recordings are mono here; the source sums the features of two channels. 23,508,032
+    parameters at depth 50, 30,531,648 with attention.
     """
 
     source: ClassVar[str] = "Guzhov et al. 2020; ESResNet:model/esresnet.py; Lin 2022"

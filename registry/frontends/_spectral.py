@@ -39,6 +39,19 @@ class SpectralSettings(Settings):
         return self
 
 
+class BandSettings(SpectralSettings):
+    """Settings of front ends that cover a range of frequencies."""
+
+    fmin: float = Field(50.0, ge=0, description="Hz, lower edge of the lowest band, or its centre")
+    fmax: float = Field(8000.0, gt=0, description="Hz, upper edge of the highest band, or its centre")
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> Self:
+        if not self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ValueError(f"need fmin < fmax <= sample_rate / 2, got {self.fmin}, {self.fmax}, {self.sample_rate}")
+        return self
+
+
 class LogSettings(SpectralSettings):
     """Settings of front ends that take a logarithm."""
 

@@ -1,11 +1,11 @@
 """Log-mel spectrogram."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
-from registry.frontends._spectral import SpectralFrontend, StftSettings, logarithm
+from registry.frontends._spectral import BandSettings, SpectralFrontend, StftSettings, logarithm
 
 
 class LogMel(SpectralFrontend):
@@ -17,25 +17,13 @@ class LogMel(SpectralFrontend):
 
     source: ClassVar[str] = "Kong et al. 2020 (16 kHz variant); Lin 2022, numbers not stated there"
 
-    class Config(StftSettings):
+    class Config(BandSettings, StftSettings):
         n_mels: int = Field(64, gt=0, description="mel bands")
-        fmin: float = Field(50.0, ge=0, description="Hz, lower edge of the lowest band")
-        fmax: float = Field(
-            8000.0, gt=0, description="Hz, upper edge of the highest band; at most half the sample rate"
-        )
         mel: Literal["slaney", "htk"] = Field("slaney", description="mel formula; slaney's bands have unit area")
         normalise: Literal["none", "clip", "dataset", "fixed"] = Field(
             "clip",
             description="zero mean, unit variance: of each window, of the clips that train (measured), by mean and std",
         )
-
-        @model_validator(mode="after")
-        def _range_fits(self) -> Self:
-            if not self.fmin < self.fmax <= self.sample_rate / 2:
-                raise ValueError(
-                    f"need fmin < fmax <= sample_rate / 2, got {self.fmin}, {self.fmax}, {self.sample_rate}"
-                )
-            return self
 
     def __init__(self, config: Config, bins: int | None = None) -> None:
         super().__init__(config, 1, bins or config.n_mels)

@@ -1,14 +1,14 @@
 """Scalogram: a continuous wavelet transform."""
 
 import math
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
-from registry.frontends._spectral import LogSettings, SpectralFrontend, logarithm
+from registry.frontends._spectral import BandSettings, LogSettings, SpectralFrontend, logarithm
 
 _SUPPORT = 5.0  # deviations after which the wavelet's Gaussian has died out
 _SCALES_AT_ONCE = 8  # bounds the memory of the full-rate transform
@@ -27,7 +27,7 @@ class Scalogram(SpectralFrontend):
 
     source: ClassVar[str] = "Lin 2022 (front end proposed, numbers not stated); w0 = 6 is customary"
 
-    class Config(LogSettings):
+    class Config(BandSettings, LogSettings):
         n_scales: int = Field(64, gt=1, description="wavelets")
         fmin: float = Field(50.0, gt=0, description="Hz, centre of the longest wavelet")
         fmax: float = Field(7000.0, gt=0, description="Hz, centre of the shortest; at most half the sample rate")
@@ -36,14 +36,6 @@ class Scalogram(SpectralFrontend):
             "clip",
             description="zero mean, unit variance: of each window, of the clips that train (measured), by mean and std",
         )
-
-        @model_validator(mode="after")
-        def _range_fits(self) -> Self:
-            if not self.fmin < self.fmax <= self.sample_rate / 2:
-                raise ValueError(
-                    f"need fmin < fmax <= sample_rate / 2, got {self.fmin}, {self.fmax}, {self.sample_rate}"
-                )
-            return self
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, 1, config.n_scales)

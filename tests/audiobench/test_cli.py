@@ -71,7 +71,12 @@ def test_list_holds_plugins(audiobench: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [TINY, TINY.replace("cnn10", "esresnet").replace("width: 4, dropout: 0.1", "depth: 18")]
+    "text",
+    [
+        TINY,
+        TINY.replace("cnn10", "esresnet").replace("width: 4, dropout: 0.1", "depth: 18"),
+        TINY + "  probe: {name: freeze, inputs: [logmel]}\n",
+    ],
 )
 def test_the_schema_takes_right_suites_and_names_every_component(audiobench: Call, text: str) -> None:
     import yaml
@@ -88,3 +93,12 @@ def test_the_schema_takes_right_suites_and_names_every_component(audiobench: Cal
         ("epochs: 2", "epoch: 2"),
     ):
         assert list(validator.iter_errors(yaml.safe_load(text.replace(old, new)))), new
+
+
+def test_the_schema_takes_the_suites_that_are_shipped(audiobench: Call) -> None:
+    import yaml
+
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    validator = jsonschema.Draft202012Validator(json.loads(audiobench("schema").out))
+    for path in (Path(__file__).parent.parent.parent / "suites").rglob("*.yaml"):
+        assert not list(validator.iter_errors(yaml.safe_load(path.read_text()))), path

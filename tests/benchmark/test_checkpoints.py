@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import librosa
 import pytest
 import torch
 from torch import Tensor
@@ -32,12 +33,15 @@ def block(name: str, size_in: int, size: int, kernel: int = 3, ndim: int = 2) ->
     return state
 
 
-def front_and_head(frontend: Frontend, dim: int, fft: int = 1024) -> State:
-    mel = next(value for name, value in frontend.named_buffers() if name.endswith("mel_scale.fb"))
-    return {
+def front_and_head(dim: int, has_logmel: bool) -> State:
+    fft = 1024
+    mel = librosa.filters.mel(sr=32000, n_fft=fft, n_mels=64, fmin=50, fmax=14000)
+    front = {
         "spectrogram_extractor.stft.conv_real.weight": torch.rand(fft // 2 + 1, 1, fft),
         "spectrogram_extractor.stft.conv_imag.weight": torch.rand(fft // 2 + 1, 1, fft),
-        "logmel_extractor.melW": mel.clone(),
+        "logmel_extractor.melW": torch.from_numpy(mel.T.copy()),
+    }
+    return (front if has_logmel else {}) | {
         "fc1.weight": torch.rand(dim, dim),
         "fc1.bias": torch.rand(dim),
         "fc_audioset.weight": torch.rand(CLASSES, dim),
@@ -105,9 +109,8 @@ def make(name: str, frontend: str = "panns", **settings: object) -> tuple[Encode
 
 
 def write(name: str, path: Path, change: Callable[[State], object] = lambda state: None) -> Path:
-    mel = build_views(choose("frontends", "panns").config).frontend
-    state = PUBLISHED[name](2)
-    state |= front_and_head(mel, 16 if name in ("cnn6", "cnn10") else 64)
+    has_logmel = name not in ("res1dnet31", "wavegram-cnn14")
+    state = PUBLISHED[name](2) | front_and_head(16 if name in ("cnn6", "cnn10") else 64, has_logmel)
     change(state)
     torch.save({"iteration": 600000, "model": state}, path)
     return path
@@ -132,7 +135,7 @@ def test_a_published_checkpoint_fills_every_weight(name: str, hidden: bool, tmp_
         (lambda state: state.pop("conv_block3.bn1.weight"), "missing conv_block3.bn1.weight"),
         (lambda state: state.update({"conv_block9.bn1.weight": torch.rand(3)}), "surplus conv_block9.bn1.weight"),
         (lambda state: state.update({"bn0.weight": torch.rand(80)}), r"bn0.weight is \[80\], not \[64\]"),
-        (lambda state: state["logmel_extractor.melW"].mul_(2), "trained on another log-mel"),
+        (lambda state: state["logmel_extractor.melW"].mul_(2), "mel matrix is another"),
     ],
 )
 def test_what_does_not_fit_is_named(change: Callable[[State], object], answer: str, tmp_path: Path) -> None:
@@ -143,11 +146,18 @@ def test_what_does_not_fit_is_named(change: Callable[[State], object], answer: s
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
 
-def test_a_front_end_of_another_rate_than_the_checkpoints_is_refused(tmp_path: Path) -> None:
-    encoder, frontend = make("cnn10", "panns-16k")
-    with pytest.raises(Mistake, match="another log-mel") as caught:
-        load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
-    assert "panns-16k" in caught.value.fix
+def test_another_front_end_than_the_checkpoints_is_refused(tmp_path: Path) -> None:
+    for reference, answer in (
+        ("panns-16k", r"mel matrix is another: \[513, 64\] against \[257, 64\]"),
+        ({"name": "panns", "fmax": 16000.0}, "mel matrix is another"),
+        ({"name": "panns", "normalise": "clip"}, "without normalisation"),
+        ({"name": "spectrogram", "n_fft": 512, "bands": 4}, "the front end is none"),
+    ):
+        encoder, _ = make("cnn10")
+        frontend = build_views(choose("frontends", reference).config).frontend
+        with pytest.raises(Mistake, match=answer) as caught:
+            load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
+        assert "panns-16k" in caught.value.fix
 
 
 class Evil:

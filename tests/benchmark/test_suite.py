@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.fit import check_fit
+from benchmark.plan import make_plan
 from benchmark.suite import ResolvedSuite, load_suite
 from registry.errors import Mistakes
+from registry.lookup import names
 from tests.conftest import TINY
 
 
@@ -116,8 +119,13 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
 def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
     folder = Path(__file__).parent.parent.parent / "suites"
     paths = sorted(folder.rglob("*.yaml"))
-    assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50"}
+    assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}
     for path in paths:
-        resolved = load_suite(path, None, lite0_weights.parent.parent / "data")
-        for scale in resolved.suite.scales:
-            load_suite(path, scale, lite0_weights.parent.parent / "data")
+        for scale in [None, *load_suite(path, None, lite0_weights.parent.parent / "data").suite.scales]:
+            resolved = load_suite(path, scale, lite0_weights.parent.parent / "data")
+            check_fit(list(make_plan(resolved, None, [0]).jobs.values()))
+
+
+def test_the_suite_of_encoders_holds_every_encoder() -> None:
+    resolved = load_suite(Path(__file__).parent.parent.parent / "suites" / "encoders.yaml", "cpu", None)
+    assert {entry.encoder.name for entry in resolved.entries} == set(names("encoders"))
