@@ -161,29 +161,21 @@ class _Planner:
                 title = f"embed {task.name} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
                 embed = Job("embed", model, sources, title)
                 for name in entry.protocols:
-                    self._evaluate(entry, task, name, part, seed, model, sources, embed)
+                    self._evaluate(entry, task, name, part, seed, embed)
 
     def _evaluate(
-        self,
-        entry: "ResolvedEntry",
-        task: Choice,
-        name: str,
-        folds: Sequence[int],
-        seed: int,
-        model: dict[str, Any],
-        sources: dict[str, str],
-        embed: Job,
+        self, entry: "ResolvedEntry", task: Choice, name: str, folds: Sequence[int], seed: int, embed: Job
     ) -> None:
-        """The jobs of one entry under one protocol, on some folds."""
+        """The jobs of one entry under one protocol, on some folds; ``embed`` makes its embeddings of the task."""
         choice = self.resolved.protocols[name]
         protocol = find("protocols", choice.name)(choice.settings)
         config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
-        needs = {"pack": sources["pack"]}
+        needs = {"pack": embed.needs["pack"]}
         if protocol.uses_embeddings:
             needs["embed"] = self._plan.add(embed)
         if protocol.uses_model:
-            config |= {**model, "augment": [a.config for a in entry.augment]}
-            needs |= sources
+            config |= {**embed.config, "augment": [a.config for a in entry.augment]}
+            needs |= embed.needs
         for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
             title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
             key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title))

@@ -1,5 +1,6 @@
 """Front ends of entries' own, formats side by side, and statistics of a data set, through the command line."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -62,9 +63,8 @@ def test_entries_with_front_ends_of_their_own_share_a_table(formats: Path, audio
     assert answer.status == 0, answer.err
     assert len(records(tmp_path / "runs", "pack")) == 1  # all at 16 kHz
     assert len(records(tmp_path / "runs", "embed")) == 3  # both formats once, whatever protocols take of them
-    csv = audiobench("leaderboard", "formats", "--runs", tmp_path / "runs", "--format", "csv").out
-    header, *lines = [line.split(",") for line in csv.splitlines()]
-    rows = {(row["entry"], row["protocol"]): row for row in (dict(zip(header, line, strict=True)) for line in lines)}
+    text = audiobench("leaderboard", "formats", "--runs", tmp_path / "runs", "--format", "csv").out
+    rows = {(row["entry"], row["protocol"]): row for row in csv.DictReader(text.splitlines())}
     assert set(rows) == {
         *((entry, protocol) for entry in ("raw", "mel") for protocol in ("knn", "freeze")),
         *(("both", protocol) for protocol in ("knn", "knn-logmel", "freeze", "freeze-waveform")),
