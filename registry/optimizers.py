@@ -8,7 +8,7 @@ from registry.training import Training
 
 
 def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
-    """The optimiser over a module's trainable parameters; biases and norms are not decayed."""
+    """The optimiser over a module's trainable parameters; biases and norms are not decayed, nor adapted by LARS."""
     trainable = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": training.weight_decay},
@@ -16,6 +16,11 @@ def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
     ]
     if training.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum)
+    if training.optimizer == "lars":
+        from timm.optim.lars import Lars  # takes seconds: only where it is asked for
+
+        groups[0]["always_adapt"] = True  # timm's does not adapt what it does not decay, which groups[1] relies on
+        return Lars(groups, lr=training.learning_rate, momentum=training.momentum)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=training.learning_rate)
 

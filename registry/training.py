@@ -13,9 +13,11 @@ class Training(Settings):
 
     epochs: int = Field(..., ge=1, description="passes over the clips, one crop a clip")
     batch_size: int = Field(..., ge=1, description="clips a step")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="torch's, with its defaults for the rest")
+    optimizer: Literal["sgd", "adam", "adamw", "lars"] = Field(
+        "adamw", description="torch's, or timm's lars; defaults for the rest"
+    )
     learning_rate: float = Field(..., gt=0, description="at its peak, for the batch size stated here")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and lars")
     weight_decay: float = Field(0.0, ge=0, description="on every weight but biases and norms")
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="step: times 0.1 at each milestone")
     milestones: list[float] = Field([0.6, 0.8], description="of step, as fractions of the budget")

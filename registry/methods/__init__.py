@@ -1,7 +1,9 @@
 """Pretraining methods: views of clips in, a loss out."""
 
+import itertools
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -53,6 +55,22 @@ def projection(kind: str, encoder: Encoder, dim: int) -> nn.Module:
     if kind == "linear":
         return nn.Linear(d, dim)
     return nn.Sequential(nn.Linear(d, d), nn.ReLU(inplace=True), nn.Linear(d, dim))
+
+
+def mlp(*sizes: int, last_norm: bool = False) -> nn.Sequential:
+    """Linear layers of these sizes, batch norm and ReLU between them; ``last_norm``: batch norm for the last bias."""
+    layers: list[nn.Module] = []
+    for size_in, size_out in itertools.pairwise(sizes[:-1]):
+        layers += [nn.Linear(size_in, size_out), nn.BatchNorm1d(size_out), nn.ReLU(inplace=True)]
+    layers.append(nn.Linear(sizes[-2], sizes[-1], bias=not last_norm))
+    return nn.Sequential(*layers, *([nn.BatchNorm1d(sizes[-1])] if last_norm else []))
+
+
+@torch.no_grad()
+def follow(target: nn.Module, source: nn.Module, momentum: float) -> None:
+    """``target = momentum * target + (1 - momentum) * source``, parameters only: batch-norm statistics stay its own."""
+    for t, s in zip(target.parameters(), source.parameters(), strict=True):
+        t.lerp_(s, 1 - momentum)
 
 
 def unit(x: Tensor) -> Tensor:

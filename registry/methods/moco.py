@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.losses import info_nce
-from registry.methods import Method, projection, unit
+from registry.methods import Method, follow, projection, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -62,7 +62,8 @@ class MoCo(Method):
             )
         query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
         with torch.no_grad():
-            self._update_key_encoder()
+            follow(self.key_encoder, self.encoder, self.config.momentum)
+            follow(self.key_head, self.query_head, self.config.momentum)
             key_BD = self._shuffled_keys(self.views(wave_BVT[:, 1]))
         loss = info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature)
         self._enqueue(key_BD)
@@ -77,13 +78,6 @@ class MoCo(Method):
         """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""
         order_B = torch.randperm(len(x_BCFN), device=x_BCFN.device)
         return unit(self._project(self.key_encoder, self.key_head, x_BCFN[order_B]))[order_B.argsort()]
-
-    def _update_key_encoder(self) -> None:
-        """``key = momentum * key + (1 - momentum) * query``, parameters only."""
-        for query, key in ((self.encoder, self.key_encoder), (self.query_head, self.key_head)):
-            pairs = zip(key.parameters(), query.parameters(), strict=True)
-            for k, q in pairs:
-                k.lerp_(q, 1 - self.config.momentum)
 
     @torch.no_grad()
     def _enqueue(self, key_BD: Tensor) -> None:

@@ -1,0 +1,59 @@
+"""BYOL for audio: predicts one view's projection by a slow copy of the net from another's."""
+
+from copy import deepcopy
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.losses import regression
+from registry.methods import Method, follow, mlp
+from registry.settings import Settings
+from registry.views import Views
+
+
+class Byol(Method):
+    """Two augmentations of one window; no negatives.
+
+    BYOL-A cuts a single window of a clip and lets augmentation make the difference: mixup with other sounds in the log
+    domain, and random resized crops. The target net follows the online net after every step.
+    """
+
+    source: ClassVar[str] = "Grill et al. 2020, BYOL; Niizumi et al. 2021, BYOL-A"
+    windows = 1
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 100,
+        "batch_size": 256,
+        "optimizer": "adam",
+        "learning_rate": 3e-4,
+        "schedule": "constant",
+    }
+
+    class Config(Settings):
+        momentum: float = Field(0.99, ge=0, le=1, description="of the target net")
+        dim: int = Field(256, ge=1, description="size of projections and predictions")
+        hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor")
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
+        super().__init__(config, encoder, views, corpus_size)
+        self.momentum = config.momentum
+        self.projector = mlp(encoder.embedding_dim, config.hidden, config.dim)
+        self.predictor = mlp(config.dim, config.hidden, config.dim)
+        self.target_encoder = deepcopy(encoder).requires_grad_(False)
+        self.target_projector: nn.Module = deepcopy(self.projector).requires_grad_(False)
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        a, b = self.views(wave_BVT[:, 0]), self.views(wave_BVT[:, 0])
+        with torch.no_grad():
+            target_a, target_b = (self.target_projector(self.target_encoder.embed(x)) for x in (a, b))
+        embedding_a = self.encoder.embed(a)
+        online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.encoder.embed(b)))
+        loss = (regression(online_a, target_b) + regression(online_b, target_a)) / 2
+        return loss, {"spread": nn.functional.normalize(embedding_a.detach().float()).std(0).mean()}
+
+    def after_step(self) -> None:
+        """The target net follows."""
+        follow(self.target_encoder, self.encoder, self.momentum)
+        follow(self.target_projector, self.projector, self.momentum)

@@ -1,0 +1,79 @@
+"""Multi-format contrast: raw audio against log-mel."""
+
+from copy import deepcopy
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.encoders.multiformat import Multiformat
+from registry.errors import Mistake
+from registry.lookup import canonical, recall
+from registry.losses import nt_xent
+from registry.methods import Method, unit
+from registry.settings import Settings
+from registry.views import Views
+
+AugmentationReference = Annotated[dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given))]
+
+
+class MultiformatContrast(Method):
+    """Tells which windows of a batch belong to one clip, where one window is heard in one format and one in another.
+
+    With the encoder ``multiformat`` the first window goes through its first branch and the second through its second;
+    with any other encoder both windows go through it, which is the one-format case that the paper compares with. One
+    hidden layer projects all formats. ``augment`` of the pretraining works on both waveforms; ``augment`` here works on
+    one format, such as shifts and masks of the log-mel. The rate falls to 0 here, and to 1e-6 in the paper.
+    """
+
+    source: ClassVar[str] = "Wang 2021; optimiser's moments and mask sizes not stated"
+    windows = 2
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 200,  # 400,000 steps of 1024 on the two million clips of AudioSet
+        "batch_size": 1024,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "schedule": "cosine",
+    }
+
+    class Config(Settings):
+        temperature: float = Field(0.1, gt=0, description="divides the similarities")
+        dim: int = Field(512, ge=1, description="latent size; 1024 in the final model")
+        augment: dict[str, list[AugmentationReference]] = Field({}, description="augmentations by branch")
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
+        super().__init__(config, encoder, views, corpus_size)
+        self.temperature = config.temperature
+        self.branches = list(encoder.parts)[:2] if isinstance(encoder, Multiformat) else []
+        sizes = {encoder.parts[name] for name in self.branches} or {encoder.embedding_dim}
+        if len(sizes) > 1:
+            raise Mistake(
+                f"one projector serves both formats, and their embeddings have {' and '.join(map(str, sizes))} values",
+                fix="choose encoders of one embedding size: cnn10 with conv320, or cnn14 with res1dnet31",
+            )
+        for name in config.augment:
+            if name not in self.branches:
+                raise Mistake(f"augment names no branch: {name!r}", fix=f"branches: {', '.join(self.branches)}")
+        dim = sizes.pop()
+        self.projector = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(inplace=True), nn.Linear(dim, config.dim))
+        self.formats = nn.ModuleList(self._format(name, config) for name in self.branches)
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        heard = [self.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]
+        if isinstance(self.encoder, Multiformat):
+            pairs = zip(self.branches, self.formats, heard, strict=True)
+            embedded = [self.encoder.branch(name)[1].embed(form(x.squeeze(1))) for name, form, x in pairs]
+        else:
+            embedded = [self.encoder.embed(x) for x in heard]
+        a_BD, b_BD = (unit(self.projector(z_BD)) for z_BD in embedded)
+        return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}
+
+    def _format(self, name: str, config: Config) -> Views:
+        """A branch's front end with the augmentations of its format."""
+        assert isinstance(self.encoder, Multiformat)
+        steps = []
+        for reference in config.augment.get(name, ()):
+            component, settings = recall("augmentations", reference)
+            steps.append(component(settings))
+        return Views(deepcopy(self.encoder.branch(name)[0].frontend), steps)

@@ -1,0 +1,227 @@
+"""SimCLR, BYOL, Barlow Twins, VICReg, COLA and multi-format contrast: what they compare, and what trains."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmark.model import choose_device, place
+from benchmark.pack import make_pack, open_pack
+from benchmark.pretrain import pretrain
+from benchmark.progress import Progress
+from benchmark.store import write_json
+from registry import losses
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.frontends import make_frontend
+from registry.lookup import choose, find
+from registry.methods import Method, unit
+from registry.optimizers import make_optimizer
+from registry.protocols import Embeddings, Labels, Subject
+from registry.tasks.sounds import Sounds
+from registry.training import Training
+from registry.views import Views
+from tests.registry.test_methods import Linear, method, waves
+
+TWO_WINDOWS = ("simclr", "barlow-twins", "vicreg", "cola")
+SMALL: dict[str, dict[str, Any]] = {
+    "simclr": {"dim": 16},
+    "byol": {"dim": 16, "hidden": 32},
+    "barlow-twins": {"dim": 32},
+    "vicreg": {"dim": 32},
+    "cola": {"dim": 16},
+    "multiformat": {"dim": 16},
+}
+
+
+def test_defaults_are_the_sources() -> None:
+    simclr, byol, cola, multiformat = (
+        choose("methods", name).settings for name in ("simclr", "byol", "cola", "multiformat")
+    )
+    assert (simclr.temperature, simclr.dim, simclr.layers) == (0.1, 128, 2)
+    assert (byol.momentum, byol.dim, byol.hidden) == (0.99, 256, 4096)
+    assert (cola.similarity, cola.dim, cola.temperature) == ("bilinear", 512, 0.2)
+    assert (multiformat.temperature, multiformat.dim) == (0.1, 512)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gradients_reach_all_that_trains_and_nothing_else(name: str) -> None:
+    torch.manual_seed(0)
+    trained = method(name, Linear(norm=True), **SMALL[name])
+    loss, scalars = trained(waves(8, trained.windows, 0), torch.arange(8))
+    loss.backward()
+    assert loss.isfinite()
+    assert set(scalars) == {"spread"}
+    for parameter_name, p in trained.named_parameters():
+        assert (p.grad is not None) == (not parameter_name.startswith("target_")), parameter_name
+    assert trained.encoder.map[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", TWO_WINDOWS)
+def test_two_windows_of_a_clip_are_the_positives(name: str) -> None:
+    """With the windows of other clips in their place, the loss is higher."""
+    torch.manual_seed(0)
+    settings = SMALL[name] | ({"similarity": "cosine"} if name == "cola" else {})
+    trained = method(name, Linear(norm=True), **settings)
+    wave = waves(8, 1, 0).expand(-1, 2, -1) * torch.linspace(0.2, 1, 8)[:, None, None]
+    together, _ = trained(wave, torch.arange(8))
+    apart, _ = trained(torch.stack([wave[:, 0], wave[:, 1].roll(1, 0)], 1), torch.arange(8))
+    assert together < apart
+
+
+def test_simclr_is_nt_xent_of_the_projections() -> None:
+    simclr = method("simclr", Linear(), **SMALL["simclr"]).eval()
+    wave = waves(6, 2, 0)
+    a, b = (unit(simclr.head(simclr.encoder.embed(simclr.views(wave[:, v])))) for v in (0, 1))
+    torch.testing.assert_close(simclr(wave, torch.arange(6))[0], losses.nt_xent(a, b, 0.1))
+    three = method("simclr", Linear(12), layers=3)
+    assert [m.out_features for m in three.head if isinstance(m, nn.Linear)] == [12, 12, 128]
+
+
+def test_byols_target_follows_in_closed_form_and_only_after_a_step() -> None:
+    encoder = Linear()
+    byol = method("byol", encoder, momentum=0.9, **SMALL["byol"])
+    start = encoder.map[0].weight.detach().clone()
+    with torch.no_grad():
+        encoder.map[0].weight.fill_(1.0)
+    byol(waves(4, 1, 0), torch.arange(4))
+    assert torch.equal(byol.target_encoder.map[0].weight, start)
+    for _ in range(5):
+        byol.after_step()
+    torch.testing.assert_close(byol.target_encoder.map[0].weight, 0.9**5 * start + (1 - 0.9**5))
+
+
+def multiformat_encoder(waveform: int = 32) -> Encoder:
+    branches = {
+        "waveform": {"frontend": "waveform", "encoder": {"name": "conv320", "width": waveform}},
+        "logmel": {"frontend": {"name": "logmel", "hop_length": 320}, "encoder": {"name": "cnn10", "width": 4}},
+    }
+    choice = choose("encoders", {"name": "multiformat", "branches": branches})
+    encoder: Encoder = find("encoders", "multiformat")(choice.settings, 1, 0)
+    return encoder
+
+
+def raw_views() -> Views:
+    return Views(make_frontend(choose("frontends", "waveform").config))
+
+
+def multiformat(encoder: Encoder, **settings: Any) -> Any:
+    choice = choose("methods", {"name": "multiformat", "dim": 16, **settings})
+    return find("methods", "multiformat")(choice.settings, encoder, raw_views(), 20)
+
+
+def test_multiformat_hears_the_first_window_raw_and_the_second_as_a_log_mel() -> None:
+    torch.manual_seed(0)
+    encoder = multiformat_encoder()
+    trained = multiformat(encoder).eval()
+    wave = waves(4, 2, 0).repeat(1, 1, 4)
+    (raw_views_, raw), (mel_views, mel) = (encoder.branch(name) for name in ("waveform", "logmel"))
+    a = unit(trained.projector(raw.embed(raw_views_(wave[:, 0]))))
+    b = unit(trained.projector(mel.embed(mel_views(wave[:, 1]))))
+    torch.testing.assert_close(trained(wave, torch.arange(4))[0], losses.nt_xent(a, b, 0.1))
+
+
+def test_multiformat_augments_one_format() -> None:
+    torch.manual_seed(0)
+    wave = waves(4, 2, 0).repeat(1, 1, 4)
+    encoder = multiformat_encoder()
+    masked = multiformat(encoder, augment={"logmel": [{"name": "frequency-mask", "width": 64, "count": 4}]})
+    seen: list[Tensor] = []
+    encoder.branch("logmel")[1].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    masked(wave, torch.arange(4))
+    assert not torch.allclose(seen[0], encoder.branch("logmel")[0](wave[:, 1]))
+    with pytest.raises(Mistake, match="names no branch: 'mfcc'"):
+        multiformat(encoder, augment={"mfcc": ["frequency-mask"]})
+
+
+def test_multiformat_needs_embeddings_of_one_size() -> None:
+    with pytest.raises(Mistake, match=r"have .* values") as caught:
+        multiformat(multiformat_encoder(waveform=8))
+    assert "conv320" in caught.value.fix
+
+
+def test_lars_steps_as_by_hand() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
+    training = Training.model_validate(
+        {"epochs": 1, "batch_size": 1, "optimizer": "lars", "learning_rate": 0.5, "weight_decay": 0.0}
+    )
+    optimizer = make_optimizer(layer, training)
+    velocity, slow = torch.zeros_like(weight), torch.zeros_like(bias)
+    for step in range(3):
+        x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        layer(x).square().sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.bias.grad is not None
+        trust = 0.001 * weight.norm() / layer.weight.grad.norm()
+        velocity = 0.9 * velocity + trust * layer.weight.grad
+        slow = 0.9 * slow + layer.bias.grad
+        weight, bias = weight - 0.5 * velocity, bias - 0.5 * slow  # the bias is not adapted
+        optimizer.step()
+        torch.testing.assert_close(layer.weight.detach(), weight)
+        torch.testing.assert_close(layer.bias.detach(), bias)
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("sounds")
+    task = Sounds(Sounds.Config(clips=8))
+    write_json(folder / "result.json", make_pack(task, task.clips(None), 16000, folder, Progress()))
+    return open_pack(folder)
+
+
+def knn(encoder: Encoder, plain: Views, pack: Any) -> float:
+    """Accuracy of five neighbours, the mean over the folds of ``sounds``."""
+    encoder.eval()
+    with torch.no_grad():
+        windows = [pack.recordings.windows(clips, 16000) for clips in torch.arange(len(pack.ids)).split(50)]
+        embedded = torch.cat([encoder.embed(plain(wave)) for wave, _ in windows])
+    owner = torch.cat([owners + 50 * i for i, (_, owners) in enumerate(windows)])
+    labels = Labels(torch.tensor(pack.labels), torch.tensor(pack.folds), torch.zeros(len(pack.ids)), 10)
+    protocol = find("protocols", "knn")(choose("protocols", {"name": "knn", "k": [5]}).settings)
+    subject = Subject(Embeddings(embedded, owner), pack.recordings, torch.device("cpu"), lambda: torch.autocast("cpu"))
+    outcomes = protocol.evaluate(subject, labels, [1, 2, 3, 4, 5], 0, lambda fact: None)
+    return float(sum((o.predicted[-1] == pack.labels[o.clips]).mean() for o in outcomes) / 5)
+
+
+# What trains within 150 steps on a narrow net: settings, learning rate, augmentations.
+TRAINED: dict[str, tuple[dict[str, Any], float, list[str]]] = {
+    "simclr": ({"dim": 64}, 1e-3, ["gain", "mix"]),
+    "byol": ({"dim": 64, "hidden": 256, "momentum": 0.9}, 1e-3, ["gain", "mix"]),
+    "barlow-twins": ({"dim": 128}, 1e-3, ["gain", "mix"]),
+    "vicreg": ({"dim": 128}, 1e-3, ["gain", "mix"]),
+    "cola": ({"dim": 128, "similarity": "cosine"}, 1e-3, ["gain", "mix"]),
+    "multiformat": ({"dim": 64}, 3e-3, ["gain"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_minute_of_training_beats_random_features(name: str, sounds: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    settings, learning_rate, augmentations = TRAINED[name]
+    steps = [find("augmentations", a)(choose("augmentations", a).settings) for a in augmentations]
+    if name == "multiformat":
+        front, encoder = raw_views().frontend, multiformat_encoder()
+    else:
+        front = make_frontend(choose("frontends", {"name": "logmel", "hop_length": 320}).config)
+        narrow = choose("encoders", {"name": "cnn10", "width": 8, "dropout": 0.0})
+        encoder = find("encoders", "cnn10")(narrow.settings, 1, 64)
+    device = choose_device("cpu", "fp32")
+    encoder = place(encoder, device)
+    before = knn(encoder, Views(front), sounds)
+    choice = choose("methods", {"name": name, **settings})
+    trained: Method = find("methods", name)(choice.settings, encoder, Views(front, steps), len(sounds.ids))
+    training = Training.model_validate(
+        {"epochs": 12, "batch_size": 32, "learning_rate": learning_rate, "schedule": "cosine", "warmup_epochs": 1}
+    )
+    rows = pretrain(
+        place(trained, device), sounds.recordings, training, 16000, 0, device, tmp_path / "checkpoint", Progress()
+    )
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[-1]["spread"] > 0.01  # no collapse: 0 for one point
+    assert knn(encoder, Views(front), sounds) > before + 0.05
