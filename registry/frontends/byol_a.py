@@ -13,7 +13,8 @@ class ByolA(LogMel):
     """64 mels of 64 ms every 10 ms, natural logarithm, normalised by the data set.
 
     Slaney's mels of 60 to 7800 Hz at 16 kHz, ``ln(x + floor)``. The floor is added, not cut at: float32's epsilon.
-    Clips are 0.95 s there.
+    Clips are 0.95 s there. Slaney's are librosa's, with which the published weights were trained; the source's other
+    path takes torchaudio's HTK mels.
     """
 
     source: ClassVar[str] = "Niizumi et al. 2021, BYOL-A; nttcslab/byol-a"

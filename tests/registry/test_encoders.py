@@ -201,7 +201,7 @@ def test_every_encoder_is_fed_by_some_front_end() -> None:
     assert {frontend for _, frontend in pairs()} == set(names("frontends"))
 
 
-@pytest.mark.parametrize(("name", "frontend"), pairs())
+@pytest.mark.parametrize(("name", "frontend"), list(pairs()))
 def test_every_encoder_behind_every_front_end(name: str, frontend: str) -> None:
     fed = fed_by(frontend)
     torch.manual_seed(0)
