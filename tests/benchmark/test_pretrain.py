@@ -48,6 +48,8 @@ def build(name: str) -> Method:
     references: dict[str, dict[str, Any]] = {
         "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
         "npid": {"negatives": 8, "dim": 8},
+        "simclr": {"dim": 8},
+        "byol": {"dim": 8, "hidden": 16},
     }
     choice = choose("methods", {"name": name, **references[name]})
     method: Method = find("methods", name)(choice.settings, encoder, views, len(CORPUS))
@@ -67,8 +69,14 @@ def same(a: Method, b: Method) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("name", ["moco", "npid"])
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *((name, optimizer) for name in ("moco", "npid") for optimizer in ("sgd", "adamw")),
+        ("simclr", "lars"),
+        ("byol", "adam"),
+    ],
+)
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer: str, tmp_path: Path) -> None:
     unbroken, log = train(name, tmp_path / "a", optimizer=optimizer)
     for step in (3, 6):  # within the first epoch, and again in a later one
