@@ -37,6 +37,7 @@ class Panns(Encoder):
     """
 
     source: ClassVar[str] = SOURCE
+    Config: ClassVar[type[Settings]] = PannsSettings
     skipped: ClassVar[str] = ""
 
     def __init__(self, config: PannsSettings, channels: int, bins: int, embedding_dim: int) -> None:
@@ -119,10 +120,7 @@ class PannsCnn(SpectralPanns):
     blocks: ClassVar[int]
     kernel: ClassVar[int] = 3
 
-    class Config(PannsSettings):
-        pass
-
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
+    def __init__(self, config: PannsSettings, channels: int, bins: int) -> None:
         widths = [config.width * 2**i for i in range(self.blocks)]
         super().__init__(config, channels, bins, widths[-1])
         for i, (channels_in, channels_out) in enumerate(zip([1, *widths[:-1]], widths, strict=True), 1):

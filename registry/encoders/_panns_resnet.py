@@ -21,10 +21,7 @@ class PannsResNet(SpectralPanns):
     bottleneck: ClassVar[bool] = False
     halvings = 5
 
-    class Config(PannsSettings):
-        pass
-
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
+    def __init__(self, config: PannsSettings, channels: int, bins: int) -> None:
         width = config.width
         super().__init__(config, channels, bins, 32 * width)
         self.conv_block1 = ConvBlock(1, width)

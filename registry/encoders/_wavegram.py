@@ -24,9 +24,6 @@ class WavegramPanns(Panns):
     planes_in: ClassVar[int] = 1
     shortest = 32 * HOP - 4  # the first convolution of stride 5 rounds up
 
-    class Config(PannsSettings):
-        pass
-
     def __init__(self, config: PannsSettings, channels: int, bins: int, rows: int) -> None:
         width = config.width
         super().__init__(config, channels, bins, 32 * width)

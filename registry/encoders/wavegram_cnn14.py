@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from registry.encoders._panns import PannsSettings
 from registry.encoders._wavegram import WavegramPanns
 
 _ROWS = 32
@@ -18,7 +19,7 @@ class WavegramCnn14(WavegramPanns):
 
     skipped: ClassVar[str] = r"bn0\.|conv_block1\."
 
-    def __init__(self, config: WavegramPanns.Config, channels: int, bins: int) -> None:
+    def __init__(self, config: PannsSettings, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins, _ROWS)
 
     def forward(self, x_B1T: Tensor) -> Tensor:

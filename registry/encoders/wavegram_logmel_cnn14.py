@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from registry.encoders._panns import ConvBlock
+from registry.encoders._panns import ConvBlock, PannsSettings
 from registry.encoders._wavegram import HOP, WavegramPanns
 from registry.frontends import Frontend, make_frontend
 from registry.lookup import FrontendReference
@@ -23,7 +23,7 @@ class WavegramLogmelCnn14(WavegramPanns):
 
     planes_in: ClassVar[int] = 2
 
-    class Config(WavegramPanns.Config):
+    class Config(PannsSettings):
         logmel: FrontendReference = Field({"name": "panns"}, description="a log-mel of hop 320, beside the wavegram")
 
         @field_validator("logmel")

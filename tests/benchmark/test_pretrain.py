@@ -44,7 +44,7 @@ def build(name: str) -> Method:
         LogMel(LogMel.Config(n_mels=32, hop_length=200)),
         [find("augmentations", "mix")(choose("augmentations", "mix").settings)],
     )
-    encoder = Cnn10(Cnn10.Config(width=2, dropout=0.3), 1, 32)
+    encoder = Cnn10(choose("encoders", {"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
     references: dict[str, dict[str, Any]] = {
         "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
         "npid": {"negatives": 8, "dim": 8},
