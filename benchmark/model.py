@@ -52,7 +52,7 @@ def choose_device(device: str, precision: str) -> Device:
 def _keep_freed_memory() -> None:
     """Has the C library hand freed buffers out again instead of returning them to the system, page by page.
 
-    Activations are freed and asked for again at every step: embedding took up to 40 % longer without this.
+    Activations are freed and asked for again at every step: embedding took up to half as long again without this.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
     if mallopt is not None:
