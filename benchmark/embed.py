@@ -13,7 +13,7 @@ from registry.encoders import Encoder
 from registry.protocols import Embeddings
 from registry.views import Views
 
-_CLIPS_AT_ONCE = {"cpu": 8, "cuda": 128}  # small enough for a CPU's caches, enough to fill a GPU
+_CLIPS_AT_ONCE = 8  # measured on a CPU, whose caches larger batches overflow
 
 
 @torch.no_grad()
@@ -32,7 +32,7 @@ def embed(
     """
     encoder.eval()
     windows, owners = [], []
-    for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE.get(device.device.type, 8)):
+    for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):
         wave_WT, owner_W = recordings.windows(clips, window)
         with device.autocast():
             windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())

@@ -11,28 +11,30 @@ from registry.errors import Mistake, Mistakes
 
 
 def check_fit(jobs: Sequence[Job]) -> None:
-    """Runs every encoder of some jobs once, on a device that computes shapes alone.
+    """Runs every encoder of some jobs once behind its front end, on a device that computes shapes alone.
 
     Raises:
         Mistakes: every pair that does not fit, or window that is too short.
     """
-    mistakes: dict[str, Mistake] = {}
+    seen: set[str] = set()
+    mistakes: list[Mistake] = []
     for job in jobs:
         if "encoder" not in job.config:
             continue
         window = job.config["crop" if job.kind == "pretrain" else "window"]
         asked = json.dumps([job.config["encoder"], job.config["frontend"], window], sort_keys=True)
-        if asked in mistakes:
+        if asked in seen:
             continue
+        seen.add(asked)
         try:
             _run(job, window)
         except NotImplementedError:
             continue  # an operation without shapes-only form: the job itself will tell
         except (Mistake, RuntimeError) as error:
             what, fix = (error.what, error.fix) if isinstance(error, Mistake) else (str(error).splitlines()[0], "")
-            mistakes[asked] = Mistake(what, where=job.title, fix=fix)
+            mistakes.append(Mistake(what, where=job.title, fix=fix))
     if mistakes:
-        raise Mistakes(list(mistakes.values()))
+        raise Mistakes(mistakes)
 
 
 @torch.no_grad()

@@ -26,9 +26,8 @@ def suite_schema() -> dict[str, Any]:
     for field, kind in _LISTS.items():
         properties[field]["items"] = {"$ref": f"#/$defs/{kind}"}
     properties["protocols"]["properties"] = {name: _settings("protocols", name) for name in names("protocols")}
-    properties["protocols"]["additionalProperties"] = {
-        "$ref": "#/$defs/protocols"
-    }  # a variant, under a name of its own
+    # A protocol may stand again as a variant, under a name of its own.
+    properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
     properties["pretrain"]["properties"] = {
         **Training.model_json_schema()["properties"],
         "corpus": {"$ref": "#/$defs/tasks"},

@@ -136,6 +136,9 @@ FrontendReference = Annotated[
 EncoderReference = Annotated[
     dict[str, Any], BeforeValidator(lambda given: canonical("encoders", given)), _NAME_OR_MAPPING
 ]
+AugmentationReference = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given)), _NAME_OR_MAPPING
+]
 
 
 def load_plugin(path: Path) -> list[str]:

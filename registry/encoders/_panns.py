@@ -15,8 +15,7 @@ from registry.frontends import Frontend
 from registry.frontends.logmel import LogMel
 from registry.settings import Settings
 
-SOURCE = "Kong et al. 2020, PANNs; audioset_tagging_cnn:pytorch/models.py"
-MEL_MATRIX = "logmel_extractor.melW"
+_MEL_MATRIX = "logmel_extractor.melW"
 # Of a published checkpoint: the front end, which is no weight here, and the classifier of AudioSet's 527 classes.
 _LEFT_OUT = r"spectrogram_extractor\.|logmel_extractor\.|fc_audioset\."
 
@@ -36,7 +35,7 @@ class Panns(Encoder):
     keys that a subclass has no use for.
     """
 
-    source: ClassVar[str] = SOURCE
+    source: ClassVar[str] = "Kong et al. 2020, PANNs; audioset_tagging_cnn:pytorch/models.py"
     Config: ClassVar[type[Settings]] = PannsSettings
     skipped: ClassVar[str] = ""
 
@@ -58,8 +57,8 @@ class Panns(Encoder):
         Left out are the front end, the classifier, dead layers, and ``fc1`` unless the settings ask for it. The front
         end must be the one that the net was trained with, as far as the file tells: mel matrix, decibels of power.
         """
-        if MEL_MATRIX in published:
-            _check_logmel(published[MEL_MATRIX], frontend)
+        if _MEL_MATRIX in published:
+            _check_logmel(published[_MEL_MATRIX], frontend)
         left_out = "|".join(filter(None, [_LEFT_OUT, self.skipped, "" if self.fc1 is not None else r"fc1\."]))
         return {name: tensor for name, tensor in published.items() if not re.match(left_out, name)}
 

@@ -1,21 +1,19 @@
 """Multi-format contrast: raw audio against log-mel."""
 
 from copy import deepcopy
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.encoders.multiformat import Multiformat
 from registry.errors import Mistake
-from registry.lookup import canonical, recall
+from registry.lookup import AugmentationReference, recall
 from registry.losses import nt_xent
 from registry.methods import Method, unit
 from registry.settings import Settings
 from registry.views import Views
-
-AugmentationReference = Annotated[dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given))]
 
 
 class MultiformatContrast(Method):
@@ -46,6 +44,8 @@ class MultiformatContrast(Method):
         super().__init__(config, encoder, views, corpus_size)
         self.temperature = config.temperature
         self.branches = list(encoder.parts)[:2] if isinstance(encoder, Multiformat) else []
+        if len(self.branches) == 1:
+            raise Mistake("two formats are contrasted, and the encoder has one branch", fix="name a second branch")
         sizes = {encoder.parts[name] for name in self.branches} or {encoder.embedding_dim}
         if len(sizes) > 1:
             raise Mistake(

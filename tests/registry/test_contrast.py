@@ -136,7 +136,11 @@ def test_multiformat_augments_one_format() -> None:
         multiformat(encoder, augment={"mfcc": ["frequency-mask"]})
 
 
-def test_multiformat_needs_embeddings_of_one_size() -> None:
+def test_multiformat_needs_two_branches_and_embeddings_of_one_size() -> None:
+    one = {"waveform": {"frontend": "waveform", "encoder": {"name": "conv320", "width": 8}}}
+    choice = choose("encoders", {"name": "multiformat", "branches": one})
+    with pytest.raises(Mistake, match="has one branch"):
+        multiformat(find("encoders", "multiformat")(choice.settings, 1, 0))
     with pytest.raises(Mistake, match=r"have .* values") as caught:
         multiformat(multiformat_encoder(waveform=8))
     assert "conv320" in caught.value.fix
