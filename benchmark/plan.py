@@ -217,6 +217,8 @@ class _Planner:
         }
         corpus = self._pack(weights.corpus, entry.frontend)
         needs = {"corpus": corpus, **self._statistics(entry.frontend, corpus, weights.corpus, None)}
+        if weights.monitor:
+            needs["monitor"] = self._pack(weights.monitor, entry.frontend)
         return self._plan.add(Job("pretrain", config, needs, f"pretrain {entry.name} on {weights.corpus.name}"))
 
     def _window(self, frontend: Choice) -> int:

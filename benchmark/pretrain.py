@@ -2,7 +2,12 @@
 
 import json
 import math
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,14 +17,30 @@ from torch.optim import Optimizer
 from benchmark.files import read_tensors, replace_file, write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
+from benchmark.watch import Probe, look
 from registry.audio import Recordings
 from registry.errors import Mistake
 from registry.methods import Method
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.seeding import generator_for, seed_everything
-from registry.training import Training
+from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0
+_COLLAPSED = 1e-3  # deviation of unit embeddings: hundreds of times less than that of random weights
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a pretraining tells of itself.
+
+    Args:
+        epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
+            geometry of the embeddings, and ``knn``, the probe's accuracy, where it was asked.
+        steps_per_second: of this sitting, time spent watching left out.
+    """
+
+    epochs: list[dict[str, float]]
+    steps_per_second: float
 
 
 class _Run:
@@ -32,6 +53,36 @@ class _Run:
         self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
         if checkpoint.exists():
             self._load()
+
+    def count(self, scalars: dict[str, Tensor]) -> None:
+        """A step was done, with these scalars."""
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
+        self.step += 1
+
+    def check(self, seen: dict[str, float]) -> None:
+        """Raises a Mistake if training went astray; the checkpoint of before stays as it is."""
+        kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
+        loss = self.sums["loss"].item()
+        if not math.isfinite(loss):
+            raise Mistake(
+                f"the loss is {loss} by step {self.step}; {kept}",
+                fix="lower the learning rate or raise the temperature, and run again",
+            )
+        if not seen["deviation"] > _COLLAPSED:
+            raise Mistake(
+                f"the embeddings collapsed by step {self.step}: they deviate by {seen['deviation']:.1e} from their "
+                f"mean, of norm 1; {kept}",
+                fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
+            )
+
+    def end_epoch(self, epoch: int, steps: int, seen: dict[str, float]) -> dict[str, float]:
+        """Closes an epoch: its row of the log."""
+        row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
+        self.metrics.append(row)
+        self.sums = {}
+        return row
 
     def save(self) -> None:
         """Writes the checkpoint; an older one stays whole until the new one is."""
@@ -64,33 +115,34 @@ class _Run:
 def pretrain(
     method: Method,
     corpus: Recordings,
-    training: Training,
+    training: Pretraining,
     crop: int,
     seed: int,
     device: Device,
     checkpoint: Path,
     progress: Progress,
-) -> list[dict[str, float]]:
+    probe: Probe | None = None,
+) -> Log:
     """Trains a method on a corpus, from its last checkpoint if it has one.
 
     A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken
-    one would.
+    one would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of
+    a state whose losses are finite and whose embeddings have not collapsed.
 
     Args:
         method: on the device; its encoder is what is trained.
-        corpus: recordings; labels play no part.
+        corpus: recordings; the method has their labels, if it uses any.
         training: budget, optimiser, schedule.
         crop: samples of a window.
         seed: of clip order, windows, augmentation, dropout.
         device: where, and in which precision.
-        checkpoint: written every half minute, and when interrupted.
+        checkpoint: where it lies.
         progress: told step by step.
-
-    Returns:
-        One row an epoch: epoch, learning rate, and the means of the loss and of the method's scalars.
+        probe: a labelled task that shows how far the embeddings are.
 
     Raises:
-        Mistake: if the corpus is smaller than a batch, or the loss is no longer a number.
+        Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
+        KeyboardInterrupt: after the step under way, if the process was asked to stop.
     """
     batch = training.batch_size
     steps_per_epoch = len(corpus) // batch
@@ -99,16 +151,19 @@ def pretrain(
             f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
-    total = training.epochs * steps_per_epoch
-    progress.expect(total, run.step)
-    saved, ordered = time.monotonic(), -1
+    method.chunk = training.chunk
     method.train()
-    try:
-        while run.step < total:
+    first, total = run.step, training.epochs * steps_per_epoch
+    progress.expect(total, first)
+    began = saved = time.monotonic()
+    watching, ordered = 0.0, -1
+    with _stop_signals() as stop:
+        while run.step < total and not stop.is_set():
             epoch, step_of_epoch = divmod(run.step, steps_per_epoch)
             seed_everything(seed, "step", run.step)
+            method.epoch = epoch
             if step_of_epoch == 0:
-                method.before_epoch(epoch)
+                method.before_epoch()
             if epoch != ordered:
                 order, ordered = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch)), epoch
             index_B = order[step_of_epoch * batch : (step_of_epoch + 1) * batch]
@@ -120,24 +175,40 @@ def pretrain(
             loss.backward()
             run.optimizer.step()
             method.after_step()
-            for name, value in {"loss": loss, **scalars}.items():
-                run.sums[name] = run.sums.get(name, 0) + value.detach().float()
-            run.step += 1
+            run.count({"loss": loss, **scalars})
             progress.advance()
-            if run.step % steps_per_epoch == 0:
-                row = {name: value.item() / steps_per_epoch for name, value in run.sums.items()}
-                if not math.isfinite(row["loss"]):
-                    raise Mistake(
-                        f"the loss is {row['loss']} in epoch {epoch + 1}",
-                        fix="lower the learning rate or raise the temperature, and run again",
-                    )
-                run.metrics.append({"epoch": epoch + 1, "learning_rate": run.optimizer.param_groups[0]["lr"], **row})
-                run.sums = {}
-                progress.advance(0, f"loss {row['loss']:.3f}")
-            if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            ended = run.step % steps_per_epoch == 0
+            if not ended and time.monotonic() - saved <= _CHECKPOINT_SECONDS and not stop.is_set():
+                continue
+            paused = time.monotonic()
+            seen = look(method, corpus, crop, seed, device)
+            run.check(seen)
+            if ended:
+                if probe and (epoch + 1) % probe.every == 0:
+                    seen["knn"] = probe.accuracy(method)
+                row = run.end_epoch(epoch + 1, steps_per_epoch, seen)
+                progress.advance(0, ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row))
+            if stop.is_set() or time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 run.save()
                 saved = time.monotonic()
-    except KeyboardInterrupt:
-        run.save()
-        raise
-    return run.metrics
+            watching += time.monotonic() - paused
+    if run.step < total:
+        raise KeyboardInterrupt
+    spent = time.monotonic() - began - watching
+    return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set: a step is done or not done, and a checkpoint never lies between."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals reach the main thread alone
+        return
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, frame: stop.set()) for one in asked]
+    try:
+        yield stop
+    finally:
+        for one, handler in zip(asked, before, strict=True):
+            signal.signal(one, handler)

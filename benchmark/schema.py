@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmark.suite import Suite
 from registry.lookup import KINDS, find, names
-from registry.training import Training
+from registry.training import Pretraining
 
 _REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
 _LISTS = {"augment": "augmentations", "tasks": "tasks"}
@@ -29,8 +29,9 @@ def suite_schema() -> dict[str, Any]:
     # A protocol may stand again as a variant, under a name of its own.
     properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
     properties["pretrain"]["properties"] = {
-        **Training.model_json_schema()["properties"],
+        **Pretraining.model_json_schema()["properties"],
         "corpus": {"$ref": "#/$defs/tasks"},
+        "monitor": {"$ref": "#/$defs/tasks"},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
     }
     properties["pretrain"]["additionalProperties"] = False

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmark.document import WEIGHTS, Document, Keys, inherit, merge, read_document
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
-from registry.training import Training
+from registry.training import Pretraining
 
 Reference = str | dict[str, Any]
 
@@ -45,7 +45,9 @@ class Suite(BaseModel):
     augment: list[Reference] = Field([], description="augmentations while training")
     crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
     encoder: Reference = Field(..., description="of every entry that names none")
-    pretrain: dict[str, Any] = Field({}, description="corpus, augment, epochs, batch_size, ... of every pretraining")
+    pretrain: dict[str, Any] = Field(
+        {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
+    )
     entries: dict[str, Entry] = Field(..., min_length=1, description="the rows, by name")
     tasks: list[Reference] = Field(..., min_length=1, description="what is evaluated on")
     protocols: dict[str, dict[str, Any] | None] = Field(..., min_length=1, description="settings by protocol name")
@@ -60,8 +62,9 @@ class Weights:
     path: Path | None = None
     method: Choice | None = None
     corpus: Choice | None = None
-    training: Training | None = None
+    training: Pretraining | None = None
     augment: tuple[Choice, ...] = ()
+    monitor: Choice | None = None
 
 
 @dataclass(frozen=True)
@@ -218,17 +221,20 @@ class _Resolver:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
         method = self._choose("methods", (*at, "pretrain"))
         corpus = self._choose("tasks", (*at, "corpus"))
+        monitor = self._choose("tasks", (*at, "monitor"))
+        if monitor and not find("tasks", monitor.name).folds:
+            self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
         augment = self._augmentations((*at, "augment"), frontend)
         if method is None:
             return None
         recipe = find("methods", method.name).recipe
-        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment")}
+        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
         try:
-            training = Training.model_validate({**recipe, **budget})
+            training = Pretraining.model_validate({**recipe, **budget})
         except ValidationError as error:
-            self._report(error, at, Training)
+            self._report(error, at, Pretraining)
             return None
-        return Weights("pretrain", None, method, corpus, training, augment)
+        return Weights("pretrain", None, method, corpus, training, augment, monitor)
 
     def _choose_all(self, kind: str, at: Keys) -> tuple[Choice, ...]:
         listed = self.document.find(at)

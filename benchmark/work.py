@@ -19,12 +19,13 @@ from benchmark.pack import Pack, make_pack, open_pack
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
 from benchmark.store import Store
+from benchmark.watch import Probe
 from registry.encoders import Encoder
 from registry.lookup import recall
-from registry.methods import Method
+from registry.methods import Corpus, Method
 from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
 from registry.seeding import seed_everything
-from registry.training import Training
+from registry.training import Pretraining
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,37 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     seed_everything(config["seed"], "weights")
     encoder = build_encoder(config["encoder"], views.frontend)
     component, settings = recall("methods", config["method"])
-    method: Method = place(component(settings, encoder, views, len(corpus.recordings)), at.device)
-    metrics = pretrain(
+    known = Corpus(corpus.recordings, torch.from_numpy(corpus.labels), len(corpus.classes))
+    method: Method = place(component(settings, encoder, views, known), at.device)
+    training = Pretraining.model_validate(config["training"])
+    log = pretrain(
         method,
         corpus.recordings,
-        Training.model_validate(config["training"]),
+        training,
         config["crop"],
         config["seed"],
         at.device,
         at.store.checkpoint(job),
         at.progress,
+        _probe(job, at, training.monitor_every),
     )
     write_tensors(folder / "encoder.safetensors", encoder.state_dict())
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
-    return {"summary": f"loss {metrics[-1]['loss']:.3f}", "loss": metrics[-1]["loss"], "data_hash": corpus.content_hash}
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs))
+    return {
+        "summary": f"loss {log.epochs[-1]['loss']:.3f}",
+        "loss": log.epochs[-1]["loss"],
+        "steps_per_second": round(log.steps_per_second, 3),
+        "data_hash": corpus.content_hash,
+    }
+
+
+def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
+    """Neighbours on the task that a pretraining is monitored on, where it names one."""
+    if "monitor" not in job.needs:
+        return None
+    pack = open_pack(at.store.find("pack", job.needs["monitor"]))
+    views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
+    return Probe(pack, _labels(pack), views, job.config["crop"], at.device, every)
 
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:

@@ -34,3 +34,12 @@ class Training(Settings):
             span = max(self.epochs - self.warmup_epochs, 1e-9)
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
         return self.learning_rate
+
+
+class Pretraining(Training):
+    """A budget, optimiser and schedule, and how pretraining goes about them."""
+
+    chunk: int | None = Field(
+        None, ge=1, description="most clips at once through the encoder: gradients are cached, exactly; all by default"
+    )
+    monitor_every: int = Field(5, ge=1, description="epochs from one probe of the monitor task to the next")

@@ -1,15 +1,38 @@
 """Pretraining methods: views of clips in, a loss out."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.settings import Component, Settings
 from registry.views import Views
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The N clips that a method is trained on.
+
+    Args:
+        recordings: their audio.
+        label_N: class index of each clip, long; float ``[N, classes]`` of zeros and ones where a clip has several.
+        classes: how many; 0 for a corpus without labels.
+    """
+
+    recordings: Recordings
+    label_N: Tensor
+    classes: int
+
+    def __len__(self) -> int:
+        return len(self.recordings)
 
 
 class Method(nn.Module, Component):
@@ -17,21 +40,24 @@ class Method(nn.Module, Component):
 
     ``windows`` says how many windows are cut from each clip a step; ``recipe`` holds the budget, optimiser and
     schedule of the source, which a suite's ``pretrain`` section overrides. Buffers and parameters are checkpointed, so
-    state that must survive an interruption (queue, bank, key encoder) lives in them.
+    state that must survive an interruption (queue, bank, key encoder) lives in them. ``epoch``, from 0, is the one
+    under way, and ``chunk`` the most clips that go through the encoder at once: the training loop sets both.
 
     Args:
         config: the method's own ``Config``.
         encoder: what is pretrained.
         views: turns waveforms into augmented encoder inputs.
-        corpus_size: clips in the corpus, N.
+        corpus: what it is pretrained on.
     """
 
     windows: ClassVar[int] = 2
     recipe: ClassVar[dict[str, object]] = {}
 
-    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus_size: int) -> None:
+    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__()
         self.encoder, self.views = encoder, views
+        self.epoch = 0
+        self.chunk: int | None = None
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one step, and named scalars to log.
@@ -42,11 +68,42 @@ class Method(nn.Module, Component):
         """
         raise NotImplementedError
 
-    def before_epoch(self, epoch: int) -> None:
+    def embed(self, x_BCFN: Tensor, encoder: Encoder | None = None) -> Tensor:
+        """Embeddings ``[B, D]`` of encoder inputs, by the encoder that is trained unless another is named.
+
+        With ``chunk`` set this caches gradients: no activation is kept between chunks, and the backward pass computes
+        each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk instead of the batch's.
+        """
+        encoder = encoder or self.encoder
+        if self.chunk is None or len(x_BCFN) <= self.chunk:
+            return encoder.embed(x_BCFN)
+        chunks = x_BCFN.split(self.chunk)
+        if not torch.is_grad_enabled():
+            return torch.cat([encoder.embed(chunk) for chunk in chunks])
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _statistics_kept(encoder)
+
+        return torch.cat([checkpoint(encoder.embed, c, use_reentrant=False, context_fn=contexts) for c in chunks])
+
+    def before_epoch(self) -> None:
         """Called before every epoch."""
 
     def after_step(self) -> None:
         """Called after every optimiser step."""
+
+
+@contextmanager
+def _statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Batch norms inside leave their running statistics as they are: a pass made twice must count once."""
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 def projection(kind: str, encoder: Encoder, dim: int) -> nn.Module:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import barlow_twins
-from registry.methods import Method, mlp, unit
+from registry.methods import Corpus, Method, mlp, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -34,12 +34,12 @@ class BarlowTwins(Method):
         redundancy: float = Field(0.0051, gt=0, description="weight of the off-diagonal terms")
         dim: int = Field(8192, ge=1, description="width of the three layers of the projector")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.redundancy = config.redundancy
         self.projector = mlp(encoder.embedding_dim, *[config.dim] * 3)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a_BD, b_BD = (self.encoder.embed(self.views(wave_BVT[:, v])) for v in (0, 1))
+        a_BD, b_BD = (self.embed(self.views(wave_BVT[:, v])) for v in (0, 1))
         loss = barlow_twins(self.projector(a_BD), self.projector(b_BD), self.redundancy)
         return loss, {"spread": unit(a_BD.detach()).std(0).mean()}

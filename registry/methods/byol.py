@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import regression
-from registry.methods import Method, follow, mlp
+from registry.methods import Corpus, Method, follow, mlp
 from registry.settings import Settings
 from registry.views import Views
 
@@ -36,8 +36,8 @@ class Byol(Method):
         dim: int = Field(256, ge=1, description="size of projections and predictions")
         hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.momentum = config.momentum
         self.projector = mlp(encoder.embedding_dim, config.hidden, config.dim)
         self.predictor = mlp(config.dim, config.hidden, config.dim)
@@ -47,9 +47,9 @@ class Byol(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a, b = self.views(wave_BVT[:, 0]), self.views(wave_BVT[:, 0])
         with torch.no_grad():
-            target_a, target_b = (self.target_projector(self.target_encoder.embed(x)) for x in (a, b))
-        embedding_a = self.encoder.embed(a)
-        online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.encoder.embed(b)))
+            target_a, target_b = (self.target_projector(self.embed(x, self.target_encoder)) for x in (a, b))
+        embedding_a = self.embed(a)
+        online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.embed(b)))
         loss = (regression(online_a, target_b) + regression(online_b, target_a)) / 2
         return loss, {"spread": nn.functional.normalize(embedding_a.detach().float()).std(0).mean()}
 

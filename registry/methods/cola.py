@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import cola
-from registry.methods import Method, unit
+from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -39,8 +39,8 @@ class Cola(Method):
         temperature: float = Field(0.2, gt=0, description="of the cosine form")
         dim: int = Field(512, ge=1, description="size of the projections")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         bilinear = config.similarity == "bilinear"
         self.temperature = 1.0 if bilinear else config.temperature
         norm = nn.LayerNorm(config.dim) if bilinear else nn.Identity()
@@ -50,6 +50,6 @@ class Cola(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         anchor_BT, positive_BT = wave_BVT.unbind(1)
         positive_BT = positive_BT + _NOISE * torch.randn_like(positive_BT)
-        projected = [self.head(self.encoder.embed(self.views(x))).float() for x in (anchor_BT, positive_BT)]
+        projected = [self.head(self.embed(self.views(x))).float() for x in (anchor_BT, positive_BT)]
         a_BD, p_BD = projected if self.weight_DD is not None else map(unit, projected)
         return cola(a_BD, p_BD, self.weight_DD, self.temperature), {"spread": unit(a_BD.detach()).std(0).mean()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.losses import info_nce
-from registry.methods import Method, follow, projection, unit
+from registry.methods import Corpus, Method, follow, projection, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -42,8 +42,8 @@ class MoCo(Method):
         head: Literal["linear", "mlp"] = Field("linear", description="projection: linear (v1) or mlp (v2)")
         norm_groups: int = Field(8, ge=1, description="groups with batch statistics of their own; the source's GPUs")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.config = config
         self.query_head = projection(config.head, encoder, config.dim)
         self.key_encoder = deepcopy(encoder).requires_grad_(False)
@@ -72,7 +72,7 @@ class MoCo(Method):
     def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
         """Projections ``[B, dim]``; every group sees batch statistics of its own, as on as many GPUs."""
         groups = x_BCFN.chunk(self.config.norm_groups)
-        return torch.cat([head(encoder.embed(group)) for group in groups])
+        return torch.cat([head(self.embed(group, encoder)) for group in groups])
 
     def _shuffled_keys(self, x_BCFN: Tensor) -> Tensor:
         """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""

@@ -11,7 +11,7 @@ from registry.encoders.multiformat import Multiformat
 from registry.errors import Mistake
 from registry.lookup import AugmentationReference, recall
 from registry.losses import nt_xent
-from registry.methods import Method, unit
+from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -40,8 +40,8 @@ class MultiformatContrast(Method):
         dim: int = Field(512, ge=1, description="latent size; 1024 in the final model")
         augment: dict[str, list[AugmentationReference]] = Field({}, description="augmentations by branch")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.temperature = config.temperature
         self.branches = list(encoder.parts)[:2] if isinstance(encoder, Multiformat) else []
         if len(self.branches) == 1:
@@ -63,9 +63,9 @@ class MultiformatContrast(Method):
         heard = [self.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]
         if isinstance(self.encoder, Multiformat):
             pairs = zip(self.branches, self.formats, heard, strict=True)
-            embedded = [self.encoder.branch(name)[1].embed(form(x.squeeze(1))) for name, form, x in pairs]
+            embedded = [self.embed(form(x.squeeze(1)), self.encoder.branch(name)[1]) for name, form, x in pairs]
         else:
-            embedded = [self.encoder.embed(x) for x in heard]
+            embedded = [self.embed(x) for x in heard]
         a_BD, b_BD = (unit(self.projector(z_BD)) for z_BD in embedded)
         return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}
 

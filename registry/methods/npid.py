@@ -9,7 +9,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import npid_nce
-from registry.methods import Method, projection, unit
+from registry.methods import Corpus, Method, projection, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -41,18 +41,18 @@ class Npid(Method):
         head: Literal["linear", "mlp"] = Field("linear", description="projection; the source's is linear")
         proximal: float = Field(0.0, ge=0, description="weight of the proximal term")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.config = config
         self.head = projection(config.head, encoder, config.dim)
         bound = (config.dim / 3) ** -0.5
         self.bank_ND: Tensor
-        self.register_buffer("bank_ND", torch.empty(corpus_size, config.dim).uniform_(-bound, bound))
+        self.register_buffer("bank_ND", torch.empty(len(corpus), config.dim).uniform_(-bound, bound))
         self.constant_z: Tensor
         self.register_buffer("constant_z", torch.zeros(()))  # 0 until the first batch sets it
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        z_BD = unit(self.head(self.encoder.embed(self.views(wave_BVT[:, 0]))))
+        z_BD = unit(self.head(self.embed(self.views(wave_BVT[:, 0]))))
         loss = self._softmax(z_BD, index_B) if self.config.negatives == 0 else self._nce(z_BD, index_B)
         if self.config.proximal:
             loss = loss + self.config.proximal * (z_BD - self.bank_ND[index_B]).square().sum(1).mean()

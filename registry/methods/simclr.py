@@ -7,7 +7,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import nt_xent
-from registry.methods import Method, mlp, unit
+from registry.methods import Corpus, Method, mlp, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -36,11 +36,11 @@ class SimClr(Method):
         dim: int = Field(128, ge=1, description="size of the projections")
         layers: Literal[2, 3] = Field(2, description="of the head: 2 in version 1, 3 in version 2")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.temperature = config.temperature
         self.head = mlp(*[encoder.embedding_dim] * config.layers, config.dim, last_norm=True)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a_BD, b_BD = (unit(self.head(self.encoder.embed(self.views(wave_BVT[:, v])))) for v in (0, 1))
+        a_BD, b_BD = (unit(self.head(self.embed(self.views(wave_BVT[:, v])))) for v in (0, 1))
         return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import vicreg
-from registry.methods import Method, mlp, unit
+from registry.methods import Corpus, Method, mlp, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -36,12 +36,12 @@ class VicReg(Method):
         covariance: float = Field(1.0, ge=0, description="weight of the squared covariances")
         dim: int = Field(8192, ge=1, description="width of the three layers of the expander")
 
-    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus_size: int) -> None:
-        super().__init__(config, encoder, views, corpus_size)
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
         self.weights = (config.invariance, config.variance, config.covariance)
         self.expander = mlp(encoder.embedding_dim, *[config.dim] * 3)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a_BD, b_BD = (self.encoder.embed(self.views(wave_BVT[:, v])) for v in (0, 1))
+        a_BD, b_BD = (self.embed(self.views(wave_BVT[:, v])) for v in (0, 1))
         loss = vicreg(self.expander(a_BD), self.expander(b_BD), *self.weights)
         return loss, {"spread": unit(a_BD.detach()).std(0).mean()}

@@ -1,41 +1,40 @@
 """The pretraining loop: determinism, resumption, schedules, and what stops it."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from benchmark.model import choose_device
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
-from registry.audio import Recordings
 from registry.encoders.cnn10 import Cnn10
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import choose, find
 from registry.methods import Method
 from registry.seeding import seed_everything
-from registry.training import Training
+from registry.training import Pretraining, Training
 from registry.views import Views
+from tests.registry.test_methods import corpus
 
 
 class Interrupts(Progress):
-    """Presses Ctrl-C at a step."""
+    """Sends the signal of Ctrl-C, or of a batch system, at a step."""
 
-    def __init__(self, step: int) -> None:
-        self.left = step
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
+        self.left, self.signal = step, number
 
     def advance(self, steps: int = 1, fact: str = "") -> None:
         self.left -= steps
         if self.left == 0:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), self.signal)
 
 
-CORPUS = Recordings(
-    np.random.default_rng(0).integers(-9000, 9000, 40 * 6000).astype(np.int16), np.arange(41) * 6000, 16000
-)
+CORPUS = corpus(40)
 
 
 def build(name: str) -> Method:
@@ -52,7 +51,7 @@ def build(name: str) -> Method:
         "byol": {"dim": 8, "hidden": 16},
     }
     choice = choose("methods", {"name": name, **references[name]})
-    method: Method = find("methods", name)(choice.settings, encoder, views, len(CORPUS))
+    method: Method = find("methods", name)(choice.settings, encoder, views, CORPUS)
     return method
 
 
@@ -61,8 +60,9 @@ def train(
 ) -> tuple[Method, list[dict[str, float]]]:
     options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
     method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
-    log = pretrain(method, CORPUS, Training(**options), 4000, seed, device, checkpoint, progress or Progress())
-    return method, log
+    training = Pretraining(**options)
+    log = pretrain(method, CORPUS.recordings, training, 4000, seed, device, checkpoint, progress or Progress())
+    return method, log.epochs
 
 
 def same(a: Method, b: Method) -> bool:
@@ -79,9 +79,9 @@ def same(a: Method, b: Method) -> bool:
 )
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer: str, tmp_path: Path) -> None:
     unbroken, log = train(name, tmp_path / "a", optimizer=optimizer)
-    for step in (3, 6):  # within the first epoch, and again in a later one
+    for step, asked in ((3, signal.SIGINT), (6, signal.SIGTERM)):  # in the first epoch, and again in a later one
         with pytest.raises(KeyboardInterrupt):
-            train(name, tmp_path / "b", Interrupts(step), optimizer=optimizer)
+            train(name, tmp_path / "b", Interrupts(step, asked), optimizer=optimizer)
     assert (tmp_path / "b" / "checkpoint").exists()
     resumed, log_again = train(name, tmp_path / "b", optimizer=optimizer)
     assert same(unbroken, resumed)
@@ -101,7 +101,7 @@ def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="the loss is nan in epoch"):
+    with pytest.raises(Mistake, match="the loss is nan by step 5"):
         train("npid", tmp_path, optimizer="sgd", learning_rate=1e30)
 
 

@@ -17,13 +17,13 @@ from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import make_frontend
 from registry.lookup import choose, find
-from registry.methods import Method, unit
+from registry.methods import Corpus, Method, unit
 from registry.optimizers import make_optimizer
 from registry.protocols import Embeddings, Labels, Subject
 from registry.tasks.sounds import Sounds
-from registry.training import Training
+from registry.training import Pretraining, Training
 from registry.views import Views
-from tests.registry.test_methods import Linear, method, waves
+from tests.registry.test_methods import Linear, corpus, method, waves
 
 TWO_WINDOWS = ("simclr", "barlow-twins", "vicreg", "cola")
 SMALL: dict[str, dict[str, Any]] = {
@@ -109,7 +109,7 @@ def raw_views() -> Views:
 
 def multiformat(encoder: Encoder, **settings: Any) -> Any:
     choice = choose("methods", {"name": "multiformat", "dim": 16, **settings})
-    return find("methods", "multiformat")(choice.settings, encoder, raw_views(), 20)
+    return find("methods", "multiformat")(choice.settings, encoder, raw_views(), corpus(20))
 
 
 def test_multiformat_hears_the_first_window_raw_and_the_second_as_a_log_mel() -> None:
@@ -219,13 +219,14 @@ def test_a_minute_of_training_beats_random_features(name: str, sounds: Any, tmp_
     encoder = place(encoder, device)
     before = knn(encoder, Views(front), sounds)
     choice = choose("methods", {"name": name, **settings})
-    trained: Method = find("methods", name)(choice.settings, encoder, Views(front, steps), len(sounds.ids))
-    training = Training.model_validate(
+    known = Corpus(sounds.recordings, torch.from_numpy(sounds.labels), len(sounds.classes))
+    trained: Method = find("methods", name)(choice.settings, encoder, Views(front, steps), known)
+    training = Pretraining.model_validate(
         {"epochs": 12, "batch_size": 32, "learning_rate": learning_rate, "schedule": "cosine", "warmup_epochs": 1}
     )
     rows = pretrain(
         place(trained, device), sounds.recordings, training, 16000, 0, device, tmp_path / "checkpoint", Progress()
-    )
+    ).epochs
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["spread"] > 0.01  # no collapse: 0 for one point
     assert knn(encoder, Views(front), sounds) > before + 0.05

@@ -3,16 +3,18 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import choose, find
-from registry.methods import unit
+from registry.methods import Corpus, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
 from registry.settings import Settings
@@ -37,9 +39,16 @@ def views() -> Views:
     return Views(LogMel(LogMel.Config(n_mels=32, n_fft=512)))
 
 
-def method(name: str, encoder: Encoder, corpus: int = 20, **settings: Any) -> Any:
+def corpus(clips: int, classes: int = 4) -> Corpus:
+    """Noise of 6000 samples a clip, labelled in turn."""
+    samples = np.random.default_rng(0).integers(-9000, 9000, clips * 6000).astype(np.int16)
+    recordings = Recordings(samples, np.arange(clips + 1) * 6000, 16000)
+    return Corpus(recordings, torch.arange(clips) % classes, classes)
+
+
+def method(name: str, encoder: Encoder, clips: int = 20, **settings: Any) -> Any:
     choice = choose("methods", {"name": name, **settings})
-    return find("methods", name)(choice.settings, encoder, views(), corpus)
+    return find("methods", name)(choice.settings, encoder, views(), corpus(clips))
 
 
 def waves(batch: int, windows: int, seed: int) -> Tensor:
@@ -138,7 +147,7 @@ def test_moco_refuses_a_queue_that_the_batch_does_not_divide() -> None:
 
 
 def test_npid_bank_starts_uniform_and_is_updated_for_the_batch_alone() -> None:
-    npid = method("npid", Linear(), corpus=500, negatives=4, dim=8)
+    npid = method("npid", Linear(), clips=500, negatives=4, dim=8)
     bound = (8 / 3) ** -0.5
     start = npid.bank_ND.clone()
     assert start.abs().max() <= bound
@@ -156,7 +165,7 @@ def test_npid_bank_update_equals_the_test_vectors() -> None:
     if not path.is_file():
         pytest.skip(f"no test vectors at {path}")
     golden = json.loads(path.read_text())
-    npid = method("npid", Linear(), corpus=6, negatives=4, dim=3)
+    npid = method("npid", Linear(), clips=6, negatives=4, dim=3)
     npid.bank_ND = torch.tensor(golden["npid_memory"])
     npid._update_bank(torch.tensor(golden["za"]), torch.arange(4))
     torch.testing.assert_close(npid.bank_ND[:4], torch.tensor(golden["npid_memory_after_update_rows0-3 (m=0.5)"]))

@@ -1,0 +1,78 @@
+"""Watches an encoder while it is pretrained: how its embeddings lie, and how well neighbours classify with them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmark.embed import embed
+from benchmark.model import Device
+from benchmark.pack import Pack
+from benchmark.progress import Progress
+from registry import geometry
+from registry.audio import Recordings
+from registry.methods import Method, unit
+from registry.protocols import Labels, Subject
+from registry.protocols.knn import Knn
+from registry.seeding import generator_for, seed_everything
+from registry.views import Views
+
+_CLIPS = 64  # of the corpus, looked at: enough to see a collapse, a few per cent of an epoch of 2,000
+
+
+@torch.no_grad()
+def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Device) -> dict[str, float]:
+    """How an encoder places two augmented windows of some clips, always the same ones.
+
+    Returns:
+        ``deviation`` (root of the total variance of unit embeddings, at most 1), ``rank`` (effective), ``alignment``
+        and ``uniformity``.
+    """
+    clips = torch.randperm(len(corpus), generator=generator_for(seed, "watched"))[:_CLIPS]
+    wave_BVT = corpus.crops(clips, crop, 2, generator_for(seed, "watched windows")).to(device.device)
+    seed_everything(seed, "watched views")
+    method.eval()
+    with device.autocast():
+        a_BD, b_BD = (unit(_embed(method, wave_BVT[:, v])) for v in (0, 1))
+    method.train()
+    both_BD = torch.cat([a_BD, b_BD])
+    return {
+        "deviation": geometry.spread(both_BD).item(),
+        "rank": geometry.effective_rank(both_BD).item(),
+        "alignment": geometry.alignment(a_BD, b_BD).item(),
+        "uniformity": geometry.uniformity(both_BD).item(),
+    }
+
+
+def _embed(method: Method, wave_BT: Tensor) -> Tensor:
+    return method.embed(method.views(wave_BT))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Nearest neighbours on a labelled task, to be asked every few epochs.
+
+    Args:
+        pack: the task's clips.
+        labels: their labels and folds.
+        views: the front end alone, on the device.
+        window: samples of a window.
+        device: where, and in which precision.
+        every: epochs from one answer to the next.
+    """
+
+    pack: Pack
+    labels: Labels
+    views: Views
+    window: int
+    device: Device
+    every: int
+
+    def accuracy(self, method: Method) -> float:
+        """Mean over the folds, K chosen inside the training folds."""
+        made = embed(self.views, method.encoder, self.pack.recordings, self.window, self.device, Progress())
+        method.train()
+        subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
+        folds = sorted(set(self.pack.folds.tolist()))
+        outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, folds, 0, lambda fact: None)
+        return float(sum((o.predicted[-1] == self.pack.labels[o.clips]).mean() for o in outcomes) / len(folds))
