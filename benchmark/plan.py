@@ -134,6 +134,7 @@ class _Planner:
             "entries": [entry.name for entry in resolved.entries],
             "protocols": list(resolved.protocols),
             "tasks": {task.name: list(_folds(task)) for task in resolved.tasks},
+            "official_folds": {task.name: len(find("tasks", task.name).folds) for task in resolved.tasks},
         }
         self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
 
@@ -242,7 +243,8 @@ def _is_measured(config: Any) -> bool:
 
 
 def _folds(task: Choice) -> Sequence[int]:
-    folds: Sequence[int] = find("tasks", task.name).folds
+    """The folds that are asked for."""
+    folds: Sequence[int] = find("tasks", task.name)(task.settings).folds
     return folds
 
 

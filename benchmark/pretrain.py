@@ -63,15 +63,16 @@ class _Run:
     def check(self, seen: dict[str, float]) -> None:
         """Raises a Mistake if training went astray; the checkpoint of before stays as it is."""
         kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
-        loss = self.sums["loss"].item()
-        if not math.isfinite(loss):
+        loss, deviation = self.sums["loss"].item(), seen["deviation"]
+        if not math.isfinite(loss + deviation):
+            what = "embeddings are" if math.isfinite(loss) else "loss is"
             raise Mistake(
-                f"the loss is {loss} by step {self.step}; {kept}",
+                f"the {what} no longer a number by step {self.step}; {kept}",
                 fix="lower the learning rate or raise the temperature, and run again",
             )
-        if not seen["deviation"] > _COLLAPSED:
+        if deviation < _COLLAPSED:
             raise Mistake(
-                f"the embeddings collapsed by step {self.step}: they deviate by {seen['deviation']:.1e} from their "
+                f"the embeddings collapsed by step {self.step}: they deviate by {deviation:.1e} from their "
                 f"mean, of norm 1; {kept}",
                 fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
             )

@@ -166,7 +166,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "summary": f"accuracy {mean:.3f}",
         "folds": folds,
         "data_hash": pack.content_hash,
-        "clips_seen_in_pretraining": _shared_clips(job, pack, at),
+        **_pretraining(job, pack, at),
         "skipped": len(pack.skipped),
         "embedding": _embedding(job, at),
     }
@@ -270,15 +270,21 @@ def _curve(outcome: Outcome, pack: Pack) -> Any:
     )
 
 
-def _shared_clips(job: Job, pack: Pack, at: Workplace) -> int:
-    """How many of the task's clips were, unlabelled, in the corpus that the encoder was pretrained on."""
-    holder = job
-    if "embed" in job.needs:
-        holder = Job.from_json(json.loads((at.store.find("embed", job.needs["embed"]) / "job.json").read_text()))
+def _pretraining(job: Job, pack: Pack, at: Workplace) -> dict[str, Any]:
+    """What the encoder's pretraining saw of the task's clips, and how fast its steps were."""
+    holder = _stored_job(at, "embed", job.needs["embed"]) if "embed" in job.needs else job
     if "pretrain" not in holder.needs:
-        return 0
-    pretrained = Job.from_json(
-        json.loads((at.store.find("pretrain", holder.needs["pretrain"]) / "job.json").read_text())
-    )
+        return {"clips_seen_in_pretraining": 0}
+    key = holder.needs["pretrain"]
+    pretrained = _stored_job(at, "pretrain", key)
     corpus = open_pack(at.store.find("pack", pretrained.needs["corpus"]))
-    return len(set(pack.hashes) & set(corpus.hashes))
+    method, settings = recall("methods", pretrained.config["method"])
+    return {
+        "clips_seen_in_pretraining": len(set(pack.hashes) & set(corpus.hashes)),
+        "labels_seen_in_pretraining": method.uses_labels(settings),
+        "steps_per_second": at.store.result("pretrain", key)["steps_per_second"],
+    }
+
+
+def _stored_job(at: Workplace, kind: str, key: str) -> Job:
+    return Job.from_json(json.loads((at.store.find(kind, key) / "job.json").read_text()))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def show(table: Table, console: "Console") -> None:
 
     for task in table.facts["tasks"]:
         header, rows = _grid(table, task)
-        grid = Grid(title=f"{table.title} · {task}", title_justify="left")
+        grid = Grid(title=f"{table.title} · {_heading(table, task)}", title_justify="left")
         for i, column in enumerate(header):
             grid.add_column(column, justify="left" if i == 0 else "right")
         for row in rows:
@@ -52,9 +53,21 @@ def _markdown(table: Table) -> str:
     for task in table.facts["tasks"]:
         header, rows = _grid(table, task)
         align = ["left", *["right"] * (len(header) - 1)]
-        parts += [f"## {task}", "", tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True), ""]
+        parts += [
+            f"## {_heading(table, task)}",
+            "",
+            tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True),
+            "",
+        ]
     parts += [f"- {note}" for note in _notes(table)]
     return "\n".join(parts) + "\n"
+
+
+def _heading(table: Table, task: str) -> str:
+    """The task, and its folds where they are not all of the data set's."""
+    asked = table.facts["tasks"][task]
+    official = next(cell.official_folds for cell in table.cells if cell.task == task)
+    return task if len(asked) == official else f"{task} (folds {', '.join(map(str, asked))} of {official})"
 
 
 def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
@@ -73,20 +86,22 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         if any(cell.published for cell in own):
             header.append("published (difference)" if any("(" in _published(cell) for cell in own) else "published")
             columns.append((protocol, _published))
-    embedded = {cell.entry: cell for cell in cells if cell.clips_per_second is not None}
-    if embedded:
-        header += ["parameters", "clips/s"]
+    costs = {name: text for name, text in _COSTS.items() if any(map(text, cells))}
+    header += costs
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
         found = {cell.protocol: cell for cell in cells if cell.entry == entry}
         row = [entry, *(text(found[p]) if p in found else "" for p, text in columns)]
-        cost = embedded.get(entry)
-        if cost:
-            row += [f"{cost.parameters:,}", f"{cost.clips_per_second:.0f}"]
-        elif embedded:
-            row += ["", ""]
+        row += [next(filter(None, map(text, found.values())), "") for text in costs.values()]
         rows.append(row)
     return header, rows
+
+
+_COSTS: dict[str, Callable[[Cell], str]] = {
+    "parameters": lambda cell: f"{cell.parameters:,}" if cell.parameters is not None else "",
+    "clips/s": lambda cell: f"{cell.clips_per_second:.0f}" if cell.clips_per_second is not None else "",
+    "steps/s": lambda cell: f"{cell.steps_per_second:.2f}" if cell.steps_per_second is not None else "",
+}
 
 
 def _measured(cell: Cell) -> str:
@@ -122,12 +137,17 @@ def _notes(table: Table) -> list[str]:
         notes.append(f"inner: K chosen by cross-validation inside the training folds ({chosen}).")
     if any(cell.against_control for cell in measured):
         notes.append("95 % intervals: paired bootstrap over clips within folds, 10,000 draws.")
-    seen = {cell.entry: cell for cell in measured if cell.seen}
-    if seen:
-        shares = ", ".join(f"{entry} ({cell.seen} clips)" for entry, cell in seen.items())
-        notes.append(
-            f"Transductive: the pretraining corpus holds recordings of the test folds, without labels: {shares}."
-        )
+    for learned, meaning in (
+        (False, "Transductive: the pretraining corpus holds recordings of the test folds, without labels"),
+        (
+            True,
+            "Not a fair figure: labels of recordings of the test folds were learned in pretraining",
+        ),
+    ):
+        seen = {(cell.entry, cell.task): cell for cell in measured if cell.seen and cell.labels_seen == learned}
+        if seen:
+            shares = ", ".join(f"{entry} ({cell.seen} clips of {task})" for (entry, task), cell in seen.items())
+            notes.append(f"{meaning}: {shares}.")
     devices = dict.fromkeys(cell.device for cell in measured if cell.device)
     if devices:
         notes.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
@@ -176,6 +196,7 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "deviation": cell.deviation,
         "folds": cell.folds,
         "of_folds": cell.of_folds,
+        "official_folds": cell.official_folds,
         "seeds": cell.seeds,
         "clips": cell.clips,
         "k": " ".join(map(str, cell.k)),
@@ -185,8 +206,10 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "published": published.score if published else None,
         "published_source": published.source if published else None,
         "seen_in_pretraining": cell.seen,
+        "labels_seen": cell.labels_seen,
         "skipped": cell.skipped,
         "parameters": cell.parameters,
         "clips_per_second": cell.clips_per_second,
         "device": cell.device,
+        "steps_per_second": cell.steps_per_second,
     }

@@ -25,25 +25,29 @@ class Cell:
         mean: of the folds' accuracies (over seeds first); None where nothing is measured.
         deviation: standard deviation over folds.
         folds: how many are measured.
-        of_folds: how many the task has.
+        of_folds: how many the suite asks for.
+        official_folds: how many the data set has.
         seeds: how many are measured.
         selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         comparable: whether their difference means something: the suite as it stands, every fold, the same selection.
         against_control: paired difference to the suite's control.
-        seen: clips of the task that the encoder was pretrained on, without their labels.
+        seen: clips of the task that the encoder was pretrained on.
+        labels_seen: whether it learned their labels.
         clips: test clips measured.
         skipped: recordings left out as unusable.
         parameters: of the encoder, where its embeddings were evaluated.
         clips_per_second: embedded, front end included.
         device: that embedded them.
+        steps_per_second: of the encoder's pretraining.
     """
 
     entry: str
     task: str
     protocol: str
     of_folds: int
+    official_folds: int
     mean: float | None = None
     deviation: float | None = None
     folds: int = 0
@@ -54,15 +58,17 @@ class Cell:
     comparable: bool = False
     against_control: Difference | None = None
     seen: int = 0
+    labels_seen: bool = False
     clips: int = 0
     skipped: int = 0
     parameters: int | None = None
     clips_per_second: float | None = None
     device: str = ""
+    steps_per_second: float | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether every fold is measured."""
+        """Whether every fold that was asked for is measured."""
         return self.folds == self.of_folds
 
 
@@ -92,7 +98,7 @@ def make_table(plan: Plan, store: Store) -> Table:
     measured = {place: _Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
     for (entry, task, protocol), own in measured.items():
         beside = published.get((entry, task, protocol))
-        of_folds = len(facts["tasks"][task])
+        of_folds, official = _folds(facts, task)
         control = measured.get((facts["control"], task, protocol))
         compared = own.correct and control and control is not own and control.same_clips(own)
         table.cells.append(
@@ -101,10 +107,11 @@ def make_table(plan: Plan, store: Store) -> Table:
                 task=task,
                 protocol=protocol,
                 of_folds=of_folds,
+                official_folds=official,
                 published=beside,
                 comparable=beside is not None
                 and facts["scale"] is None
-                and len(own.correct) == of_folds
+                and len(own.correct) == official
                 and own.selection in ("inner", beside.selection),
                 against_control=paired_difference(own.correct, control.correct) if compared and control else None,
                 **own.summary(),
@@ -112,9 +119,16 @@ def make_table(plan: Plan, store: Store) -> Table:
         )
     for figure in anchored(facts["anchors"]):
         if figure.task in facts["tasks"] and figure.protocol in facts["protocols"]:
-            of_folds = len(facts["tasks"][figure.task])
-            table.cells.append(Cell(figure.row, figure.task, figure.protocol, of_folds, published=figure))
+            table.cells.append(
+                Cell(figure.row, figure.task, figure.protocol, *_folds(facts, figure.task), published=figure)
+            )
     return table
+
+
+def _folds(facts: dict[str, Any], task: str) -> tuple[int, int]:
+    """How many folds of a task the suite asks for, and how many there are; older plans asked for all."""
+    asked = len(facts["tasks"][task])
+    return asked, facts.get("official_folds", {}).get(task, asked)
 
 
 def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]:
@@ -147,6 +161,8 @@ class _Measured:
     selection: str = ""
     k: list[int] = field(default_factory=list)
     seen: int = 0
+    labels_seen: bool = False
+    steps_per_second: float | None = None
     skipped: int = 0
     embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
 
@@ -167,6 +183,9 @@ class _Measured:
         measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
         measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
+        measured.labels_seen = any(result.get("labels_seen_in_pretraining") for result in results.values())
+        rates = [result["steps_per_second"] for result in results.values() if "steps_per_second" in result]
+        measured.steps_per_second = float(np.mean(rates)) if rates else None
         measured.skipped = max(result["skipped"] for result in results.values())
         measured.embedding = [result["embedding"] for result in results.values() if result.get("embedding")]
         return measured
@@ -186,6 +205,8 @@ class _Measured:
             "selection": self.selection,
             "k": self.k,
             "seen": self.seen,
+            "labels_seen": self.labels_seen,
+            "steps_per_second": self.steps_per_second,
             "clips": sum(map(len, self.correct.values())),
             "skipped": self.skipped,
             **self._embedding(),

@@ -59,6 +59,11 @@ class Method(nn.Module, Component):
         self.epoch = 0
         self.chunk: int | None = None
 
+    @classmethod
+    def uses_labels(cls, config: Settings) -> bool:
+        """Whether it learns from the labels of the corpus, with these settings."""
+        return False
+
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one step, and named scalars to log.
 
@@ -96,14 +101,16 @@ class Method(nn.Module, Component):
 @contextmanager
 def _statistics_kept(module: nn.Module) -> Iterator[None]:
     """Batch norms inside leave their running statistics as they are: a pass made twice must count once."""
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, counted) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, counted
 
 
 def projection(kind: str, encoder: Encoder, dim: int) -> nn.Module:

@@ -39,11 +39,12 @@ class Task(Component):
     """Contract of a task.
 
     ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
-    comes from; ``classes`` are the label names in order, ``folds`` the official folds.
+    comes from; ``classes`` are the label names in order, ``folds`` the official folds: of the class
+    all of them, of a task those that it was asked for.
     """
 
     classes: ClassVar[tuple[str, ...]]
-    folds: ClassVar[tuple[int, ...]]
+    folds: tuple[int, ...]
     folders: ClassVar[tuple[str, ...]] = ()
     licence: ClassVar[str] = "not stated"
     url: ClassVar[str] = ""

@@ -7,16 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from benchmark.files import read_tensors
 from benchmark.model import choose_device
+from benchmark.pack import Pack
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
+from benchmark.watch import Probe, look
 from registry.encoders.cnn10 import Cnn10
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import choose, find
 from registry.methods import Method
+from registry.protocols import Labels
 from registry.seeding import seed_everything
+from registry.settings import Settings
 from registry.training import Pretraining, Training
 from registry.views import Views
 from tests.registry.test_methods import corpus
@@ -101,8 +107,74 @@ def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="the loss is nan by step 5"):
+    with pytest.raises(Mistake, match="no longer a number by step 5"):
         train("npid", tmp_path, optimizer="sgd", learning_rate=1e30)
+
+
+class Constant(Method):
+    """Drives every embedding to one point, from the second epoch on."""
+
+    windows = 1
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        z_BD = self.embed(self.views(wave_BVT[:, 0]))
+        return z_BD.square().mean() if self.epoch == 0 else (z_BD - 1).square().mean() * 1e3, {}
+
+
+def test_a_collapse_stops_the_run_and_keeps_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.pretrain._CHECKPOINT_SECONDS", 0)  # a checkpoint after every step that is sound
+    built = build("npid")
+    method = Constant(Settings(), built.encoder, built.views, CORPUS)
+    training = Pretraining(epochs=60, batch_size=8, learning_rate=0.3, optimizer="adamw", schedule="constant")
+    checkpoint, device = tmp_path / "checkpoint", choose_device("cpu", "fp32")
+    with pytest.raises(Mistake, match="the embeddings collapsed by step") as caught:
+        pretrain(method, CORPUS.recordings, training, 4000, 0, device, checkpoint, Progress())
+    assert str(checkpoint) in caught.value.what
+    tensors, facts = read_tensors(checkpoint)
+    method.load_state_dict({name.removeprefix("method."): t for name, t in tensors.items() if name[:7] == "method."})
+    assert look(method, CORPUS.recordings, 4000, 0, device)["deviation"] > 1e-3
+    assert f"by step {int(facts['step']) + 1}" in caught.value.what
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_finite_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.pretrain._CHECKPOINT_SECONDS", 0)
+    with pytest.raises(Mistake, match="the state before is kept in"):
+        train("npid", tmp_path, optimizer="sgd", learning_rate=1e30, warmup_epochs=3)
+    assert all(t.isfinite().all() for t in read_tensors(tmp_path / "checkpoint")[0].values())
+
+
+def test_every_epoch_tells_how_the_embeddings_lie(tmp_path: Path) -> None:
+    _, log = train("moco", tmp_path)
+    for row in log:
+        assert 0 < row["deviation"] <= 1
+        assert 1 <= row["rank"] <= 39
+        assert row["alignment"] >= 0
+        assert row["uniformity"] <= 0
+
+
+def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -> None:
+    plain, _ = train("moco", tmp_path / "a")
+    device = choose_device("cpu", "fp32")
+    folds = torch.arange(40) % 5
+    pack = Pack(
+        CORPUS.recordings,
+        [str(i) for i in range(40)],
+        CORPUS.label_N.numpy(),
+        folds.numpy(),
+        [],
+        [],
+        ("a",) * 4,
+        "",
+        (),
+    )
+    labels = Labels(CORPUS.label_N, folds, torch.arange(40), 4)
+    method = build("moco")
+    probe = Probe(pack, labels, Views(method.views.frontend), 4000, device, every=2)
+    training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
+    assert ["knn" in row for row in log] == [False, True, False]
+    assert 0 <= log[1]["knn"] <= 1
+    assert same(plain, method)
 
 
 def test_learning_rates_follow_the_schedules() -> None:

@@ -91,6 +91,14 @@ def test_a_fold_that_one_seed_lacks_is_left_out_and_shown(tmp_path: Path) -> Non
     assert "1.000 (1/2 folds)" in render(table, "md")
 
 
+def test_a_suite_on_some_of_the_official_folds_says_so_and_shows_no_difference(tmp_path: Path) -> None:
+    table = make(tmp_path, "best-mean", {("scratch", 0): CURVE}, official_folds={"esc50": 5})
+    text = render(table, "md")
+    assert "## esc50 (folds 1, 2 of 5)" in text
+    assert cell(table).complete
+    assert "0.423 (" not in text
+
+
 def test_published_figures_stand_beside_and_differ_only_by_the_same_selection(tmp_path: Path) -> None:
     best = render(make(tmp_path / "a", "best-mean", {("scratch", 0): CURVE}), "md")
     assert "0.423 (+0.327)" in best

@@ -50,6 +50,32 @@ def test_esc10_has_the_published_counts(data: Path) -> None:
 
 
 @pytest.mark.real
+def test_urbansound8k_has_the_published_counts_in_the_folds_that_are_there(data: Path) -> None:
+    clips = task({"name": "us8k", "folds": [1, 2, 10]}).clips(data)
+    assert Counter(c.fold for c in clips) == {1: 873, 2: 888, 10: 837}
+    by_class = {
+        "car_horn": (36, 42, 33),
+        "engine_idling": (96, 100, 93),
+        "gun_shot": (35, 35, 32),
+        "jackhammer": (120, 120, 96),
+        "siren": (86, 91, 83),
+    }
+    for label, name in enumerate(task("us8k").classes):
+        found = Counter(c.fold for c in clips if c.label == label)
+        assert tuple(found[fold] for fold in (1, 2, 10)) == by_class.get(name, (100, 100, 100))
+    with (data / "UrbanSound8K" / "metadata" / "UrbanSound8K.csv").open() as file:
+        names = {int(row["classID"]): row["class"] for row in csv.DictReader(file)}
+    assert task("us8k").classes == tuple(names[i] for i in range(10))
+
+
+@pytest.mark.real
+def test_missing_folds_are_named_with_those_that_are_there(data: Path) -> None:
+    with pytest.raises(Mistake, match="UrbanSound8K lacks the folds 3, 4, 5, 6, 7, 8, 9") as caught:
+        task("us8k").clips(data)
+    assert "{name: us8k, folds: [1, 2, 10]}" in caught.value.fix
+
+
+@pytest.mark.real
 def test_half_a_data_set_is_named_as_such(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data / "ESC-50" / "meta", tmp_path / "ESC-50" / "meta")
     (tmp_path / "ESC-50" / "audio").mkdir()

@@ -1,0 +1,59 @@
+"""Supervised pretraining: the labels of the corpus."""
+
+from typing import ClassVar
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.methods import Corpus, Method, unit
+from registry.settings import Settings
+from registry.views import Views
+
+
+class Supervised(Method):
+    """Classifies windows by the labels of their clips: what label-free methods are measured against.
+
+    One label a clip: cross-entropy over the classes. Several: a binary cross-entropy for each class, averaged. The
+    recipe is PANNs' on AudioSet, from memory, its 600,000 steps written as epochs; its mixing of two clips and their
+    labels is not here: the augmentation ``mix`` leaves the labels of the louder clip.
+    """
+
+    source: ClassVar[str] = "Kong et al. 2020, PANNs; Wang 2021 (the supervised rows)"
+    windows = 1
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 10,
+        "batch_size": 32,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+    }
+
+    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
+        self.head = nn.Linear(encoder.embedding_dim, require_labels(corpus).classes)
+        self.label_N: Tensor
+        self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
+
+    @classmethod
+    def uses_labels(cls, config: Settings) -> bool:
+        return True
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        z_BD = self.embed(self.views(wave_BVT[:, 0]))
+        logits_BC, label_B = self.head(z_BD).float(), self.label_N[index_B]
+        several = label_B.ndim == 2
+        loss = (F.binary_cross_entropy_with_logits if several else F.cross_entropy)(logits_BC, label_B)
+        return loss, {"spread": unit(z_BD.detach()).std(0).mean()}
+
+
+def require_labels(corpus: Corpus) -> Corpus:
+    """The corpus, if it is labelled.
+
+    Raises:
+        Mistake: if it is not.
+    """
+    if not corpus.classes:
+        raise Mistake("the corpus has no labels, and the method learns from them", fix="pretrain on a labelled task")
+    return corpus

@@ -1,0 +1,80 @@
+"""UrbanSound8K: urban sounds."""
+
+import csv
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from registry.errors import Mistake
+from registry.settings import Settings
+from registry.tasks import Clip, Task, require_files
+
+
+class Us8k(Task):
+    """8,732 recordings of up to 4 s in 10 classes and 10 official folds; sample rates, channels and depths vary.
+
+    The folds must not be reshuffled: clips of one recording lie in one fold, and a random split raises accuracy from
+    some 84 to 98 %. Five of the 1,297 recordings still span two folds, with different classes (106905, 132016, 176638,
+    180937, 77751).
+    """
+
+    source: ClassVar[str] = "Salamon et al. 2014; Zenodo 1203745"
+    url = "https://zenodo.org/records/1203745"
+    licence = "CC BY-NC (3.0 in its text, 4.0 on Zenodo)"
+    folders = ("UrbanSound8K",)
+    classes = (
+        "air_conditioner",
+        "car_horn",
+        "children_playing",
+        "dog_bark",
+        "drilling",
+        "engine_idling",
+        "gun_shot",
+        "jackhammer",
+        "siren",
+        "street_music",
+    )
+    folds = tuple(range(1, 11))
+
+    class Config(Settings):
+        folds: list[int] = Field(list(range(1, 11)), min_length=2, description="official folds to use; all by default")
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.folds = tuple(config.folds)
+
+    def clips(self, data: Path | None) -> list[Clip]:
+        folder = self.locate(data)
+        table = folder / "metadata" / "UrbanSound8K.csv"
+        if not table.is_file():
+            raise Mistake(
+                "the metadata of UrbanSound8K is missing", where=str(table), fix="fetch or extract the data set again"
+            )
+        with table.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["fold"]) in self.folds]
+        sizes = {fold: _sizes(folder / "audio" / f"fold{fold}") for fold in self.folds}
+        self._require_folds(folder, {int(row["fold"]) for row in rows if sizes[int(row["fold"])]})
+        return require_files([self._clip(folder, row, sizes[int(row["fold"])]) for row in rows], folder)
+
+    def _require_folds(self, folder: Path, present: set[int]) -> None:
+        missing = [fold for fold in self.folds if fold not in present]
+        if missing:
+            here = ", ".join(map(str, sorted(present))) or "none"
+            raise Mistake(
+                f"UrbanSound8K lacks the folds {', '.join(map(str, missing))}",
+                where=str(folder),
+                fix=f"fetch them, or ask for those that are there: {{name: us8k, folds: [{here}]}}",
+            )
+
+    @staticmethod
+    def _clip(folder: Path, row: dict[str, str], sizes: dict[str, int]) -> Clip:
+        name, fold = row["slice_file_name"], int(row["fold"])
+        path = folder / "audio" / f"fold{fold}" / name
+        return Clip(name, int(row["classID"]), fold, row["fsID"], path, sizes.get(name, -1))
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes by file name; empty for a folder that is missing."""
+    return {entry.name: entry.stat().st_size for entry in os.scandir(folder)} if folder.is_dir() else {}
