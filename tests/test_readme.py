@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY, Answer
+from tests.conftest import Answer
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -14,18 +14,6 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 def block(language: str, first: str) -> str:
     blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
     return next(b for b in blocks if b.startswith(first))
-
-
-def test_the_method_in_one_file_trains_and_gets_its_row(audiobench: Callable[..., Answer], tmp_path: Path) -> None:
-    (tmp_path / "agree.py").write_text(block("python", "# agree.py"))
-    suite = tmp_path / "tiny.yaml"
-    entry = block("yaml", "entries:\n  agree").split("\n", 1)[1]
-    suite.write_text(TINY.replace("entries:\n", f"entries:\n{entry}"))
-    asked = ("run", suite, "--plugin", tmp_path / "agree.py", "--runs", tmp_path / "runs", "--entry", "agree")
-    answer = audiobench(*asked, "--protocol", "knn")
-    assert answer.status == 0, answer.err
-    assert "knn agree on sounds: accuracy" in answer.err
-    assert "agree" in answer.out
 
 
 @pytest.mark.real
