@@ -130,6 +130,7 @@ class _Planner:
             "reproduces": suite.reproduces,
             "anchors": suite.anchors,
             "control": suite.control,
+            "controls": {name: entry.control for name, entry in suite.entries.items() if entry.control},
             "selection": suite.selection,
             "entries": [entry.name for entry in resolved.entries],
             "protocols": list(resolved.protocols),

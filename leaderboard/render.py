@@ -81,7 +81,8 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         header.append(f"{protocol} ({selection})" if selection else protocol)
         columns.append((protocol, _measured))
         if any(cell.against_control for cell in own):
-            header.append(f"minus {table.facts['control']} [95 %]")
+            others = table.facts.get("controls")
+            header.append(f"minus {'control' if others else table.facts['control']} [95 %]")
             columns.append((protocol, _against_control))
         if any(cell.published for cell in own):
             header.append("published (difference)" if any("(" in _published(cell) for cell in own) else "published")
@@ -137,6 +138,10 @@ def _notes(table: Table) -> list[str]:
         notes.append(f"inner: K chosen by cross-validation inside the training folds ({chosen}).")
     if any(cell.against_control for cell in measured):
         notes.append("95 % intervals: paired bootstrap over clips within folds, 10,000 draws.")
+    others = table.facts.get("controls", {})
+    if others:
+        pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
+        notes.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
     for learned, meaning in (
         (False, "Transductive: the pretraining corpus holds recordings of the test folds, without labels"),
         (

@@ -32,7 +32,7 @@ class Cell:
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         comparable: whether their difference means something: the suite as it stands, every fold, the same selection.
-        against_control: paired difference to the suite's control.
+        against_control: paired difference to the entry's control, or the suite's.
         seen: clips of the task that the encoder was pretrained on.
         labels_seen: whether it learned their labels.
         clips: test clips measured.
@@ -99,7 +99,7 @@ def make_table(plan: Plan, store: Store) -> Table:
     for (entry, task, protocol), own in measured.items():
         beside = published.get((entry, task, protocol))
         of_folds, official = _folds(facts, task)
-        control = measured.get((facts["control"], task, protocol))
+        control = measured.get((control_of(facts, entry), task, protocol))
         compared = own.correct and control and control is not own and control.same_clips(own)
         table.cells.append(
             Cell(
@@ -123,6 +123,11 @@ def make_table(plan: Plan, store: Store) -> Table:
                 Cell(figure.row, figure.task, figure.protocol, *_folds(facts, figure.task), published=figure)
             )
     return table
+
+
+def control_of(facts: dict[str, Any], entry: str) -> str:
+    """The entry that another is compared with: its own choice, or the suite's; empty if there is none."""
+    return facts.get("controls", {}).get(entry, facts["control"]) or ""
 
 
 def _folds(facts: dict[str, Any], task: str) -> tuple[int, int]:

@@ -110,10 +110,11 @@ def lifted_structure(z_BD: Tensor, label_B: Tensor, margin: float, *, smooth: bo
     distance_BB = _distances(z_BD)
     same_BB = label_B[:, None] == label_B
     repulsion_BB = (margin - distance_BB).masked_fill(same_BB, float("-inf"))
-    first, second = torch.nonzero(torch.triu(same_BB, diagonal=1), as_tuple=True)
-    both_PB = torch.stack([repulsion_BB[first], repulsion_BB[second]], 1).flatten(1)
-    push_P = both_PB.logsumexp(1) if smooth else both_PB.amax(1)
-    return (push_P + distance_BB[first, second]).clamp_min(0).square().mean() / 2
+    push_B = repulsion_BB.logsumexp(1) if smooth else repulsion_BB.amax(1)
+    both_BB = (torch.logaddexp if smooth else torch.maximum)(push_B[:, None], push_B)
+    pair_BB = torch.triu(same_BB, diagonal=1)
+    cost_BB = (both_BB + distance_BB).clamp_min(0).square()
+    return cost_BB.where(pair_BB, 0).sum() / pair_BB.sum() / 2
 
 
 def n_pair(anchor_BD: Tensor, positive_BD: Tensor) -> Tensor:
@@ -136,6 +137,29 @@ def cola(anchor_BD: Tensor, positive_BD: Tensor, weight_DD: Tensor | None, tempe
     """
     scored_BD = anchor_BD if weight_DD is None else anchor_BD @ weight_DD
     return n_pair(scored_BD / temperature, positive_BD)
+
+
+def cpc(prediction_BND: Tensor, frames_BMD: Tensor, *, within: bool, across: bool) -> Tensor:
+    """CPC's loss of one step: each prediction's dot product with its frame among those with others, mean over all.
+
+    Args:
+        prediction_BND: of the last N of the M frames of each clip, in their order.
+        frames_BMD: of each clip.
+        within: the other M - 1 frames of the clip are negatives.
+        across: so are the B - 1 frames at the same place in other clips.
+    """
+    target_BND = frames_BMD[:, -prediction_BND.shape[1] :]
+    clips, count = prediction_BND.shape[:2]
+    scores = [(prediction_BND * target_BND).sum(2, keepdim=True)]
+    if within:
+        place_M = torch.arange(frames_BMD.shape[1], device=frames_BMD.device)
+        own_NM = place_M[-count:, None] == place_M
+        scores.append((prediction_BND @ frames_BMD.transpose(1, 2)).masked_fill(own_NM, float("-inf")))
+    if across:
+        own_B1B = torch.eye(clips, dtype=torch.bool, device=frames_BMD.device).unsqueeze(1)
+        scores.append(torch.einsum("bnd,cnd->bnc", prediction_BND, target_BND).masked_fill(own_B1B, float("-inf")))
+    scores_PK = torch.cat([_wide(s) for s in scores], 2).flatten(0, 1)
+    return F.cross_entropy(scores_PK, torch.zeros(len(scores_PK), dtype=torch.long, device=scores_PK.device))
 
 
 @torch.no_grad()
@@ -189,6 +213,102 @@ def vicreg(a_BD: Tensor, b_BD: Tensor, invariance: float, variance: float, covar
     return invariance * F.mse_loss(a_BD, b_BD) + variance * spread + covariance * (_off(a_BD) + _off(b_BD))
 
 
+def kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
+    """K-means that starts from the first rows: the cluster of each row, and the centroids ``[K, D]``.
+
+    Distances are squared Euclidean. A cluster that has lost its rows has centroid zero. Centroids are the means of
+    their rows, of whatever norm, and carry gradients; the assignment has none.
+
+    Args:
+        z_BD: at least ``clusters`` rows.
+        clusters: K.
+        iterations: of assignment and means, at least 1.
+    """
+    with torch.no_grad():
+        centroid_KD = _wide(z_BD[:clusters])
+        for _ in range(iterations):
+            # Rows that coincide must be told apart from rows that nearly do, which a matrix product does not.
+            distance_BK = torch.cdist(_wide(z_BD), centroid_KD, compute_mode="donot_use_mm_for_euclid_dist")
+            label_B = distance_BK.argmin(1)
+            centroid_KD = _means(z_BD, label_B, clusters)
+    return label_B, _means(z_BD, label_B, clusters)
+
+
+def normalised_cuts(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
+    """Spectral clustering: the cluster of each row, and the means of the clusters' rows ``[K, D]``, as ``kmeans`` has.
+
+    K-means of the first K generalised eigenvectors of ``(D - W) y = lambda D y`` (Shi & Malik 2000), with affinities
+    ``W = |cos|`` and a zero diagonal; the assignment carries no gradient, nor do the eigenvectors. On a GPU the
+    eigenvalue solver makes the host wait.
+
+    Args:
+        z_BD: unit norm, at least ``clusters`` rows.
+        clusters: K.
+        iterations: of K-means.
+    """
+    with torch.no_grad():
+        affinity_BB = _wide(z_BD @ z_BD.T).abs().fill_diagonal_(0)
+        scale_B = affinity_BB.sum(1).clamp_min(1e-12).rsqrt()
+        _, vector_BB = torch.linalg.eigh(scale_B[:, None] * affinity_BB * scale_B)  # eigenvalues ascend
+        label_B, _ = kmeans(scale_B[:, None] * vector_BB[:, -clusters:], clusters, iterations)
+    return label_B, _means(z_BD, label_B, clusters)
+
+
+def cld(
+    a_BD: Tensor,
+    b_BD: Tensor,
+    grouped_a: tuple[Tensor, Tensor],
+    grouped_b: tuple[Tensor, Tensor],
+    temperature: float,
+) -> Tensor:
+    """Cross-level discrimination: which of one view's groups does the other view of each clip belong to?
+
+    Cross-entropy of ``a . centroids of b / t`` with the groups of b, and the other way round; their mean. Lin 2022,
+    section 1.2, prints the centroids of the same view, and divides by the temperature outside the exponent.
+
+    Args:
+        a_BD: group features, unit norm.
+        b_BD: likewise, of the other view of the same clips.
+        grouped_a: the group of each row of ``a_BD``, long, and the groups' centroids ``[K, D]``.
+        grouped_b: the same of ``b_BD``.
+        temperature: above 0.
+    """
+
+    def belongs(z_BD: Tensor, grouped: tuple[Tensor, Tensor]) -> Tensor:
+        label_B, centroid_KD = grouped
+        return F.cross_entropy(_wide(_wide(z_BD) @ centroid_KD.T) / temperature, label_B)
+
+    return (belongs(a_BD, grouped_b) + belongs(b_BD, grouped_a)) / 2
+
+
+@torch.no_grad()
+def semi_hard(anchor_BD: Tensor, positive_BD: Tensor, candidate_MD: Tensor, other_BM: Tensor) -> Tensor:
+    """FaceNet's choice of negatives: for each anchor, the row ``[B]`` of its negative among the candidates.
+
+    It is the nearest of those that are farther than the positive, which lies within the margin if any does; where none
+    is farther, the farthest of all.
+
+    Args:
+        anchor_BD: embeddings.
+        positive_BD: the positive of each anchor.
+        candidate_MD: embeddings to choose from.
+        other_BM: true where a candidate is a negative of the anchor.
+    """
+    exact = "donot_use_mm_for_euclid_dist"
+    far_BM = torch.cdist(_wide(anchor_BD), _wide(candidate_MD), compute_mode=exact)
+    near_B1 = _wide(anchor_BD - positive_BD).norm(dim=1, keepdim=True)
+    farther_BM = other_BM & (far_BM > near_B1)
+    nearest_B = far_BM.masked_fill(~farther_BM, float("inf")).argmin(1)
+    farthest_B = far_BM.masked_fill(~other_BM, -1.0).argmax(1)
+    return torch.where(farther_BM.any(1), nearest_B, farthest_B)
+
+
+def labelled_cross_entropy(logits_BK: Tensor, label_B: Tensor) -> Tensor:
+    """Cross-entropy, mean over the examples whose label is not -1; 0 where all are."""
+    loss = F.cross_entropy(_wide(logits_BK), label_B, ignore_index=-1, reduction="sum")
+    return loss / (label_B >= 0).sum().clamp_min(1)
+
+
 def _off(z_BD: Tensor) -> Tensor:
     """Sum of the squared covariances of different dimensions, over the number of dimensions."""
     centred_BD = z_BD - z_BD.mean(0)
@@ -207,6 +327,14 @@ def _distances(z_BD: Tensor) -> Tensor:
     square_BB = (_wide(z_BD)[:, None] - _wide(z_BD)).square().sum(2)
     eye_BB = torch.eye(len(z_BD), dtype=torch.bool, device=z_BD.device)
     return square_BB.masked_fill(eye_BB, 1.0).sqrt().masked_fill(eye_BB, 0.0)
+
+
+def _means(z_BD: Tensor, label_B: Tensor, clusters: int) -> Tensor:
+    """Means ``[K, D]`` of the rows of each label; zero where there are none."""
+    z_BD = _wide(z_BD)
+    total_KD = z_BD.new_zeros(clusters, z_BD.shape[1]).index_add(0, label_B, z_BD)
+    count_K = z_BD.new_zeros(clusters).index_add(0, label_B, z_BD.new_ones(len(z_BD)))
+    return total_KD / count_K.clamp_min(1)[:, None]
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """MoCo: momentum contrast."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import ClassVar, Literal
 
@@ -54,25 +55,37 @@ class MoCo(Method):
         self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        if self.config.queue_size % len(wave_BVT):
+        query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
+        return self.contrast([query_BD], wave_BVT[:, 1]), {"spread": query_BD.detach().std(0).mean()}
+
+    def contrast(self, queries: Sequence[Tensor], wave_BT: Tensor) -> Tensor:
+        """Mean loss of queries with one key among the queue, which then takes the key in; the key encoder moves first.
+
+        Args:
+            queries: ``[B, dim]`` of unit norm, one a view of the clips.
+            wave_BT: windows of the same clips, of which the keys are made.
+        """
+        if self.config.queue_size % len(wave_BT):
             raise Mistake(
-                f"queue_size {self.config.queue_size} is no multiple of the batch size {len(wave_BVT)}",
+                f"queue_size {self.config.queue_size} is no multiple of the batch size {len(wave_BT)}",
                 where="moco",
                 fix="choose a queue_size that the batch size divides",
             )
-        query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
         with torch.no_grad():
             follow(self.key_encoder, self.encoder, self.config.momentum)
             follow(self.key_head, self.query_head, self.config.momentum)
-            key_BD = self._shuffled_keys(self.views(wave_BVT[:, 1]))
-        loss = info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature)
+            key_BD = self._shuffled_keys(self.views(wave_BT))
+        losses = [info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature) for query_BD in queries]
         self._enqueue(key_BD)
-        return loss, {"spread": query_BD.detach().std(0).mean()}
+        return torch.stack(losses).mean()
+
+    def embed_groups(self, encoder: Encoder, x_BCFN: Tensor) -> list[Tensor]:
+        """Embeddings of each group of clips, with batch statistics of its own, as on as many GPUs."""
+        return [self.embed(group, encoder) for group in x_BCFN.chunk(self.config.norm_groups)]
 
     def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
-        """Projections ``[B, dim]``; every group sees batch statistics of its own, as on as many GPUs."""
-        groups = x_BCFN.chunk(self.config.norm_groups)
-        return torch.cat([head(self.embed(group, encoder)) for group in groups])
+        """Projections ``[B, dim]``."""
+        return torch.cat([head(z_BD) for z_BD in self.embed_groups(encoder, x_BCFN)])
 
     def _shuffled_keys(self, x_BCFN: Tensor) -> Tensor:
         """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""

@@ -1,5 +1,6 @@
 """NPID: non-parametric instance discrimination."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -53,11 +54,25 @@ class Npid(Method):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = unit(self.head(self.embed(self.views(wave_BVT[:, 0]))))
+        return self.discriminate([z_BD], index_B), {"spread": z_BD.detach().std(0).mean()}
+
+    def discriminate(self, seen: Sequence[Tensor], index_B: Tensor) -> Tensor:
+        """Mean loss of views of the same clips against the bank as it is, which then takes them in one by one.
+
+        Args:
+            seen: ``[B, dim]`` of unit norm, one a view.
+            index_B: the clips' positions in the corpus.
+        """
+        loss = torch.stack([self._loss(z_BD, index_B) for z_BD in seen]).mean()
+        for z_BD in seen:
+            self._update_bank(z_BD.detach(), index_B)
+        return loss
+
+    def _loss(self, z_BD: Tensor, index_B: Tensor) -> Tensor:
         loss = self._softmax(z_BD, index_B) if self.config.negatives == 0 else self._nce(z_BD, index_B)
         if self.config.proximal:
             loss = loss + self.config.proximal * (z_BD - self.bank_ND[index_B]).square().sum(1).mean()
-        self._update_bank(z_BD.detach(), index_B)
-        return loss, {"spread": z_BD.detach().std(0).mean()}
+        return loss
 
     def _softmax(self, z_BD: Tensor, index_B: Tensor) -> Tensor:
         return F.cross_entropy(z_BD @ self.bank_ND.clone().T / self.config.temperature, index_B)

@@ -91,6 +91,17 @@ def test_a_fold_that_one_seed_lacks_is_left_out_and_shown(tmp_path: Path) -> Non
     assert "1.000 (1/2 folds)" in render(table, "md")
 
 
+def test_an_entry_may_have_a_control_of_its_own(tmp_path: Path) -> None:
+    half: Epochs = {1: {1: [0, 1, 1, 0]}, 2: RIGHT[2]}
+    runs = {("moco", 0): RIGHT, ("cpc", 0): RIGHT, ("random", 0): half, ("random-raw", 0): RIGHT}
+    table = make(tmp_path, "last", runs, control="random", controls={"cpc": "random-raw"})
+    differences = {entry: cell(table, entry).against_control for entry in ("moco", "cpc", "random-raw")}
+    assert {entry: d.mean for entry, d in differences.items() if d} == {"moco": 0.25, "cpc": 0.0, "random-raw": 0.25}
+    text = render(table, "md")
+    assert "minus control [95 %]" in text
+    assert "Controls: random-raw of cpc; of all others random." in text
+
+
 def test_a_suite_on_some_of_the_official_folds_says_so_and_shows_no_difference(tmp_path: Path) -> None:
     table = make(tmp_path, "best-mean", {("scratch", 0): CURVE}, official_folds={"esc50": 5})
     text = render(table, "md")

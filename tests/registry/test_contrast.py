@@ -1,27 +1,19 @@
 """SimCLR, BYOL, Barlow Twins, VICReg, COLA and multi-format contrast: what they compare, and what trains."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.model import choose_device, place
-from benchmark.pack import make_pack, open_pack
-from benchmark.pretrain import pretrain
-from benchmark.progress import Progress
-from benchmark.store import write_json
 from registry import losses
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import make_frontend
 from registry.lookup import choose, find
-from registry.methods import Corpus, Method, unit
+from registry.methods import unit
 from registry.optimizers import make_optimizer
-from registry.protocols import Embeddings, Labels, Subject
-from registry.tasks.sounds import Sounds
-from registry.training import Pretraining, Training
+from registry.training import Training
 from registry.views import Views
 from tests.registry.test_methods import Linear, corpus, method, waves
 
@@ -168,65 +160,3 @@ def test_lars_steps_as_by_hand() -> None:
         optimizer.step()
         torch.testing.assert_close(layer.weight.detach(), weight)
         torch.testing.assert_close(layer.bias.detach(), bias)
-
-
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("sounds")
-    task = Sounds(Sounds.Config(clips=8))
-    write_json(folder / "result.json", make_pack(task, task.clips(None), 16000, folder, Progress()))
-    return open_pack(folder)
-
-
-def knn(encoder: Encoder, plain: Views, pack: Any) -> float:
-    """Accuracy of five neighbours, the mean over the folds of ``sounds``."""
-    encoder.eval()
-    with torch.no_grad():
-        windows = [pack.recordings.windows(clips, 16000) for clips in torch.arange(len(pack.ids)).split(50)]
-        embedded = torch.cat([encoder.embed(plain(wave)) for wave, _ in windows])
-    owner = torch.cat([owners + 50 * i for i, (_, owners) in enumerate(windows)])
-    labels = Labels(torch.tensor(pack.labels), torch.tensor(pack.folds), torch.zeros(len(pack.ids)), 10)
-    protocol = find("protocols", "knn")(choose("protocols", {"name": "knn", "k": [5]}).settings)
-    subject = Subject(Embeddings(embedded, owner), pack.recordings, torch.device("cpu"), lambda: torch.autocast("cpu"))
-    outcomes = protocol.evaluate(subject, labels, [1, 2, 3, 4, 5], 0, lambda fact: None)
-    return float(sum((o.predicted[-1] == pack.labels[o.clips]).mean() for o in outcomes) / 5)
-
-
-# What trains within 150 steps on a narrow net: settings, learning rate, augmentations.
-TRAINED: dict[str, tuple[dict[str, Any], float, list[str]]] = {
-    "simclr": ({"dim": 64}, 1e-3, ["gain", "mix"]),
-    "byol": ({"dim": 64, "hidden": 256, "momentum": 0.9}, 1e-3, ["gain", "mix"]),
-    "barlow-twins": ({"dim": 128}, 1e-3, ["gain", "mix"]),
-    "vicreg": ({"dim": 128}, 1e-3, ["gain", "mix"]),
-    "cola": ({"dim": 128, "similarity": "cosine"}, 1e-3, ["gain", "mix"]),
-    "multiformat": ({"dim": 64}, 3e-3, ["gain"]),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_minute_of_training_beats_random_features(name: str, sounds: Any, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    settings, learning_rate, augmentations = TRAINED[name]
-    steps = [find("augmentations", a)(choose("augmentations", a).settings) for a in augmentations]
-    if name == "multiformat":
-        front, encoder = raw_views().frontend, multiformat_encoder()
-    else:
-        front = make_frontend(choose("frontends", {"name": "logmel", "hop_length": 320}).config)
-        narrow = choose("encoders", {"name": "cnn10", "width": 8, "dropout": 0.0})
-        encoder = find("encoders", "cnn10")(narrow.settings, 1, 64)
-    device = choose_device("cpu", "fp32")
-    encoder = place(encoder, device)
-    before = knn(encoder, Views(front), sounds)
-    choice = choose("methods", {"name": name, **settings})
-    known = Corpus(sounds.recordings, torch.from_numpy(sounds.labels), len(sounds.classes))
-    trained: Method = find("methods", name)(choice.settings, encoder, Views(front, steps), known)
-    training = Pretraining.model_validate(
-        {"epochs": 12, "batch_size": 32, "learning_rate": learning_rate, "schedule": "cosine", "warmup_epochs": 1}
-    )
-    rows = pretrain(
-        place(trained, device), sounds.recordings, training, 16000, 0, device, tmp_path / "checkpoint", Progress()
-    ).epochs
-    assert rows[-1]["loss"] < rows[0]["loss"]
-    assert rows[-1]["spread"] > 0.01  # no collapse: 0 for one point
-    assert knn(encoder, Views(front), sounds) > before + 0.05

@@ -1,0 +1,105 @@
+"""CLD: cross-level discrimination of instances and groups."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from torch import Tensor
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.lookup import canonical, recall
+from registry.losses import cld, kmeans, normalised_cuts
+from registry.methods import Corpus, Method, projection, unit
+from registry.methods.moco import MoCo
+from registry.methods.npid import Npid
+from registry.settings import Settings
+from registry.views import Views
+
+_GROUPINGS = {"kmeans": kmeans, "spectral": normalised_cuts}
+
+_MethodReference = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda given: canonical("methods", given)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
+
+
+class Cld(Method):
+    """NPID or MoCo, and beside it: which group of the batch's other view does this view belong to?
+
+    A second linear head gives group features, which are clustered anew in every batch, each view by itself. A view is
+    told among the centroids of the OTHER view, with that view's groups for labels (Lin 2022, section 1.2, prints the
+    centroids of the same view, and the temperature outside of the exponent). NPID takes two windows of a clip, its loss
+    averaged over them; MoCo takes three, two of them queries of the third, its key.
+
+    The defaults are the released script of NPID on CIFAR-10. That of MoCo on CIFAR-10 has ``clusters: 200, weight: 0.8,
+    base: {name: moco, queue_size: 12288}``; that of MoCo v2 on ImageNet ``clusters: 120, weight: 0.25, temperature:
+    0.4`` over ``base: {name: moco, head: mlp, temperature: 0.2}``. The released option of normalised weights in the
+    heads is left out. In which order NPID's bank takes in two views is not stated: one after the other here.
+    """
+
+    source: ClassVar[str] = "Wang, Liu & Yu 2021, CLD; frank-xwang/CLD-UnsupervisedLearning"
+    windows = 3  # over npid 2
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 200,  # as the base; the script's are not stated
+        "batch_size": 256,
+        "optimizer": "sgd",
+        "learning_rate": 0.06,
+        "weight_decay": 7e-4,
+        "schedule": "cosine",
+        "warmup_epochs": 5,
+    }
+
+    class Config(Settings):
+        base: _MethodReference = Field(
+            {"name": "npid", "temperature": 0.1, "negatives": 0}, description="npid or moco, with settings of its own"
+        )
+        clusters: int = Field(128, ge=2, description="groups of a batch, at most its size")
+        weight: float = Field(1.0, ge=0, description="of the group loss; the base's has 1")
+        temperature: float = Field(0.2, gt=0, description="of the group loss")
+        grouping: Literal["kmeans", "spectral"] = Field("kmeans", description="K-means, or normalised cuts")
+        iterations: int = Field(5, ge=1, description="of K-means")
+
+        @field_validator("base")
+        @classmethod
+        def _discriminates_instances(cls, base: dict[str, Any]) -> dict[str, Any]:
+            if base["name"] not in ("npid", "moco"):
+                raise ValueError(f"cld goes with npid or moco, not with {base['name']}")
+            return base
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
+        self.config = config
+        component, settings = recall("methods", config.base)
+        self.base: Npid | MoCo = component(settings, encoder, views, corpus)
+        # The base uses this method's encoder and views: as modules of both they would be saved twice.
+        del self.base.encoder, self.base.views
+        vars(self.base).update(encoder=encoder, views=views)
+        self.windows = 3 if isinstance(self.base, MoCo) else 2  # type: ignore[misc]
+        self.group_head = projection("linear", encoder, settings.dim)
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        if len(wave_BVT) < self.config.clusters:
+            raise Mistake(
+                f"{self.config.clusters} clusters of a batch of {len(wave_BVT)}",
+                where="cld",
+                fix="use at most as many clusters as a batch has clips",
+            )
+        base, heard = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
+        base.chunk = self.chunk
+        if isinstance(base, MoCo):
+            embedded = [torch.cat(base.embed_groups(self.encoder, x_BCFN)) for x_BCFN in heard]
+            instances = [unit(base.query_head(z_BD)) for z_BD in embedded]
+            loss = base.contrast(instances, wave_BVT[:, 2])
+        else:
+            embedded = [self.embed(x_BCFN) for x_BCFN in heard]
+            instances = [unit(base.head(z_BD)) for z_BD in embedded]
+            loss = base.discriminate(instances, index_B)
+        loss = loss + self.config.weight * self._between_views(*(unit(self.group_head(z_BD)) for z_BD in embedded))
+        return loss, {"spread": instances[0].detach().std(0).mean()}
+
+    def _between_views(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
+        group, config = _GROUPINGS[self.config.grouping], self.config
+        grouped_a, grouped_b = (group(z_BD, config.clusters, config.iterations) for z_BD in (a_BD, b_BD))
+        return cld(a_BD, b_BD, grouped_a, grouped_b, config.temperature)

@@ -1,0 +1,148 @@
+"""Metric learning: windows of one clip, or of one class, are near, and all others far."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from registry import losses
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.methods import Corpus, Method, projection, unit
+from registry.settings import Settings
+from registry.views import Views
+
+_REGULARISER = 0.002 / 4  # of n-pair: weight of the mean squared norms of anchors and positives
+
+
+class Metric(Method):
+    """One of the metric losses over a batch's pairs of windows; with ``labels`` the corpus teaches it its classes.
+
+    ``contrastive`` and ``triplet`` draw a positive of every window and contrast it with a random negative, or with a
+    semi-hard one. ``lifted-structure`` takes all pairs; its hard form collapses easily, the smooth one is trained with.
+    Embeddings are of unit norm but for ``n-pair``, whose dot products keep their size and whose norms are held by
+    Sohn's regulariser (its weight from memory of TensorFlow's). ``nce`` tells a window's partner from those of all
+    other clips one by one, as noise drawn evenly, and learns the constant that normalises its density. Lin 2022 lists
+    the losses without a margin, temperature or recipe: margins are those of common code (Jansen 2018's for ``triplet``,
+    from memory), the temperature is SimCLR's, the recipe is ours.
+    """
+
+    source: ClassVar[str] = "Lin 2022, section 1.2; Hadsell 2006, Schroff 2015, Song 2016, Sohn 2016, Gutmann 2010"
+    windows = 2
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 200,
+        "batch_size": 256,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "schedule": "cosine",
+    }
+
+    class Config(Settings):
+        loss: Literal[
+            "contrastive",
+            "triplet",
+            "lifted-structure",
+            "lifted-structure-smooth",
+            "n-pair",
+            "nce",
+            "info-nce",
+            "nt-xent",
+        ] = Field("contrastive", description="which")
+        labels: bool = Field(False, description="positives are windows of one class; the first four losses alone")
+        margin: float = Field(1.0, gt=0, description="of the first four losses; 0.1 for triplet unless given")
+        temperature: float = Field(0.1, gt=0, description="of nce, info-nce and nt-xent")
+        dim: int = Field(128, ge=1, description="size of the embeddings")
+
+        @model_validator(mode="before")
+        @classmethod
+        def _triplets_have_a_margin_of_their_own(cls, given: Any) -> Any:
+            if isinstance(given, dict) and given.get("loss") == "triplet":
+                return {"margin": 0.1, **given}
+            return given
+
+        @model_validator(mode="after")
+        def _labels_fit_the_loss(self) -> "Metric.Config":
+            if self.labels and self.loss not in _BY_LABEL:
+                raise ValueError(f"{self.loss} has one positive a window; labels go with {', '.join(_BY_LABEL)}")
+            return self
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
+        self.config = config
+        self.head = projection("linear", encoder, config.dim)
+        self.constant = nn.Parameter(torch.tensor(1 / config.temperature)) if config.loss == "nce" else None
+        self.label_N: Tensor
+        if config.labels:
+            if not corpus.classes or corpus.label_N.ndim > 1:
+                kind = "several classes a clip" if corpus.classes else "no labels"
+                raise Mistake(
+                    f"labels: true, and the corpus has {kind}",
+                    where="metric",
+                    fix="leave labels out, or choose a corpus of one class a clip",
+                )
+            self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
+
+    @classmethod
+    def uses_labels(cls, config: Settings) -> bool:
+        assert isinstance(config, Metric.Config)
+        return config.labels
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        a_BD, b_BD = (self.head(self.embed(self.views(wave_BT))).float() for wave_BT in wave_BVT.unbind(1))
+        scalars = {"spread": unit(a_BD.detach()).std(0).mean()}
+        if self.config.loss == "n-pair":
+            norms = a_BD.square().sum(1).mean() + b_BD.square().sum(1).mean()
+            return losses.n_pair(a_BD, b_BD) + _REGULARISER * norms, scalars
+        a_BD, b_BD = unit(a_BD), unit(b_BD)
+        if self.config.loss in _BY_LABEL:
+            label_B = (self.label_N[index_B] if self.config.labels else index_B).repeat(2)
+            return _BY_LABEL[self.config.loss](torch.cat([a_BD, b_BD]), label_B, self.config.margin), scalars
+        return self._among_others(a_BD, b_BD), scalars
+
+    def _among_others(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
+        """The losses that contrast a pair with those of the batch's other clips, by cosine over temperature."""
+        temperature = self.config.temperature
+        if self.config.loss == "nt-xent":
+            return losses.nt_xent(a_BD, b_BD, temperature)
+        if self.config.loss == "info-nce":
+            return losses.cola(a_BD, b_BD, None, temperature)
+        assert self.constant is not None
+        others = len(a_BD) - 1
+        density_BB = (a_BD @ b_BD.T).float() / temperature - self.constant
+        noise_BK = density_BB.flatten()[1:].view(others, -1)[:, :-1].reshape(-1, others)  # all but the diagonal
+        even = torch.full_like(noise_BK, 1 / others).log()
+        return losses.nce(density_BB.diagonal(), noise_BK, even[:, 0], even)
+
+
+def _contrastive(z_MD: Tensor, label_M: Tensor, margin: float) -> Tensor:
+    """A positive and a negative pair of every window; where all others are of its class, two positive ones."""
+    same_MM = label_M[:, None] == label_M
+    other_M = torch.cat([_draw(_but_itself(same_MM)), _draw(~same_MM)])
+    return losses.contrastive(z_MD.repeat(2, 1), z_MD[other_M], label_M.repeat(2) == label_M[other_M], margin)
+
+
+def _triplet(z_MD: Tensor, label_M: Tensor, margin: float) -> Tensor:
+    """A random positive and a semi-hard negative of every window."""
+    same_MM = label_M[:, None] == label_M
+    positive_MD = z_MD[_draw(_but_itself(same_MM))]
+    return losses.triplet(z_MD, positive_MD, z_MD[losses.semi_hard(z_MD, positive_MD, z_MD, ~same_MM)], margin)
+
+
+def _but_itself(same_MM: Tensor) -> Tensor:
+    return same_MM & ~torch.eye(len(same_MM), dtype=torch.bool, device=same_MM.device)
+
+
+def _draw(allowed_MM: Tensor) -> Tensor:
+    """For each row the index of one of its true columns, at random."""
+    return torch.rand(allowed_MM.shape, device=allowed_MM.device).masked_fill(~allowed_MM, -1.0).argmax(1)
+
+
+_BY_LABEL: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "contrastive": _contrastive,
+    "triplet": _triplet,
+    "lifted-structure": partial(losses.lifted_structure, smooth=False),
+    "lifted-structure-smooth": partial(losses.lifted_structure, smooth=True),
+}

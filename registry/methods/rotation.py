@@ -1,0 +1,51 @@
+"""Rotation: tells which way round a spectrogram is."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.methods import Corpus, Method, unit
+from registry.settings import Settings
+from registry.views import Views
+
+
+class Rotation(Method):
+    """Tells a spectrogram from itself reversed in time, flipped in frequency, and both; all four make up the batch.
+
+    The audio form is ours: turning an image by 90 degrees would swap time and frequency, so that the four classes here
+    are the turn by 180 degrees and the two flips it is made of. Rate, decay and drops are those of the source's
+    configuration for ResNet-50; that all four go into one batch is from memory.
+    """
+
+    source: ClassVar[str] = "Gidaris et al. 2018, RotNet; facebookresearch/vissl; audio form ours"
+    windows = 1
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 105,
+        "batch_size": 256,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 1e-4,
+        "schedule": "step",
+        "milestones": [30 / 105, 60 / 105, 90 / 105, 100 / 105],
+    }
+
+    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus)
+        if encoder.takes == "waveform":
+            raise Mistake(
+                f"rotation flips spectrograms, and {type(encoder).__name__} takes a waveform",
+                where="rotation",
+                fix="use a spectral front end and an encoder of spectrograms",
+            )
+        self.classifier = nn.Linear(encoder.embedding_dim, 4)
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        x_BCFN = self.views(wave_BVT[:, 0])
+        turned = torch.cat([x_BCFN, x_BCFN.flip(3), x_BCFN.flip(2), x_BCFN.flip(2, 3)])
+        label = torch.arange(4, device=turned.device).repeat_interleave(len(x_BCFN))
+        embedding = self.embed(turned)
+        return F.cross_entropy(self.classifier(embedding), label), {"spread": unit(embedding.detach()).std(0).mean()}

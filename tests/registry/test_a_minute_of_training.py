@@ -1,0 +1,110 @@
+"""Every method trains for a minute on made sounds, and then tells them apart better than random weights do."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.model import build_encoder, build_views, choose_device, place
+from benchmark.pack import Pack, make_pack, open_pack
+from benchmark.pretrain import pretrain
+from benchmark.progress import Progress
+from benchmark.store import write_json
+from benchmark.watch import Probe
+from registry.lookup import choose, find, names
+from registry.methods import Corpus, Method
+from registry.protocols import Labels
+from registry.tasks.sounds import Sounds
+from registry.training import Pretraining
+from registry.views import Views
+
+MIX = ("gain", "mix")
+LOGMEL = {"name": "logmel", "hop_length": 320}
+CNN10 = {"name": "cnn10", "width": 8, "dropout": 0.0}
+RAW = {"name": "conv320", "width": 32}
+FORMATS = {
+    "name": "multiformat",
+    "branches": {
+        "waveform": {"frontend": "waveform", "encoder": RAW},
+        "logmel": {"frontend": LOGMEL, "encoder": {"name": "cnn10", "width": 4}},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What trains within 150 steps on a narrow net."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    augmentations: tuple[Any, ...] = MIX
+    frontend: Any = field(default_factory=lambda: LOGMEL)
+    encoder: dict[str, Any] = field(default_factory=lambda: CNN10)
+
+
+TRIALS: dict[str, Trial] = {
+    "barlow-twins": Trial({"dim": 128}),
+    "byol": Trial({"dim": 64, "hidden": 256, "momentum": 0.9}),
+    "cld": Trial({"base": {"name": "npid", "negatives": 0, "dim": 64, "temperature": 0.1}, "clusters": 10}),
+    "cld/moco": Trial(
+        {"base": {"name": "moco", "queue_size": 320, "momentum": 0.99, "dim": 64, "norm_groups": 1}, "clusters": 10},
+        3e-3,
+    ),
+    "cola": Trial({"dim": 128, "similarity": "cosine"}),
+    "colorization": Trial(),
+    "cpc": Trial(frontend="waveform", encoder=RAW),
+    "jigsaw": Trial({"permutations": 24}, augmentations=("gain",), frontend={"name": "logmel", "hop_length": 80}),
+    "metric/contrastive": Trial({"loss": "contrastive", "dim": 64}),
+    "metric/lifted-structure-smooth": Trial({"loss": "lifted-structure-smooth", "dim": 64}),
+    "metric/n-pair": Trial({"loss": "n-pair", "dim": 64}, 3e-3),
+    "metric/labels": Trial({"loss": "triplet", "dim": 64, "labels": True}),
+    "moco": Trial({"queue_size": 256, "momentum": 0.99, "temperature": 0.2, "norm_groups": 1, "head": "mlp"}),
+    "multiformat": Trial({"dim": 64}, 3e-3, ("gain",), "waveform", FORMATS),
+    "npid": Trial({"negatives": 0, "temperature": 0.1, "bank_momentum": 0}),
+    "rotation": Trial(),
+    "simclr": Trial({"dim": 64}),
+    "supervised": Trial(),
+    "triplet": Trial({"dim": 64}),
+    "vicreg": Trial({"dim": 128}),
+}
+
+
+def test_every_method_has_a_trial() -> None:
+    assert {name.split("/")[0] for name in TRIALS} == set(names("methods"))
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    folder = tmp_path_factory.mktemp("sounds")
+    task = Sounds(Sounds.Config(clips=8))
+    write_json(folder / "result.json", make_pack(task, task.clips(None), 16000, folder, Progress()))
+    return open_pack(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp_path: Path) -> None:
+    trial = TRIALS[name]
+    torch.manual_seed(0)
+    device = choose_device("cpu", "fp32")
+    chosen = [choose("augmentations", augmentation).config for augmentation in trial.augmentations]
+    views = build_views(choose("frontends", trial.frontend).config, chosen)
+    encoder = build_encoder(choose("encoders", trial.encoder).config, views.frontend)
+    choice = choose("methods", {"name": name.split("/")[0], **trial.settings})
+    label_N = torch.from_numpy(sounds.labels)
+    corpus = Corpus(sounds.recordings, label_N, len(sounds.classes))
+    method: Method = place(find("methods", choice.name)(choice.settings, encoder, views, corpus), device)
+    labels = Labels(label_N, torch.from_numpy(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
+    probe = Probe(sounds, labels, Views(views.frontend), 16000, device, every=12)
+    before = probe.accuracy(method)
+    budget = {"epochs": 12, "batch_size": 32, "learning_rate": trial.learning_rate, "warmup_epochs": 1}
+    training = Pretraining.model_validate(budget)
+    checkpoint = tmp_path / "checkpoint"
+    log = pretrain(method, sounds.recordings, training, 16000, 0, device, checkpoint, Progress(), probe).epochs
+    print(f"{name}: loss {log[0]['loss']:.3f} to {log[-1]['loss']:.3f}, knn {before:.3f} to {log[-1]['knn']:.3f}")
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert log[-1]["deviation"] > 0.05  # no collapse: 0 for a single point
+    assert log[-1]["rank"] > 2
+    assert log[-1]["knn"] > before + 0.05
