@@ -26,6 +26,7 @@ class Entry(BaseModel):
         ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
     )
     protocols: list[str] | None = Field(None, description="a selection of the suite's protocols; all by default")
+    control: str | None = Field(None, description="instead of the suite's: another encoder has other random weights")
 
 
 class Suite(BaseModel):
@@ -155,10 +156,11 @@ class _Resolver:
                 self._mistake(f"the task {task.name} stands here twice, and would share one column", ("tasks", i))
         protocols = {name: self._protocol(name) for name in self._keys(("protocols",))}
         entries = [self._entry(name, list(protocols)) for name in self._keys(("entries",))]
-        control = self.document.find(("control",))
-        if control is not None and control not in self._keys(("entries",)):
-            hint = nearest(str(control), self._keys(("entries",)))
-            self._mistake(f"no entry is called {control!r}", ("control",), hint)
+        for at in [("control",), *(("entries", name, "control") for name in self._keys(("entries",)))]:
+            control = self.document.find(at)
+            if control is not None and control not in self._keys(("entries",)):
+                hint = nearest(str(control), self._keys(("entries",)))
+                self._mistake(f"no entry is called {control!r}", at, hint)
         if self.mistakes or suite is None:
             raise Mistakes(list(self.mistakes.values()))
         return ResolvedSuite(
