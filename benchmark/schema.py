@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmark.suite import Suite
 from registry.lookup import KINDS, find, names
+from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
 _REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
@@ -20,6 +21,7 @@ def suite_schema() -> dict[str, Any]:
         for component in components:  # what a component's settings refer to is looked up at the root
             definitions.update(component.pop("$defs", {}))
         definitions[kind] = {"anyOf": [{"enum": names(kind)}, *components]}
+    definitions["augmentations"]["anyOf"].append({"enum": sorted(PIPELINES)})
     properties = schema["properties"]
     for field, kind in _REFERENCES.items():
         properties[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmark.document import WEIGHTS, Document, Keys, inherit, merge, read_document
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
+from registry.pipelines import expand
 from registry.training import Pretraining
 
 Reference = str | dict[str, Any]
@@ -191,16 +192,21 @@ class _Resolver:
         return ResolvedEntry(name, encoder, frontend, augment, weights, tuple(chosen or protocols))
 
     def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
-        chosen = self._choose_all("augmentations", at)
-        for i, augmentation in enumerate(chosen):
-            domain = find("augmentations", augmentation.name).domain
-            if domain == "spectrogram" and frontend and find("frontends", frontend.name).gives == "waveform":
-                self._mistake(
-                    f"{augmentation.name} works on spectrograms, and the front end {frontend.name} gives waveforms",
-                    (*at, i),
-                    "leave it out here: augment: [...]",
-                )
-        return chosen
+        """What a list of augmentations names, pipelines as their steps."""
+        listed = self.document.find(at)
+        chosen = []
+        for i, item in enumerate(listed if isinstance(listed, list) else ()):
+            steps = [self._choose_from("augmentations", step, (*at, i)) for step in expand(item)]
+            for augmentation in filter(None, steps):
+                chosen.append(augmentation)
+                domain = find("augmentations", augmentation.name).domain
+                if domain == "spectrogram" and frontend and find("frontends", frontend.name).gives == "waveform":
+                    self._mistake(
+                        f"{augmentation.name} works on spectrograms, and the front end {frontend.name} gives waveforms",
+                        (*at, i),
+                        "leave it out here: augment: [...]",
+                    )
+        return tuple(chosen)
 
     def _weights(self, at: Keys, frontend: Choice | None) -> Weights | None:
         raw = self.document.find(at)

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from registry.lookup import choose, find
+from registry.pipelines import PIPELINES
 
 
 def summary(kind: str, name: str) -> dict[str, Any]:
@@ -12,6 +13,18 @@ def summary(kind: str, name: str) -> dict[str, Any]:
     component = find(kind, name)
     facts = _FACTS[kind](component) if kind in _FACTS else {}
     return {"name": name, "what": (inspect.getdoc(component) or "").split("\n")[0], **facts, "source": component.source}
+
+
+def pipelines() -> list[dict[str, Any]]:
+    """The rows of a listing of named lists of augmentations."""
+    return [
+        {
+            "name": name,
+            "steps": ", ".join(step if isinstance(step, str) else step["name"] for step in pipeline.steps),
+            "source": pipeline.source,
+        }
+        for name, pipeline in PIPELINES.items()
+    ]
 
 
 def details(kind: str, name: str) -> dict[str, Any]:

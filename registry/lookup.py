@@ -20,6 +20,7 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
 from registry.errors import Mistake
+from registry.pipelines import expand
 from registry.settings import Component
 
 CONTRACTS = {
@@ -129,6 +130,11 @@ def canonical(kind: str, reference: Any) -> dict[str, Any]:
         raise ValueError("; ".join(problems)) from error
 
 
+def _expanded(given: Any) -> Any:
+    """A list of augmentations with every pipeline in it as its steps."""
+    return [step for item in given for step in expand(item)] if isinstance(given, list) else given
+
+
 _NAME_OR_MAPPING = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
 FrontendReference = Annotated[
     dict[str, Any], BeforeValidator(lambda given: canonical("frontends", given)), _NAME_OR_MAPPING
@@ -139,6 +145,7 @@ EncoderReference = Annotated[
 AugmentationReference = Annotated[
     dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given)), _NAME_OR_MAPPING
 ]
+AugmentationList = Annotated[list[AugmentationReference], BeforeValidator(_expanded)]
 
 
 def load_plugin(path: Path) -> list[str]:

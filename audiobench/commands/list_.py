@@ -17,12 +17,14 @@ def list_(
     debug: Debug = False,
 ) -> None:
     """List what the registry holds."""
-    from registry.describe import summary
+    from registry.describe import pipelines, summary
     from registry.lookup import KINDS, load_plugin, names
 
     for path in plugin or []:
         load_plugin(path)
     found = {k: [summary(k, name) for name in names(k)] for k in ([kind] if kind else KINDS)}
+    if kind == "augmentations":
+        found["pipelines"] = pipelines()
     if as_json:
         print(json.dumps(found, indent=1))
         return

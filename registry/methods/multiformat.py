@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.encoders.multiformat import Multiformat
 from registry.errors import Mistake
-from registry.lookup import AugmentationReference, recall
+from registry.lookup import AugmentationList, recall
 from registry.losses import nt_xent
 from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
@@ -38,7 +38,7 @@ class MultiformatContrast(Method):
     class Config(Settings):
         temperature: float = Field(0.1, gt=0, description="divides the similarities")
         dim: int = Field(512, ge=1, description="latent size; 1024 in the final model")
-        augment: dict[str, list[AugmentationReference]] = Field({}, description="augmentations by branch")
+        augment: dict[str, AugmentationList] = Field({}, description="augmentations by branch")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
