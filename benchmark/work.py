@@ -81,7 +81,7 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     seed_everything(config["seed"], "weights")
     encoder = build_encoder(config["encoder"], views.frontend)
     component, settings = recall("methods", config["method"])
-    known = Corpus(corpus.recordings, torch.from_numpy(corpus.labels), len(corpus.classes))
+    known = Corpus(corpus.recordings, torch.tensor(corpus.labels), len(corpus.classes))
     method: Method = place(component(settings, encoder, views, known), at.device)
     training = Pretraining.model_validate(config["training"])
     log = pretrain(

@@ -28,7 +28,7 @@ def info_nce(query_BD: Tensor, key_BD: Tensor, negatives_QD: Tensor, temperature
     return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 
-def nt_xent(a_BD: Tensor, b_BD: Tensor, temperature: float) -> Tensor:
+def nt_xent(a_BD: Tensor, b_BD: Tensor, temperature: float, memory_QD: Tensor | None = None) -> Tensor:
     """SimCLR's loss: each of the 2 B embeddings against its other view and the 2 (B - 1) of other clips; their mean.
 
     The released code adds the means of the two directions, which is twice this. Lin 2022, section 1.2, counts 2 B - 1
@@ -38,10 +38,13 @@ def nt_xent(a_BD: Tensor, b_BD: Tensor, temperature: float) -> Tensor:
         a_BD: unit norm.
         b_BD: unit norm, the other view of the same clips.
         temperature: above 0.
+        memory_QD: unit norm, further negatives of all.
     """
     z_BD = torch.cat([a_BD, b_BD])
-    logits = _wide(z_BD @ z_BD.T) / temperature
-    logits = logits.masked_fill(torch.eye(len(z_BD), dtype=torch.bool, device=z_BD.device), float("-inf"))
+    others_MD = z_BD if memory_QD is None else torch.cat([z_BD, memory_QD])
+    logits = _wide(z_BD @ others_MD.T) / temperature
+    itself = torch.eye(len(z_BD), len(others_MD), dtype=torch.bool, device=z_BD.device)
+    logits = logits.masked_fill(itself, float("-inf"))
     other = torch.arange(len(z_BD), device=z_BD.device).roll(len(a_BD))
     return F.cross_entropy(logits, other)
 

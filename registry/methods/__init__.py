@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from registry.audio import Recordings
 from registry.encoders import Encoder
+from registry.errors import Mistake
 from registry.settings import Component, Settings
 from registry.views import Views
 
@@ -35,6 +36,21 @@ class Corpus:
         return len(self.recordings)
 
 
+def require_labels(corpus: Corpus, *, single: bool = False) -> Corpus:
+    """The corpus, if it is labelled, and with one label a clip where ``single``.
+
+    Raises:
+        Mistake: if it is not.
+    """
+    if not corpus.classes:
+        raise Mistake("the corpus has no labels, and the method learns from them", fix="pretrain on a labelled task")
+    if single and corpus.label_N.ndim > 1:
+        raise Mistake(
+            "the corpus has several labels a clip, and the method learns from one", fix="choose another corpus"
+        )
+    return corpus
+
+
 class Method(nn.Module, Component):
     """Contract of a pretraining method.
 
@@ -50,7 +66,7 @@ class Method(nn.Module, Component):
         corpus: what it is pretrained on.
     """
 
-    windows: ClassVar[int] = 2
+    windows: int = 2
     recipe: ClassVar[dict[str, object]] = {}
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
@@ -135,6 +151,14 @@ def follow(target: nn.Module, source: nn.Module, momentum: float) -> None:
     """``target = momentum * target + (1 - momentum) * source``, parameters only: batch-norm statistics stay its own."""
     for t, s in zip(target.parameters(), source.parameters(), strict=True):
         t.lerp_(s, 1 - momentum)
+
+
+@torch.no_grad()
+def enqueue(queue_QD: Tensor, next_row: Tensor, key_BD: Tensor) -> None:
+    """Overwrites the oldest rows of a queue, from ``next_row`` on, which moves with them; round at the end."""
+    rows_B = (next_row + torch.arange(len(key_BD), device=key_BD.device)) % len(queue_QD)
+    queue_QD[rows_B] = key_BD.to(queue_QD.dtype)
+    next_row.add_(len(key_BD)).remainder_(len(queue_QD))
 
 
 def unit(x: Tensor) -> Tensor:

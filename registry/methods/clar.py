@@ -7,9 +7,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.losses import labelled_cross_entropy, nt_xent
-from registry.methods import Corpus, Method, mlp, unit
+from registry.methods import Corpus, Method, mlp, require_labels, unit
 from registry.seeding import generator_for
 from registry.settings import Settings
 from registry.views import Views
@@ -50,18 +49,13 @@ class Clar(Method):
         if not config.labelled:
             self.head = mlp(encoder.embedding_dim, config.hidden, config.hidden, config.dim)
             return
-        if corpus.classes == 0 or corpus.label_N.ndim > 1:
-            lack = "no labels" if corpus.classes == 0 else "several labels a clip"
-            raise Mistake(
-                f"labelled: {config.labelled}, and the corpus has {lack}",
-                where="clar",
-                fix="leave labelled out, or choose a corpus of one class a clip",
-            )
         self.head = mlp(encoder.embedding_dim, config.hidden, config.dim)
         to_classes = nn.Linear(config.dim, corpus.classes, bias=False)
         self.classifier = nn.Sequential(nn.BatchNorm1d(config.dim), nn.ReLU(), to_classes)
         self.label_N: Tensor  # -1: not labelled
-        self.register_buffer("label_N", _labelled(corpus, config.labelled), persistent=False)
+        self.register_buffer(
+            "label_N", _labelled(require_labels(corpus, single=True), config.labelled), persistent=False
+        )
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:

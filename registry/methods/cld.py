@@ -76,7 +76,7 @@ class Cld(Method):
         # The base uses this method's encoder and views: as modules of both they would be saved twice.
         del self.base.encoder, self.base.views
         vars(self.base).update(encoder=encoder, views=views)
-        self.windows = 3 if isinstance(self.base, MoCo) else 2  # type: ignore[misc]
+        self.windows = 3 if isinstance(self.base, MoCo) else 2
         self.group_head = projection("linear", encoder, settings.dim)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

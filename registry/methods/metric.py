@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from registry import losses
 from registry.encoders import Encoder
-from registry.errors import Mistake
-from registry.methods import Corpus, Method, projection, unit
+from registry.methods import Corpus, Method, projection, require_labels, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -76,14 +75,8 @@ class Metric(Method):
         self.constant = nn.Parameter(torch.tensor(1 / config.temperature)) if config.loss == "nce" else None
         self.label_N: Tensor
         if config.labels:
-            if not corpus.classes or corpus.label_N.ndim > 1:
-                kind = "several classes a clip" if corpus.classes else "no labels"
-                raise Mistake(
-                    f"labels: true, and the corpus has {kind}",
-                    where="metric",
-                    fix="leave labels out, or choose a corpus of one class a clip",
-                )
-            self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
+            label_N = require_labels(corpus, single=True).label_N
+            self.register_buffer("label_N", label_N.clone(), persistent=False)
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.losses import info_nce
-from registry.methods import Corpus, Method, follow, projection, unit
+from registry.methods import Corpus, Method, enqueue, follow, projection, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -76,7 +76,7 @@ class MoCo(Method):
             follow(self.key_head, self.query_head, self.config.momentum)
             key_BD = self._shuffled_keys(self.views(wave_BT))
         losses = [info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature) for query_BD in queries]
-        self._enqueue(key_BD)
+        enqueue(self.queue_QD, self.next_row, key_BD)
         return torch.stack(losses).mean()
 
     def embed_groups(self, encoder: Encoder, x_BCFN: Tensor) -> list[Tensor]:
@@ -91,10 +91,3 @@ class MoCo(Method):
         """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""
         order_B = torch.randperm(len(x_BCFN), device=x_BCFN.device)
         return unit(self._project(self.key_encoder, self.key_head, x_BCFN[order_B]))[order_B.argsort()]
-
-    @torch.no_grad()
-    def _enqueue(self, key_BD: Tensor) -> None:
-        """Overwrites the oldest keys."""
-        rows_B = (self.next_row + torch.arange(len(key_BD), device=key_BD.device)) % self.config.queue_size
-        self.queue_QD[rows_B] = key_BD
-        self.next_row.add_(len(key_BD)).remainder_(self.config.queue_size)

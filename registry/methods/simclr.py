@@ -1,13 +1,15 @@
 """SimCLR: contrast within a large batch."""
 
+from copy import deepcopy
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import nt_xent
-from registry.methods import Corpus, Method, mlp, unit
+from registry.methods import Corpus, Method, enqueue, follow, mlp, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -15,8 +17,10 @@ from registry.views import Views
 class SimClr(Method):
     """Tells which two of the 2 B windows of a batch come from one clip.
 
-    The head is version 1's two layers or version 2's three, every hidden layer as wide as the embedding. Version 2 also
-    widens the net, keeps part of the head for fine-tuning, and tries a memory of past keys; none of these is here.
+    The head is version 1's two layers or version 2's three, every hidden layer as wide as the embedding. ``memory`` is
+    version 2's: past projections of an encoder that follows by momentum are further negatives (about 1 % in the paper,
+    from memory, as is the momentum). Version 2 also widens the net and keeps part of the head for fine-tuning, which is
+    not here.
     """
 
     source: ClassVar[str] = "Chen et al. 2020, SimCLR and SimCLR v2; google-research/simclr"
@@ -35,12 +39,33 @@ class SimClr(Method):
         temperature: float = Field(0.1, gt=0, description="divides the similarities")
         dim: int = Field(128, ge=1, description="size of the projections")
         layers: Literal[2, 3] = Field(2, description="of the head: 2 in version 1, 3 in version 2")
+        memory: int = Field(0, ge=0, description="past projections kept as negatives; at least a batch, or none")
+        momentum: float = Field(0.999, ge=0, le=1, description="of the encoder that makes them")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        self.temperature = config.temperature
+        self.config = config
         self.head = mlp(*[encoder.embedding_dim] * config.layers, config.dim, last_norm=True)
+        if config.memory:
+            self.key_encoder = deepcopy(encoder).requires_grad_(False)
+            self.key_head = deepcopy(self.head).requires_grad_(False)
+            self.memory_QD: Tensor
+            self.register_buffer("memory_QD", unit(torch.randn(config.memory, config.dim)))
+            self.next_row: Tensor
+            self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a_BD, b_BD = (unit(self.head(self.embed(self.views(wave_BVT[:, v])))) for v in (0, 1))
-        return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}
+        a, b = (self.views(wave_BT) for wave_BT in wave_BVT.unbind(1))
+        a_BD, b_BD = (unit(self.head(self.embed(x))) for x in (a, b))
+        memory_QD = self.memory_QD.clone() if self.config.memory else None
+        loss = nt_xent(a_BD, b_BD, self.config.temperature, memory_QD)
+        if self.config.memory:
+            self._remember(a)
+        return loss, {"spread": a_BD.detach().std(0).mean()}
+
+    @torch.no_grad()
+    def _remember(self, x_BCFN: Tensor) -> None:
+        """The first window of each clip enters the memory, by the momentum encoder."""
+        follow(self.key_encoder, self.encoder, self.config.momentum)
+        follow(self.key_head, self.head, self.config.momentum)
+        enqueue(self.memory_QD, self.next_row, unit(self.key_head(self.embed(x_BCFN, self.key_encoder))))

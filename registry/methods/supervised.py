@@ -6,8 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method, require_labels, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -46,14 +45,3 @@ class Supervised(Method):
         several = label_B.ndim == 2
         loss = (F.binary_cross_entropy_with_logits if several else F.cross_entropy)(logits_BC, label_B)
         return loss, {"spread": unit(z_BD.detach()).std(0).mean()}
-
-
-def require_labels(corpus: Corpus) -> Corpus:
-    """The corpus, if it is labelled.
-
-    Raises:
-        Mistake: if it is not.
-    """
-    if not corpus.classes:
-        raise Mistake("the corpus has no labels, and the method learns from them", fix="pretrain on a labelled task")
-    return corpus

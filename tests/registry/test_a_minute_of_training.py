@@ -47,6 +47,8 @@ class Trial:
 TRIALS: dict[str, Trial] = {
     "barlow-twins": Trial({"dim": 128}),
     "byol": Trial({"dim": 64, "hidden": 256, "momentum": 0.9}),
+    "clar": Trial({"dim": 64, "hidden": 256}),
+    "clar/labelled": Trial({"dim": 64, "hidden": 256, "labelled": 0.5}),
     "cld": Trial({"base": {"name": "npid", "negatives": 0, "dim": 64, "temperature": 0.1}, "clusters": 10}),
     "cld/moco": Trial(
         {"base": {"name": "moco", "queue_size": 320, "momentum": 0.99, "dim": 64, "norm_groups": 1}, "clusters": 10},
@@ -55,6 +57,8 @@ TRIALS: dict[str, Trial] = {
     "cola": Trial({"dim": 128, "similarity": "cosine"}),
     "colorization": Trial(),
     "cpc": Trial(frontend="waveform", encoder=RAW),
+    "deepcluster": Trial({"clusters": 40, "classifier_rate": 0.3, "components": 16, "reassign": 4}),
+    "deepcluster-v2": Trial({"clusters": 40, "iterations": 10, "dim": 64, "hidden": 256, "short": 0}),
     "jigsaw": Trial({"permutations": 24}, augmentations=("gain",), frontend={"name": "logmel", "hop_length": 80}),
     "metric/contrastive": Trial({"loss": "contrastive", "dim": 64}),
     "metric/lifted-structure-smooth": Trial({"loss": "lifted-structure-smooth", "dim": 64}),
@@ -66,6 +70,9 @@ TRIALS: dict[str, Trial] = {
     "rotation": Trial(),
     "simclr": Trial({"dim": 64}),
     "supervised": Trial(),
+    "swav": Trial(
+        {"short": 0, "prototypes": 100, "dim": 64, "hidden": 256, "epsilon": 0.03, "queue_size": 384, "queue_epoch": 2}
+    ),
     "triplet": Trial({"dim": 64}),
     "vicreg": Trial({"dim": 128}),
 }

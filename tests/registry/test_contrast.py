@@ -1,5 +1,6 @@
 """SimCLR, BYOL, Barlow Twins, VICReg, COLA and multi-format contrast: what they compare, and what trains."""
 
+import math
 from typing import Any
 
 import pytest
@@ -70,6 +71,36 @@ def test_simclr_is_nt_xent_of_the_projections() -> None:
     torch.testing.assert_close(simclr(wave, torch.arange(6))[0], losses.nt_xent(a, b, 0.1))
     three = method("simclr", Linear(12), layers=3)
     assert [m.out_features for m in three.head if isinstance(m, nn.Linear)] == [12, 12, 128]
+
+
+def test_simclrs_memory_holds_past_keys_as_further_negatives() -> None:
+    torch.manual_seed(0)
+    encoder = Linear()
+    simclr = method("simclr", encoder, dim=16, memory=6, momentum=0.9).eval()
+    start = encoder.map[0].weight.detach().clone()
+    drawn = simclr.memory_QD.clone()
+    with torch.no_grad():
+        encoder.map[0].weight.fill_(1.0)
+    keys = []
+    for step in range(2):
+        wave = waves(4, 2, step)
+        a, b = (unit(simclr.head(encoder.embed(simclr.views(wave[:, v])))) for v in (0, 1))
+        expected = losses.nt_xent(a, b, 0.1, simclr.memory_QD.clone())
+        torch.testing.assert_close(simclr(wave, torch.arange(4))[0], expected)
+        keys.append(unit(simclr.key_head(simclr.key_encoder.embed(simclr.views(wave[:, 0])))))
+    torch.testing.assert_close(simclr.key_encoder.map[0].weight, 0.81 * start + 0.19)
+    torch.testing.assert_close(simclr.memory_QD, torch.cat([keys[1][2:], keys[0][2:], keys[1][:2]]))
+    assert not torch.equal(simclr.memory_QD, drawn)
+
+
+def test_further_negatives_stand_in_every_denominator() -> None:
+    a, b, memory = (unit(torch.randn(n, 5, generator=torch.Generator().manual_seed(n))).double() for n in (3, 3, 4))
+    z = torch.cat([a, b])
+    total = 0.0
+    for i in range(6):
+        terms = [math.exp(z[i] @ z[j] / 0.3) for j in range(6) if j != i] + [math.exp(z[i] @ m / 0.3) for m in memory]
+        total -= math.log(math.exp(z[i] @ z[(i + 3) % 6] / 0.3) / sum(terms))
+    assert losses.nt_xent(a, b, 0.3, memory).item() == pytest.approx(total / 6)
 
 
 def test_byols_target_follows_in_closed_form_and_only_after_a_step() -> None:

@@ -151,7 +151,7 @@ def test_labels_that_cannot_be_used_are_mistakes() -> None:
     known = corpus(20)
     with pytest.raises(Mistake, match="no labels"):
         metric(Corpus(known.recordings, known.label_N, 0), labels=True)
-    with pytest.raises(Mistake, match="several classes a clip"):
+    with pytest.raises(Mistake, match="several labels a clip"):
         metric(Corpus(known.recordings, torch.ones(20, 4), 4), labels=True)
     found = find("methods", "metric")
     assert [found.uses_labels(metric(known, labels=labels).config) for labels in (True, False)] == [True, False]

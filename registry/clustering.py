@@ -1,0 +1,49 @@
+"""Clustering of a corpus's embeddings, on whichever device they lie."""
+
+import torch
+from torch import Tensor
+
+from registry.methods import unit
+
+_ROWS = 8192  # compared with the centroids at once: a million rows times ten thousand would not fit a device
+_FLOOR = 1e-6  # of the largest variance: directions below it are rounding, which whitening would blow up
+
+
+@torch.no_grad()
+def kmeans(x_ND: Tensor, clusters: int, iterations: int, *, spherical: bool = False) -> tuple[Tensor, Tensor]:
+    """Lloyd's algorithm from rows chosen by torch's global generator; a cluster left empty keeps its centroid.
+
+    Args:
+        x_ND: one row at least for each cluster; of unit norm if ``spherical``.
+        clusters: K.
+        iterations: of moving the centroids.
+        spherical: centroids are brought to unit norm, so that the nearest is the one of the largest cosine.
+
+    Returns:
+        Centroids ``[K, D]`` and, for each row, the index ``[N]`` of the nearest one.
+    """
+    centroid_KD = x_ND[torch.randperm(len(x_ND))[:clusters].to(x_ND.device)]
+    for _ in range(iterations):
+        label_N = _nearest(x_ND, centroid_KD)
+        sum_KD = torch.zeros_like(centroid_KD).index_add_(0, label_N, x_ND)
+        size_K1 = torch.bincount(label_N, minlength=clusters).unsqueeze(1)
+        centroid_KD = torch.where(size_K1 > 0, sum_KD / size_K1.clamp_min(1), centroid_KD)
+        if spherical:
+            centroid_KD = unit(centroid_KD)
+    return centroid_KD, _nearest(x_ND, centroid_KD)
+
+
+@torch.no_grad()
+def whiten(x_ND: Tensor, components: int) -> Tensor:
+    """Rows on their first principal components, each of variance 1, then of unit norm, float32 ``[N, components]``."""
+    centred_ND = x_ND.double() - x_ND.double().mean(0)
+    variance_D, direction_DD = torch.linalg.eigh(centred_ND.T @ centred_ND / len(x_ND))  # in ascending order
+    variance_P = variance_D[-components:].clamp_min(_FLOOR * variance_D[-1])
+    return unit(centred_ND @ direction_DD[:, -components:] / variance_P.sqrt())
+
+
+def _nearest(x_ND: Tensor, centroid_KD: Tensor) -> Tensor:
+    """The index ``[N]`` of each row's nearest centroid: the largest ``x.c - |c|^2 / 2``."""
+    half_K = centroid_KD.square().sum(1) / 2
+    with torch.autocast(x_ND.device.type, enabled=False):  # half precision could not tell close centroids apart
+        return torch.cat([(rows @ centroid_KD.T - half_K).argmax(1) for rows in x_ND.split(_ROWS)])

@@ -1,0 +1,58 @@
+"""Methods that cluster the whole corpus by their own embeddings, as both versions of DeepCluster do."""
+
+import torch
+from torch import Tensor
+
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.methods import Corpus, Method
+from registry.settings import Settings
+from registry.views import Views
+
+
+class CorpusClustering(Method):
+    """Clusters the corpus in the first step of an epoch, which knows how long a window is, and on which device.
+
+    Args:
+        config: the method's own ``Config``.
+        encoder: what is pretrained.
+        views: turns waveforms into augmented encoder inputs.
+        corpus: what it is pretrained on.
+        clusters: how many; at most as many as clips.
+    """
+
+    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus, clusters: int) -> None:
+        super().__init__(config, encoder, views, corpus)
+        if clusters > len(corpus):
+            raise Mistake(
+                f"{clusters} clusters are more than the corpus has clips, {len(corpus)}",
+                where=type(self).__name__,
+                fix="lower clusters, to a tenth of the clips, say",
+            )
+        self.recordings = corpus.recordings
+        self.outdated = False  # the next step clusters
+
+    def cluster(self, wave_BVT: Tensor) -> None:
+        """Renews the labels of all clips, without gradients; the batch tells length and device."""
+        raise NotImplementedError
+
+    def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of a step against these labels, and scalars, as ``forward`` returns them."""
+        raise NotImplementedError
+
+    def before_epoch(self) -> None:
+        self.outdated = True
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.outdated:
+            self.cluster(wave_BVT)
+            self.outdated = False
+        return self.predict(wave_BVT, index_B)
+
+    def embed_corpus(self, wave_BVT: Tensor, views: Views) -> Tensor:
+        """Embeddings ``[N, D]`` of a random window of every clip, as many and as long at once as in this batch."""
+        embedded = []
+        for clips in torch.arange(len(self.recordings)).split(len(wave_BVT)):
+            wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator)
+            embedded.append(self.embed(views(wave_B1T[:, 0].to(wave_BVT.device))).float())
+        return torch.cat(embedded)

@@ -1,0 +1,88 @@
+"""DeepCluster: clusters of the corpus are the labels."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from torch import Tensor
+
+from registry.clustering import kmeans, whiten
+from registry.encoders import Encoder
+from registry.methods import Corpus, unit
+from registry.methods._corpus import CorpusClustering
+from registry.settings import Settings
+from registry.views import Views
+
+_DEVIATION = 0.01  # of the classifier's weights when they are drawn anew
+
+
+class DeepCluster(CorpusClustering):
+    """Tells apart the clusters into which the corpus falls by its own embeddings, clustered anew at every epoch.
+
+    Clustered are whitened principal components of a random window of every clip, not augmented. The classifier, drawn
+    anew with the clusters, learns by a plain SGD of its own. The source draws clips uniformly over clusters; here every
+    clip comes once an epoch, its loss weighted by the inverse size of its cluster: the same gradient on average.
+    """
+
+    source: ClassVar[str] = "Caron et al. 2018, DeepCluster; facebookresearch/deepcluster"
+    windows = 1
+    recipe: ClassVar[dict[str, object]] = {
+        "epochs": 200,
+        "batch_size": 256,
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "weight_decay": 1e-5,
+        "schedule": "constant",
+    }
+
+    class Config(Settings):
+        clusters: int = Field(10000, ge=2, description="of k-means; at most as many as clips")
+        iterations: int = Field(20, ge=1, description="of k-means")
+        reassign: int = Field(1, ge=1, description="epochs from one clustering to the next; the source's is 1")
+        components: int = Field(256, ge=1, description="principal components, or all there are")
+        classifier_rate: float = Field(0.05, gt=0, description="learning rate of the classifier")
+
+    label_N: Tensor
+    weight_N: Tensor
+    classifier_KD: Tensor
+    bias_K: Tensor
+
+    def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+        super().__init__(config, encoder, views, corpus, config.clusters)
+        self.config = config
+        self.register_buffer("label_N", torch.zeros(len(corpus), dtype=torch.long))
+        self.register_buffer("weight_N", torch.ones(len(corpus)))
+        self.register_buffer("classifier_KD", torch.zeros(config.clusters, encoder.embedding_dim))
+        self.register_buffer("bias_K", torch.zeros(config.clusters))
+
+    def before_epoch(self) -> None:
+        self.outdated = self.epoch % self.config.reassign == 0
+
+    @torch.no_grad()
+    def cluster(self, wave_BVT: Tensor) -> None:
+        """Labels and weights of all clips by k-means of their whitened embeddings, and a new classifier."""
+        training = self.encoder.training
+        self.encoder.eval()
+        embedded_ND = self.embed_corpus(wave_BVT, Views(self.views.frontend))
+        self.encoder.train(training)
+        _, label_N = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
+        size_K = torch.bincount(label_N, minlength=self.config.clusters)
+        self.label_N.copy_(label_N)
+        self.weight_N.copy_(len(label_N) / (size_K[label_N] * (size_K > 0).sum()))
+        self.classifier_KD.normal_(0, _DEVIATION)
+        self.bias_K.zero_()
+
+    def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        z_BD = self.embed(self.views(wave_BVT[:, 0])).float()
+        logits_BK = F.linear(z_BD, self.classifier_KD.requires_grad_(), self.bias_K.requires_grad_())
+        loss_B = F.cross_entropy(logits_BK.float(), self.label_N[index_B], reduction="none")
+        return (loss_B * self.weight_N[index_B]).mean(), {"spread": unit(z_BD.detach()).std(0).mean()}
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """A step of the classifier."""
+        for weight in (self.classifier_KD, self.bias_K):
+            assert weight.grad is not None
+            weight.sub_(self.config.classifier_rate * weight.grad)
+            weight.grad = None
