@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import torch
 from torch import Tensor
@@ -54,9 +55,16 @@ class _Run:
         if checkpoint.exists():
             self._load()
 
-    def count(self, scalars: dict[str, Tensor]) -> None:
-        """A step was done, with these scalars."""
-        for name, value in scalars.items():
+    def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
+        """One step of the optimiser on a batch; nothing in it waits for the device."""
+        set_learning_rate(self.optimizer, learning_rate)
+        with device.autocast():
+            loss, scalars = self.method(wave_BVT.to(device.device), index_B.to(device.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.method.after_step()
+        for name, value in {"loss": loss, **scalars}.items():
             self.sums[name] = self.sums.get(name, 0) + value.detach().float()
         self.step += 1
 
@@ -169,14 +177,7 @@ def pretrain(
                 order, ordered = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch)), epoch
             index_B = order[step_of_epoch * batch : (step_of_epoch + 1) * batch]
             wave_BVT = corpus.crops(index_B, crop, method.windows, generator_for(seed, "crops", run.step))
-            set_learning_rate(run.optimizer, training.learning_rate_at(run.step / steps_per_epoch))
-            with device.autocast():
-                loss, scalars = method(wave_BVT.to(device.device), index_B.to(device.device))
-            run.optimizer.zero_grad()
-            loss.backward()
-            run.optimizer.step()
-            method.after_step()
-            run.count({"loss": loss, **scalars})
+            run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps_per_epoch), device)
             progress.advance()
             ended = run.step % steps_per_epoch == 0
             if not ended and time.monotonic() - saved <= _CHECKPOINT_SECONDS and not stop.is_set():
@@ -193,23 +194,29 @@ def pretrain(
                 run.save()
                 saved = time.monotonic()
             watching += time.monotonic() - paused
-    if run.step < total:
-        raise KeyboardInterrupt
+        if stop.is_set():
+            raise KeyboardInterrupt
     spent = time.monotonic() - began - watching
     return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0)
 
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: a step is done or not done, and a checkpoint never lies between."""
+    """An event that SIGINT and SIGTERM set, so that a checkpoint never lies inside a step; a second one is obeyed."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # signals reach the main thread alone
         return
-    asked = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, frame: stop.set()) for one in asked]
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
     try:
         yield stop
     finally:
-        for one, handler in zip(asked, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

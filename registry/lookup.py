@@ -60,7 +60,7 @@ def names(kind: str) -> list[str]:
 
 def nearest(name: str, known: list[str]) -> str:
     """A hint for a name that is not known: the nearest ones, or all of them."""
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    close = get_close_matches(name, known, n=3)
     return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
 
 

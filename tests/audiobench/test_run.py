@@ -28,7 +28,7 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
         found[path.parent.name] = {
             k: v
             for k, v in record.items()
-            if k not in ("seconds", "peak_memory", "environment", "clips_per_second", "embedding")
+            if k not in ("seconds", "peak_memory", "environment", "clips_per_second", "steps_per_second", "embedding")
         }
     return found
 
