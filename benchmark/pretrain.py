@@ -58,8 +58,7 @@ class _Run:
     def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
         """One step of the optimiser on a batch; nothing in it waits for the device."""
         set_learning_rate(self.optimizer, learning_rate)
-        with device.autocast():
-            loss, scalars = self.method(wave_BVT.to(device.device), index_B.to(device.device))
+        loss, scalars = self.method(wave_BVT.to(device.device), index_B.to(device.device))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -160,7 +159,7 @@ def pretrain(
             f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
-    method.chunk = training.chunk
+    method.chunk, method.autocast = training.chunk, device.autocast
     method.train()
     first, total = run.step, training.epochs * steps_per_epoch
     progress.expect(total, first)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from benchmark.embed import embed
 from benchmark.model import Device
@@ -32,8 +31,7 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
     wave_BVT = corpus.crops(clips, crop, 2, generator_for(seed, "watched windows")).to(device.device)
     seed_everything(seed, "watched views")
     method.eval()
-    with device.autocast():
-        a_BD, b_BD = (unit(_embed(method, wave_BVT[:, v])) for v in (0, 1))
+    a_BD, b_BD = (unit(method.embed(method.views(wave_BVT[:, v]))) for v in (0, 1))
     method.train()
     both_BD = torch.cat([a_BD, b_BD])
     return {
@@ -42,10 +40,6 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
         "alignment": geometry.alignment(a_BD, b_BD).item(),
         "uniformity": geometry.uniformity(both_BD).item(),
     }
-
-
-def _embed(method: Method, wave_BT: Tensor) -> Tensor:
-    return method.embed(method.views(wave_BT))
 
 
 @dataclass(frozen=True)

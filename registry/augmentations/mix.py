@@ -24,7 +24,7 @@ class Mix(Augmentation):
         self.alpha, self.beta = config.alpha, config.beta
 
     def apply_batch(self, x: Tensor) -> Tensor:
-        distribution = torch.distributions.Beta(self.alpha, self.beta)
-        share_B1 = distribution.sample((len(x), 1)).to(x.device)
+        alpha_B1, beta_B1 = (x.new_full((len(x), 1), value) for value in (self.alpha, self.beta))
+        share_B1 = torch.distributions.Beta(alpha_B1, beta_B1, validate_args=False).sample()  # checks read values back
         others = x[torch.randperm(len(x), device=x.device)]
         return share_B1 * x + (1 - share_B1) * others

@@ -1,7 +1,7 @@
 """Pretraining methods: views of clips in, a loss out."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
@@ -57,7 +57,8 @@ class Method(nn.Module, Component):
     ``windows`` says how many windows are cut from each clip a step; ``recipe`` holds the budget, optimiser and
     schedule of the source, which a suite's ``pretrain`` section overrides. Buffers and parameters are checkpointed, so
     state that must survive an interruption (queue, bank, key encoder) lives in them. ``epoch``, from 0, is the one
-    under way, and ``chunk`` the most clips that go through the encoder at once: the training loop sets both.
+    under way, ``chunk`` the most clips that go through the encoder at once, and ``autocast`` the context in which they
+    do: the training loop sets them. Heads and losses compute in float32 whatever the precision of the encoder.
 
     Args:
         config: the method's own ``Config``.
@@ -74,6 +75,7 @@ class Method(nn.Module, Component):
         self.encoder, self.views = encoder, views
         self.epoch = 0
         self.chunk: int | None = None
+        self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:
@@ -90,22 +92,23 @@ class Method(nn.Module, Component):
         raise NotImplementedError
 
     def embed(self, x_BCFN: Tensor, encoder: Encoder | None = None) -> Tensor:
-        """Embeddings ``[B, D]`` of encoder inputs, by the encoder that is trained unless another is named.
+        """Embeddings ``[B, D]`` of encoder inputs, float32, by the encoder that is trained unless another is named.
 
         With ``chunk`` set this caches gradients: no activation is kept between chunks, and the backward pass computes
         each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk instead of the batch's.
         """
         encoder = encoder or self.encoder
-        if self.chunk is None or len(x_BCFN) <= self.chunk:
-            return encoder.embed(x_BCFN)
-        chunks = x_BCFN.split(self.chunk)
-        if not torch.is_grad_enabled():
-            return torch.cat([encoder.embed(chunk) for chunk in chunks])
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), _statistics_kept(encoder)
 
-        return torch.cat([checkpoint(encoder.embed, c, use_reentrant=False, context_fn=contexts) for c in chunks])
+        chunks = x_BCFN.split(self.chunk or len(x_BCFN))
+        with self.autocast():
+            if len(chunks) == 1 or not torch.is_grad_enabled():
+                embedded = [encoder.embed(chunk) for chunk in chunks]
+            else:
+                embedded = [checkpoint(encoder.embed, c, use_reentrant=False, context_fn=contexts) for c in chunks]
+        return torch.cat(embedded).float()
 
     def before_epoch(self) -> None:
         """Called before every epoch."""

@@ -54,5 +54,5 @@ class CorpusClustering(Method):
         embedded = []
         for clips in torch.arange(len(self.recordings)).split(len(wave_BVT)):
             wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator)
-            embedded.append(self.embed(views(wave_B1T[:, 0].to(wave_BVT.device))).float())
+            embedded.append(self.embed(views(wave_B1T[:, 0].to(wave_BVT.device))))
         return torch.cat(embedded)

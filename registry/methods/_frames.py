@@ -7,7 +7,7 @@ from registry.methods import Method
 
 
 def frames(method: Method, x_BCFN: Tensor) -> Tensor:
-    """Frames ``[B, N', D]`` by the encoder that is trained, before it pools them.
+    """Frames ``[B, N', D]``, float32, by the encoder that is trained, before it pools them.
 
     Raises:
         Mistake: with ``chunk`` set, since gradients are cached for embeddings alone.
@@ -17,5 +17,6 @@ def frames(method: Method, x_BCFN: Tensor) -> Tensor:
             f"{type(method).__name__} trains on frames, and gradients are cached for embeddings alone",
             fix="leave chunk out, and lower the batch_size if memory is short",
         )
-    frames_BND: Tensor = method.encoder(x_BCFN)
-    return frames_BND
+    with method.autocast():
+        frames_BND: Tensor = method.encoder(x_BCFN)
+    return frames_BND.float()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import regression
-from registry.methods import Corpus, Method, follow, mlp
+from registry.methods import Corpus, Method, follow, mlp, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -51,7 +51,7 @@ class Byol(Method):
         embedding_a = self.embed(a)
         online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.embed(b)))
         loss = (regression(online_a, target_b) + regression(online_b, target_a)) / 2
-        return loss, {"spread": nn.functional.normalize(embedding_a.detach().float()).std(0).mean()}
+        return loss, {"spread": unit(embedding_a.detach()).std(0).mean()}
 
     def after_step(self) -> None:
         """The target net follows."""

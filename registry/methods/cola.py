@@ -50,6 +50,6 @@ class Cola(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         anchor_BT, positive_BT = wave_BVT.unbind(1)
         positive_BT = positive_BT + _NOISE * torch.randn_like(positive_BT)
-        projected = [self.head(self.embed(self.views(x))).float() for x in (anchor_BT, positive_BT)]
+        projected = [self.head(self.embed(self.views(x))) for x in (anchor_BT, positive_BT)]
         a_BD, p_BD = projected if self.weight_DD is not None else map(unit, projected)
         return cola(a_BD, p_BD, self.weight_DD, self.temperature), {"spread": unit(a_BD.detach()).std(0).mean()}

@@ -74,9 +74,9 @@ class DeepCluster(CorpusClustering):
         self.bias_K.zero_()
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        z_BD = self.embed(self.views(wave_BVT[:, 0])).float()
+        z_BD = self.embed(self.views(wave_BVT[:, 0]))
         logits_BK = F.linear(z_BD, self.classifier_KD.requires_grad_(), self.bias_K.requires_grad_())
-        loss_B = F.cross_entropy(logits_BK.float(), self.label_N[index_B], reduction="none")
+        loss_B = F.cross_entropy(logits_BK, self.label_N[index_B], reduction="none")
         return (loss_B * self.weight_N[index_B]).mean(), {"spread": unit(z_BD.detach()).std(0).mean()}
 
     @torch.no_grad()

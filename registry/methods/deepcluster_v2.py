@@ -64,7 +64,7 @@ class DeepClusterV2(CorpusClustering):
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)
-        logits_HVBK = torch.einsum("vbd,hkd->hvbk", z_VBD, self.centroid_HKD).float() / self.config.temperature
+        logits_HVBK = torch.einsum("vbd,hkd->hvbk", z_VBD, self.centroid_HKD) / self.config.temperature
         label_HVB = self.label_HN[:, index_B].unsqueeze(1).expand(-1, len(z_VBD), -1)
         self.memory_VND[:, index_B] = z_VBD[:2].detach()
         loss = F.cross_entropy(logits_HVBK.flatten(0, 2), label_HVB.flatten())

@@ -84,7 +84,7 @@ class Metric(Method):
         return config.labels
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a_BD, b_BD = (self.head(self.embed(self.views(wave_BT))).float() for wave_BT in wave_BVT.unbind(1))
+        a_BD, b_BD = (self.head(self.embed(self.views(wave_BT))) for wave_BT in wave_BVT.unbind(1))
         scalars = {"spread": unit(a_BD.detach()).std(0).mean()}
         if self.config.loss == "n-pair":
             norms = a_BD.square().sum(1).mean() + b_BD.square().sum(1).mean()
@@ -104,7 +104,7 @@ class Metric(Method):
             return losses.cola(a_BD, b_BD, None, temperature)
         assert self.constant is not None
         others = len(a_BD) - 1
-        density_BB = (a_BD @ b_BD.T).float() / temperature - self.constant
+        density_BB = a_BD @ b_BD.T / temperature - self.constant
         noise_BK = density_BB.flatten()[1:].view(others, -1)[:, :-1].reshape(-1, others)  # all but the diagonal
         even = torch.full_like(noise_BK, 1 / others).log()
         return losses.nce(density_BB.diagonal(), noise_BK, even[:, 0], even)

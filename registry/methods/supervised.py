@@ -41,7 +41,7 @@ class Supervised(Method):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
-        logits_BC, label_B = self.head(z_BD).float(), self.label_N[index_B]
+        logits_BC, label_B = self.head(z_BD), self.label_N[index_B]
         several = label_B.ndim == 2
         loss = (F.binary_cross_entropy_with_logits if several else F.cross_entropy)(logits_BC, label_B)
         return loss, {"spread": unit(z_BD.detach()).std(0).mean()}

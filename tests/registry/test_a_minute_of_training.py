@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.model import build_encoder, build_views, choose_device, place
+from benchmark.model import Device, build_encoder, build_views, choose_device, place
 from benchmark.pack import Pack, make_pack, open_pack
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
@@ -90,23 +90,27 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return open_pack(folder)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TRIALS)
-def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp_path: Path) -> None:
+def build(name: str, corpus: Corpus, device: Device) -> Method:
+    """A method of ``TRIALS`` on a device."""
     trial = TRIALS[name]
     torch.manual_seed(0)
-    device = choose_device("cpu", "fp32")
     chosen = [choose("augmentations", augmentation).config for augmentation in trial.augmentations]
     views = build_views(choose("frontends", trial.frontend).config, chosen)
     encoder = build_encoder(choose("encoders", trial.encoder).config, views.frontend)
     choice = choose("methods", {"name": name.split("/")[0], **trial.settings})
-    label_N = torch.from_numpy(sounds.labels)
-    corpus = Corpus(sounds.recordings, label_N, len(sounds.classes))
     method: Method = place(find("methods", choice.name)(choice.settings, encoder, views, corpus), device)
-    labels = Labels(label_N, torch.from_numpy(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
-    probe = Probe(sounds, labels, Views(views.frontend), 16000, device, every=12)
+    return method
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp_path: Path) -> None:
+    device, label_N = choose_device("cpu", "fp32"), torch.tensor(sounds.labels)
+    method = build(name, Corpus(sounds.recordings, label_N, len(sounds.classes)), device)
+    labels = Labels(label_N, torch.tensor(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
+    probe = Probe(sounds, labels, Views(method.views.frontend), 16000, device, every=12)
     before = probe.accuracy(method)
-    budget = {"epochs": 12, "batch_size": 32, "learning_rate": trial.learning_rate, "warmup_epochs": 1}
+    budget = {"epochs": 12, "batch_size": 32, "learning_rate": TRIALS[name].learning_rate, "warmup_epochs": 1}
     training = Pretraining.model_validate(budget)
     checkpoint = tmp_path / "checkpoint"
     log = pretrain(method, sounds.recordings, training, 16000, 0, device, checkpoint, Progress(), probe).epochs

@@ -1,10 +1,16 @@
 """What the CPU computes, a GPU computes too."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 
+from benchmark.model import choose_device
 from registry.lookup import names
+from tests.registry import test_a_minute_of_training as training
 from tests.registry.test_encoders import build, fed_by, pairs, small
+from tests.registry.test_methods import corpus
 
 pytestmark = [
     pytest.mark.gpu,
@@ -41,3 +47,31 @@ def test_an_encoder_gives_the_same_on_a_gpu_and_trains_there(name: str, frontend
         loss = encoder.train().embed(x.cuda()).float().square().sum()
     loss.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
+@contextmanager
+def _waiting_is_an_error() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("name", training.TRIALS)
+def test_a_step_of_every_method_runs_on_a_gpu_in_half_precision_and_waits_for_nothing(name: str) -> None:
+    device = choose_device("cuda", "bf16")
+    method = training.build(name, corpus(64), device)
+    method.autocast = device.autocast
+    wave_BVT, index_B = torch.randn(32, method.windows, 16000).cuda() / 4, torch.arange(32).cuda()
+    method.before_epoch()
+    for step in range(2):
+        if step == 0:  # in an epoch's first step DeepCluster clusters the corpus
+            loss, _ = method(wave_BVT, index_B)
+        else:
+            with _waiting_is_an_error():
+                loss, _ = method(wave_BVT, index_B)
+        loss.backward()
+        method.after_step()
+        assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in method.parameters())
