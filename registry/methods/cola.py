@@ -13,6 +13,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 _NOISE = 0.001  # deviation of the Gaussian noise on the positive, at full scale 1
+_WEIGHT = 0.05  # deviation of the bilinear weights as drawn: what Keras calls random normal
 
 
 class Cola(Method):
@@ -25,6 +26,7 @@ class Cola(Method):
     """
 
     source: ClassVar[str] = "Saeed et al. 2021, COLA; google-research/cola"
+    version = 2  # bilinear weights were drawn with deviation 1
     windows = 2
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,
@@ -45,7 +47,7 @@ class Cola(Method):
         self.temperature = 1.0 if bilinear else config.temperature
         norm = nn.LayerNorm(config.dim) if bilinear else nn.Identity()
         self.head = nn.Sequential(nn.Linear(encoder.embedding_dim, config.dim), norm, nn.Tanh())
-        self.weight_DD = nn.Parameter(torch.randn(config.dim, config.dim)) if bilinear else None
+        self.weight_DD = nn.Parameter(_WEIGHT * torch.randn(config.dim, config.dim)) if bilinear else None
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         anchor_BT, positive_BT = wave_BVT.unbind(1)

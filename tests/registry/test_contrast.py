@@ -64,6 +64,11 @@ def test_two_windows_of_a_clip_are_the_positives(name: str) -> None:
     assert together < apart
 
 
+def test_colas_bilinear_weights_begin_as_keras_draws_them() -> None:
+    weight = method("cola", Linear()).weight_DD
+    assert weight.std().item() == pytest.approx(0.05, rel=0.02)
+
+
 def test_simclr_is_nt_xent_of_the_projections() -> None:
     simclr = method("simclr", Linear(), **SMALL["simclr"]).eval()
     wave = waves(6, 2, 0)
