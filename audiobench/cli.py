@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from audiobench.commands import leaderboard, list_, plan, run, schema, show
+from audiobench.commands import data, leaderboard, list_, plan, run, schema, show
 
 app = typer.Typer(
     name="audiobench",
@@ -18,6 +18,7 @@ app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
+app.add_typer(data.app, name="data")
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("schema")(schema.schema)
 

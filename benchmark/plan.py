@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.job import Job
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
-from registry.tasks import listing_hash
+from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
     from benchmark.suite import ResolvedEntry, ResolvedSuite, Weights
@@ -134,8 +134,8 @@ class _Planner:
             "selection": suite.selection,
             "entries": [entry.name for entry in resolved.entries],
             "protocols": list(resolved.protocols),
-            "tasks": {task.name: list(_folds(task)) for task in resolved.tasks},
-            "official_folds": {task.name: len(find("tasks", task.name).folds) for task in resolved.tasks},
+            "tasks": {task.name: list(_task(task).folds) for task in resolved.tasks},
+            "official_folds": {task.name: len(_task(task).official_folds) for task in resolved.tasks},
         }
         self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
 
@@ -156,7 +156,7 @@ class _Planner:
         }
         for task in self.resolved.tasks:
             pack = self._pack(task, entry.frontend)
-            folds = _folds(task)
+            folds = _task(task).folds
             # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
             for part in [[fold] for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
                 sources = {"pack": pack, **needs, **self._statistics(entry.frontend, pack, task, part[0])}
@@ -243,10 +243,9 @@ def _is_measured(config: Any) -> bool:
     return isinstance(config, list) and any(map(_is_measured, config))
 
 
-def _folds(task: Choice) -> Sequence[int]:
-    """The folds that are asked for."""
-    folds: Sequence[int] = find("tasks", task.name)(task.settings).folds
-    return folds
+def _task(choice: Choice) -> Task:
+    task: Task = find("tasks", choice.name)(choice.settings)
+    return task
 
 
 def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:

@@ -49,6 +49,7 @@ class Probe:
     Args:
         pack: the task's clips.
         labels: their labels and folds.
+        folds: those that are tested on.
         views: the front end alone, on the device.
         window: samples of a window.
         device: where, and in which precision.
@@ -57,6 +58,7 @@ class Probe:
 
     pack: Pack
     labels: Labels
+    folds: tuple[int, ...]
     views: Views
     window: int
     device: Device
@@ -67,6 +69,5 @@ class Probe:
         made = embed(self.views, method.encoder, self.pack.recordings, self.window, self.device, Progress())
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
-        folds = sorted(set(self.pack.folds.tolist()))
-        outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, folds, 0, lambda fact: None)
-        return float(sum((o.predicted[-1] == self.pack.labels[o.clips]).mean() for o in outcomes) / len(folds))
+        outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
+        return float(sum((o.predicted[-1] == self.pack.labels[o.clips]).mean() for o in outcomes) / len(outcomes))

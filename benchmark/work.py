@@ -109,9 +109,11 @@ def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
     """Neighbours on the task that a pretraining is monitored on, where it names one."""
     if "monitor" not in job.needs:
         return None
-    pack = open_pack(at.store.find("pack", job.needs["monitor"]))
+    key = job.needs["monitor"]
+    pack = open_pack(at.store.find("pack", key))
+    component, settings = recall("tasks", _stored_job(at, "pack", key).config["task"])
     views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
-    return Probe(pack, _labels(pack), views, job.config["crop"], at.device, every)
+    return Probe(pack, _labels(pack), component(settings).folds, views, job.config["crop"], at.device, every)
 
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:

@@ -32,6 +32,9 @@ def inner_folds(labels: Labels, train: Tensor) -> list[Tensor]:
         raise Mistake("one source alone makes up the training fold, so nothing can be held out", fix="name one k")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    splitter = StratifiedGroupKFold(min(_GROUPS, len(sources)))
+    largest = int(
+        torch.bincount(labels.label_N[train]).max()
+    )  # scikit-learn refuses more parts than any class has clips
+    splitter = StratifiedGroupKFold(max(min(_GROUPS, len(sources), largest), 2))
     parts = splitter.split(train, labels.label_N[train], labels.source_N[train])
     return [train[torch.from_numpy(held_out)] for _, held_out in parts]

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,22 +37,54 @@ class Clip:
     size: int
 
 
+@dataclass(frozen=True)
+class Archive:
+    """A file that a data set, or a part of it, is fetched as.
+
+    Args:
+        url: where it is fetched from.
+        checksum: ``md5:...``, ``sha1:...`` or ``sha256:...``; empty where none is published.
+        size: in bytes; 0 where it is not known.
+        parts: of a split zip, the files before the last in their order (``.z01``, ...); the archive itself is the last.
+        folder: what it becomes below ``--data``. An archive's only folder takes this name, whatever it is called
+            inside; several files or folders are put into it; a file that is no archive is put there under this name.
+    """
+
+    url: str
+    checksum: str = ""
+    size: int = 0
+    parts: tuple["Archive", ...] = ()
+    folder: str = ""
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.rpartition("/")[2]
+
+
 class Task(Component):
     """Contract of a task.
 
     ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
-    comes from; ``classes`` are the label names in order, ``folds`` the official folds: of the class
-    all of them, of a task those that it was asked for.
+    comes from, ``archives`` what to fetch; ``classes`` are the label names in order, ``folds`` the official folds: of
+    the class all of them, of a task those that it was asked for. ``counts`` holds, by fold, the official number of
+    clips of each class in the order of ``classes``, or of all together where no more is known.
     """
 
-    classes: ClassVar[tuple[str, ...]]
+    classes: tuple[str, ...]
     folds: tuple[int, ...]
     folders: ClassVar[tuple[str, ...]] = ()
     licence: ClassVar[str] = "not stated"
     url: ClassVar[str] = ""
+    archives: tuple[Archive, ...] = ()
+    counts: Mapping[int, tuple[int, ...]] = MappingProxyType({})
 
     def __init__(self, config: Settings) -> None:
         self.config = config
+
+    @property
+    def official_folds(self) -> tuple[int, ...]:
+        """Every fold that there is to test on; a leaderboard says where fewer were asked for."""
+        return type(self).folds
 
     def clips(self, data: Path | None) -> list[Clip]:
         """Every clip, in the order of the official metadata.
@@ -95,19 +129,28 @@ class Task(Component):
         )
 
 
+class MissingFiles(Mistake):
+    """Files that the metadata name are not there; ``clips`` are all clips, of size -1 where the file is missing."""
+
+    def __init__(self, what: str, *, where: str, fix: str, clips: list[Clip]) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.clips = clips
+
+
 def require_files(clips: list[Clip], where: Path) -> list[Clip]:
     """The clips, if every one's file is there.
 
     Raises:
-        Mistake: with how many are missing, and the first names.
+        MissingFiles: with how many are missing, and the first names.
     """
     missing = [clip.id for clip in clips if clip.size < 0]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise Mistake(
+        raise MissingFiles(
             f"{len(missing)} of {len(clips)} files named by the metadata are missing: {shown}",
             where=str(where),
             fix="fetch or extract the data set again",
+            clips=clips,
         )
     return clips
 

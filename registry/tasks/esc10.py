@@ -15,6 +15,7 @@ class Esc10(Esc50):
     source: ClassVar[str] = "Piczak 2015; github.com/karoldvl/ESC-50"
     licence = "CC BY 3.0"
     classes = tuple(Esc50.classes[target] for target in _TARGETS)
+    counts = dict.fromkeys(Esc50.folds, (8,) * 10)
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)

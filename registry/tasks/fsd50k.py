@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from registry.errors import Mistake
-from registry.tasks import Clip, Task, require_files
+from registry.tasks import Archive, Clip, Task, require_files
+
+_FILES = "https://zenodo.org/records/4060432/files/FSD50K."
+_PART = 3 * 2**30  # bytes of every part of a split archive but its last
 
 
 class Fsd50k(Task):
@@ -22,6 +25,28 @@ class Fsd50k(Task):
     folders = ("FSD50K",)
     classes = ()
     folds = ()
+    counts = {0: (40_966,)}
+    archives = (
+        Archive(
+            _FILES + "ground_truth.zip",
+            "md5:ca27382c195e37d2269c4c866dd73485",
+            size=334_701,
+            folder="FSD50K/FSD50K.ground_truth",
+        ),
+        Archive(
+            _FILES + "dev_audio.zip",
+            "md5:c480d119b8f7a7e32fdb58f3ea4d6c5a",
+            size=2_306_663_327,
+            folder="FSD50K/FSD50K.dev_audio",
+            parts=(
+                Archive(_FILES + "dev_audio.z01", "md5:faa7cf4cc076fc34a44a479a5ed862a3", _PART),
+                Archive(_FILES + "dev_audio.z02", "md5:8f9b66153e68571164fb1315d00bc7bc", _PART),
+                Archive(_FILES + "dev_audio.z03", "md5:1196ef47d267a993d30fa98af54b7159", _PART),
+                Archive(_FILES + "dev_audio.z04", "md5:d088ac4e11ba53daf9f7574c11cccac9", _PART),
+                Archive(_FILES + "dev_audio.z05", "md5:81356521aa159accd3c35de22da28c7f", _PART),
+            ),
+        ),
+    )
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)

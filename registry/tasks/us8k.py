@@ -9,7 +9,21 @@ from pydantic import Field
 
 from registry.errors import Mistake
 from registry.settings import Settings
-from registry.tasks import Clip, Task, require_files
+from registry.tasks import Archive, Clip, Task, require_files
+
+# Clips of each class in folds 1 to 10.
+_COUNTS = {
+    "air_conditioner": (100,) * 10,
+    "car_horn": (36, 42, 43, 59, 98, 28, 28, 30, 32, 33),
+    "children_playing": (100,) * 10,
+    "dog_bark": (100,) * 10,
+    "drilling": (100,) * 10,
+    "engine_idling": (96, 100, 107, 107, 107, 107, 106, 88, 89, 93),
+    "gun_shot": (35, 35, 36, 38, 40, 46, 51, 30, 31, 32),
+    "jackhammer": (120, 120, 120, 120, 120, 68, 76, 78, 82, 96),
+    "siren": (86, 91, 119, 166, 71, 74, 77, 80, 82, 83),
+    "street_music": (100,) * 10,
+}
 
 
 class Us8k(Task):
@@ -24,19 +38,17 @@ class Us8k(Task):
     url = "https://zenodo.org/records/1203745"
     licence = "CC BY-NC (3.0 in its text, 4.0 on Zenodo)"
     folders = ("UrbanSound8K",)
-    classes = (
-        "air_conditioner",
-        "car_horn",
-        "children_playing",
-        "dog_bark",
-        "drilling",
-        "engine_idling",
-        "gun_shot",
-        "jackhammer",
-        "siren",
-        "street_music",
-    )
+    classes = tuple(_COUNTS)
     folds = tuple(range(1, 11))
+    counts = dict(zip(folds, zip(*_COUNTS.values(), strict=True), strict=True))
+    archives = (
+        Archive(
+            "https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
+            "md5:9aa69802bbf37fb986f71ec1483a196e",
+            size=6_023_741_708,
+            folder="UrbanSound8K",
+        ),
+    )
 
     class Config(Settings):
         folds: list[int] = Field(list(range(1, 11)), min_length=2, description="official folds to use; all by default")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import Answer
+from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
 COMMAND = [sys.executable, "-m", "audiobench"]
@@ -36,8 +36,6 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The tiny suite, run once: its file and its records."""
-    from tests.conftest import TINY
-
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
     done = subprocess.run(
@@ -102,6 +100,18 @@ def test_the_same_suite_elsewhere_gives_the_same_figures(
     first, again = results(finished[1]), results(tmp_path / "runs")
     assert again
     assert all(first[key] == record for key, record in again.items())
+
+
+def test_a_monitored_supervised_pretraining_says_what_it_saw(audiobench: Call, tmp_path: Path) -> None:
+    suite = tmp_path / "tiny.yaml"
+    probed = "epochs: 2, monitor: {name: sounds, clips: 2}, monitor_every: 2"
+    entry = "  taught: {weights: {pretrain: supervised}, protocols: [knn]}\n"
+    suite.write_text(TINY.replace("epochs: 2,", probed + ",", 1).replace("entries:\n", "entries:\n" + entry))
+    answer = audiobench("run", suite, "--runs", tmp_path / "runs", "--entry", "taught")
+    assert answer.status == 0, answer.err
+    (log,) = (tmp_path / "runs" / "pretrain").glob("*/metrics.jsonl")
+    assert ["knn" in json.loads(line) for line in log.read_text().splitlines()] == [False, True]
+    assert "labels of recordings of the test folds were learned in pretraining: taught" in " ".join(answer.out.split())
 
 
 def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def test_inner_validation_holds_out_whole_folds_or_whole_sources() -> None:
     assert sorted(torch.cat(parts).tolist()) == train.tolist()
     sources = [set(two.source_N[part].tolist()) for part in parts]
     assert sum(map(len, sources)) == len(set.union(*sources))
+    few = Labels(torch.arange(12) % 4, torch.arange(12) // 6, torch.arange(12), 4)  # two clips a class train
+    assert sorted(torch.cat(inner_folds(few, few.train(1))).tolist()) == few.train(1).tolist()
 
 
 def test_freeze_learns_what_is_there_and_averages_logits_over_windows() -> None:

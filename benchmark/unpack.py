@@ -1,0 +1,269 @@
+"""Unpacks archives that come from elsewhere: nothing leaves the folder; split zips are read as they are."""
+
+import errno
+import io
+import lzma
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import accumulate
+from pathlib import Path, PureWindowsPath
+from typing import IO, BinaryIO
+
+from benchmark.progress import Progress
+from registry.errors import Mistake
+
+MB = 10**6
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error)
+
+# Records of the zip format (PKWARE's APPNOTE 4.3.12 to 4.3.16), little-endian.
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")
+_SATURATED = 0xFFFFFFFF
+
+
+class Unusable(Mistake):
+    """An archive that is damaged, or that nobody should unpack."""
+
+
+class Megabytes:
+    """Counts bytes for a progress that is told whole megabytes."""
+
+    def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
+        self.progress, self.done = progress, done
+        progress.expect(total // MB, done // MB)
+
+    def add(self, size: int) -> None:
+        before, self.done = self.done // MB, self.done + size
+        if self.done // MB > before:
+            self.progress.advance(self.done // MB - before)
+
+
+def require_space(folder: Path, needed: int, purpose: str) -> None:
+    """Sees to it that a disk has room for what is to be written.
+
+    Raises:
+        Mistake: with the bytes needed and the bytes free.
+    """
+    if needed > shutil.disk_usage(folder).free:
+        raise _full(folder, needed, purpose)
+
+
+@contextmanager
+def writing(folder: Path, needed: int, purpose: str) -> Iterator[None]:
+    """Tells a disk that is full, or that may not be written to, as a mistake."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(folder, needed, purpose) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EIO):
+            raise Mistake(
+                f"{purpose} failed: {error.strerror}",
+                where=str(error.filename or folder),
+                fix="make the folder writable, or give --data another one",
+            ) from error
+        raise
+
+
+def _full(folder: Path, needed: int, purpose: str) -> Mistake:
+    size = f"needs {needed:,} bytes" if needed else "needs more room"
+    return Mistake(
+        f"the disk is full: {purpose} {size}, and {shutil.disk_usage(folder).free:,} are free",
+        where=str(folder),
+        fix="make room and run this again: it goes on from where it stopped; or give --data a folder on another disk",
+    )
+
+
+def unpack(files: Sequence[Path], folder: Path, progress: Progress) -> None:
+    """Unpacks a zip or tar archive into an empty folder.
+
+    Only plain files and folders are taken: a link could lead anywhere.
+
+    Args:
+        files: the archive; of a split zip all parts in order, the ``.zip`` last.
+        folder: exists, empty.
+        progress: told megabytes.
+
+    Raises:
+        Unusable: if the archive is truncated or damaged, or if anything in it would be written outside the folder.
+        Mistake: if the disk is full.
+    """
+    archive = files[-1]
+    try:
+        if archive.suffix.lower() == ".zip":
+            _unzip(files, folder, progress)
+        else:
+            _untar(archive, folder, progress)
+    except _DAMAGE as error:
+        raise Unusable(
+            f"{archive.name} is truncated or damaged: {error or type(error).__name__}",
+            where=str(archive),
+            fix="fetch it again",
+        ) from error
+
+
+def _unzip(files: Sequence[Path], folder: Path, progress: Progress) -> None:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(path.open("rb")) for path in files]
+        archive = stack.enter_context(zipfile.ZipFile(opened[0] if len(opened) == 1 else joined(opened)))
+        members = archive.infolist()
+        for member in members:
+            _refuse_escape(files[-1], member.filename, stat.S_ISLNK(member.external_attr >> 16))
+        needed = sum(member.file_size for member in members)
+        require_space(folder, needed, f"unpacking {files[-1].name}")
+        megabytes = Megabytes(progress, needed)
+        with writing(folder, needed, f"unpacking {files[-1].name}"):
+            for member in members:
+                archive.extract(member, folder)
+                megabytes.add(member.file_size)
+
+
+def _untar(path: Path, folder: Path, progress: Progress) -> None:
+    if not hasattr(tarfile, "data_filter"):
+        raise Mistake("this Python cannot unpack a tar safely", fix="use Python 3.11.4 or newer")
+    compressed = path.stat().st_size  # what it becomes is known only once it is unpacked: at least as much
+    require_space(folder, compressed, f"unpacking {path.name}")
+    with path.open("rb") as file, writing(folder, compressed, f"unpacking {path.name}"):
+        megabytes = Megabytes(progress, compressed)
+        try:
+            with tarfile.open(fileobj=file, mode="r:*") as archive:  # "r|*" would not look at gzip's checksum
+                for member in archive:
+                    _refuse_escape(path, member.name, not (member.isreg() or member.isdir()))
+                    archive.extract(member, folder, filter="data")
+                    megabytes.add(file.tell() - megabytes.done)
+                while archive.fileobj and archive.fileobj.read(MB):
+                    """The checksum stands at the end."""
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise EOFError(str(error)) from error  # gzip tells damage as an OSError without a number
+
+
+def _refuse_escape(archive: Path, name: str, is_special: bool) -> None:
+    path = PureWindowsPath(name)  # knows both kinds of separators, and drives
+    if is_special or path.drive or path.root or ".." in path.parts:
+        what = "holds a link or a device" if is_special else "would write outside its folder"
+        raise Unusable(
+            f"{archive.name} {what}: {name!r}; nothing of it was kept",
+            where=str(archive),
+            fix="do not trust this archive; fetch the data set from its source",
+        )
+
+
+class _Joined(io.RawIOBase):
+    """Files one after the other, read as one; each with how many of its bytes count."""
+
+    def __init__(self, pieces: Sequence[tuple[IO[bytes], int]]) -> None:
+        self.files = [file for file, _ in pieces]
+        self.starts = [0, *accumulate(size for _, size in pieces)]
+        self.place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.place = offset + (0, self.place, self.starts[-1])[whence]
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any writable buffer in typeshed
+        i = bisect_right(self.starts, self.place) - 1
+        if i >= len(self.files):
+            return 0
+        self.files[i].seek(self.place - self.starts[i])
+        content = self.files[i].read(min(len(buffer), self.starts[i + 1] - self.place))
+        buffer[: len(content)] = content
+        self.place += len(content)
+        return len(content)
+
+
+def joined(files: Sequence[BinaryIO]) -> BinaryIO:
+    """A split zip as the one zip that it was split from, without a copy on the disk.
+
+    The parts are that zip's bytes, cut; but the directory at its end gives each entry's place as a part's number and an
+    offset within that part, which zipfile takes for an offset from the beginning. So the directory is replaced by one
+    that counts from the beginning. (``zip -s 0`` of Info-ZIP 3.0, the usual advice, damages entries that lie in more
+    than two parts, and takes the room of a copy.)
+
+    Raises:
+        zipfile.BadZipFile: if these are not all parts of one zip.
+    """
+    parts = _Joined([(file, file.seek(0, io.SEEK_END)) for file in files])
+    whole = io.BufferedReader(parts)
+    part, count, size, place = _find_directory(whole, parts.starts)
+    start = whole.seek(parts.starts[part] + place)
+    entries = io.BytesIO(whole.read(size))
+    directory = b"".join(_moved(entries, parts.starts) for _ in range(count))
+    end64 = _END64.pack(b"PK\6\6", _END64.size - 12, 45, 45, 0, 0, count, count, len(directory), start)
+    locator = _LOCATOR.pack(b"PK\6\7", 0, start + len(directory), 1)
+    end = _END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _SATURATED, _SATURATED, 0)
+    tail = directory + end64 + locator + end
+    return io.BufferedReader(_Joined([(whole, start), (io.BytesIO(tail), len(tail))]))
+
+
+def _find_directory(whole: BinaryIO, starts: Sequence[int]) -> tuple[int, int, int, int]:
+    """Where the directory is: its part, how many entries it has, its bytes, and its offset within its part."""
+    whole.seek(max(0, starts[-1] - _END.size - 0xFFFF))
+    tail = whole.read()
+    found = tail.rfind(b"PK\5\6")
+    if found < 0:
+        raise zipfile.BadZipFile("the last part has no end record")
+    _, last, part, _, count, size, place, _ = _END.unpack_from(tail, found)
+    before = found - _LOCATOR.size
+    if before >= 0 and tail[before:].startswith(b"PK\6\7"):
+        _, end_part, end_place, _ = _LOCATOR.unpack_from(tail, before)
+        whole.seek(starts[min(end_part, len(starts) - 1)] + end_place)
+        _, _, _, _, last, part, _, count, size, place = _END64.unpack(whole.read(_END64.size))
+    if last + 2 != len(starts):
+        raise zipfile.BadZipFile(f"it was split into {last + 1} parts, and {len(starts) - 1} are here")
+    return part, count, size, place
+
+
+def _moved(entries: IO[bytes], starts: Sequence[int]) -> bytes:
+    """The next entry of a directory, with its place counted from the beginning of the first part."""
+    fields = list(_ENTRY.unpack(entries.read(_ENTRY.size)))
+    if fields[0] != b"PK\1\2":
+        raise zipfile.BadZipFile("its directory is damaged")
+    name, extra, comment = (entries.read(fields[i]) for i in (10, 11, 12))
+    compressed, full, part, place = fields[8], fields[9], fields[13], fields[16]
+    wide, rest = _split_extra(extra)
+    at = 8 * ((full == _SATURATED) + (compressed == _SATURATED))
+    sizes = wide[:at]
+    if place == _SATURATED:
+        (place,) = struct.unpack_from("<Q", wide, at)
+        at += 8
+    if part == 0xFFFF:
+        (part,) = struct.unpack_from("<L", wide, at)
+    if part >= len(starts) - 1:
+        raise zipfile.BadZipFile(f"an entry lies in part {part + 1}, and {len(starts) - 1} are here")
+    wide = sizes + struct.pack("<Q", starts[part] + place)
+    extra = struct.pack("<2H", 1, len(wide)) + wide + rest
+    fields[11], fields[13], fields[16] = len(extra), 0, _SATURATED
+    return _ENTRY.pack(*fields) + name + extra + comment
+
+
+def _split_extra(extra: bytes) -> tuple[bytes, bytes]:
+    """The 64-bit values in an entry's extra fields, and all its other extra fields."""
+    wide, rest = b"", b""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<2H", extra)
+        if kind == 1:
+            wide = extra[4 : 4 + size]
+        else:
+            rest += extra[: 4 + size]
+        extra = extra[4 + size :]
+    return wide, rest

@@ -1,0 +1,150 @@
+"""Whether a data set is what it should be: counts by class and fold, durations, and faults by file."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.progress import Progress
+from registry.errors import Mistake
+from registry.tasks import Clip, MissingFiles, Task
+
+_UNLABELLED = "(no labels)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A class: its clips in each fold, and the seconds of those that can be read."""
+
+    name: str
+    clips: int
+    folds: dict[int, int]
+    seconds: float
+    shortest: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Args:
+        folder: where the data set is; None for sounds that are made.
+        rows: by class, and all together last.
+        faults: what is wrong with a file, by clip.
+        differences: from the official counts; None where the task states none.
+    """
+
+    name: str
+    folder: Path | None
+    rows: list[Row]
+    faults: dict[str, str]
+    differences: list[str] | None
+
+    @property
+    def is_right(self) -> bool:
+        return not self.faults and not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "folder": str(self.folder) if self.folder else None, "is_right": self.is_right}
+
+
+def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Report:
+    """Counts every clip and reads every file.
+
+    Args:
+        task: lists its clips and reads them.
+        name: the task's.
+        data: the folder that holds data sets.
+        progress: told clip by clip.
+
+    Raises:
+        Mistake: if the data set or its metadata is missing, so that there is nothing to count.
+    """
+    try:
+        clips = task.clips(data)
+    except MissingFiles as lack:
+        clips = lack.clips
+    if not clips:
+        raise Mistake(f"{name} has no clips", where=str(data), fix="fetch the data set again")
+    progress.begin(f"verify {name}")
+    progress.expect(len(clips))
+    seconds: dict[str, float] = {}
+    faults: dict[str, str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile releases the interpreter's lock
+        for clip, found in zip(clips, pool.map(partial(_listen, task), clips), strict=True):
+            progress.advance()
+            if isinstance(found, str):
+                faults[clip.id] = found
+            else:
+                seconds[clip.id] = found
+    progress.end(f"{len(clips)} clips, {len(faults)} of them faulty")
+    return Report(
+        name=name,
+        folder=task.locate(data) if task.folders else None,
+        rows=_rows(task, clips, seconds),
+        faults=faults,
+        differences=_differences(task, clips) if task.counts else None,
+    )
+
+
+def _listen(task: Task, clip: Clip) -> float | str:
+    """Seconds of a clip, or what is wrong with it."""
+    if clip.size < 0:
+        return "is missing"
+    try:
+        wave_T, rate = task.read(clip)
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"does not decode ({error})"
+    if len(wave_T) == 0:
+        return "is empty"
+    if not np.isfinite(wave_T).all():
+        return "has samples that are not finite"
+    return len(wave_T) / rate
+
+
+def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:
+    by_class: dict[str, list[Clip]] = {name: [] for name in task.classes}
+    for clip in clips:
+        by_class.setdefault(_class(task, clip), []).append(clip)
+    groups = by_class if len(by_class) > 1 else {}
+    return [_row(name, group, seconds) for name, group in {**groups, "all": clips}.items()]
+
+
+def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> Row:
+    lengths = [seconds[clip.id] for clip in clips if clip.id in seconds]
+    return Row(
+        name=name,
+        clips=len(clips),
+        folds=dict(sorted(Counter(clip.fold for clip in clips).items())),
+        seconds=round(sum(lengths), 3),
+        shortest=round(min(lengths, default=0.0), 3),
+        longest=round(max(lengths, default=0.0), 3),
+    )
+
+
+def _class(task: Task, clip: Clip) -> str:
+    return task.classes[clip.label] if clip.label >= 0 else _UNLABELLED
+
+
+def _differences(task: Task, clips: Sequence[Clip]) -> list[str]:
+    """Where the counts are not the official ones, in the folds that the task uses."""
+    lines = []
+    for fold in sorted({*task.folds, *(clip.fold for clip in clips)}):
+        here = [clip for clip in clips if clip.fold == fold]
+        official = task.counts.get(fold, (0,))
+        by_class = Counter(_class(task, clip) for clip in here)
+        if len(official) == 1:
+            pairs = {"in all": (len(here), official[0])}
+        else:
+            pairs = {name: (by_class[name], count) for name, count in zip(task.classes, official, strict=True)}
+        lines += [
+            f"fold {fold}, {name}: {n} clips, officially {count}" for name, (n, count) in pairs.items() if n != count
+        ]
+    return lines

@@ -1,0 +1,171 @@
+"""A user's own recordings."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from registry.errors import Mistake
+from registry.settings import Settings
+from registry.tasks import Clip, Task, require_files
+from registry.tasks._files import sizes
+
+_PARTS = {"train": 0, "test": 1, "validation": 2}
+_AUDIO = {".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"}
+
+
+class Folder(Task):
+    """Your own recordings, one label each: a table of them, or a folder for each class.
+
+    With ``table``, a CSV file in the folder, every row is a recording: ``path`` (below the folder) and ``label``, and
+    if wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place) and either
+    ``fold`` or ``split``. Without it every subfolder is a class, and every sound file in it a recording.
+
+    ``fold`` numbers 1 to ``folds``: each is tested once while all the others train; fold 0 only ever trains. ``split``
+    says train, validation or test, and needs ``folds: 1``: the test part is tested, and both others train. With
+    neither, folds are made: stratified by label, every source within one of them. The classes are the labels in
+    alphabetical order. Several labels a recording are not offered yet.
+    """
+
+    source: ClassVar[str] = "audiobench"
+    licence = "your own"
+    classes: tuple[str, ...] = ()  # of a task, once its clips are listed
+    folds = tuple(range(1, 6))
+
+    class Config(Settings):
+        path: str = Field(min_length=1, description="the folder; a relative one lies below --data")
+        table: str | None = Field(None, description="CSV in the folder; without one every subfolder is a class")
+        folds: int = Field(5, ge=1, description="how many are tested: made, or numbered by the table")
+        seed: int = Field(0, ge=0, description="of the folds, where the table has none")
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.path, self.table, self.seed = Path(config.path).expanduser(), config.table, config.seed
+        self.folds = tuple(range(1, config.folds + 1))
+
+    @property
+    def official_folds(self) -> tuple[int, ...]:
+        return self.folds
+
+    def clips(self, data: Path | None) -> list[Clip]:
+        folder = self.locate(data)
+        where = folder / self.table if self.table else folder
+        rows = list(_from_table(where) if self.table else _from_folders(folder))
+        if not rows:
+            raise Mistake("no recordings are listed", where=str(where), fix="one folder a class, or name a table")
+        self.classes = tuple(sorted({row.label for row in rows}))
+        rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
+        files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows}}
+        return require_files([self._clip(folder / row.path, row, files) for row in rows], folder)
+
+    def locate(self, data: Path | None) -> Path:
+        if data is None and not self.path.is_absolute():
+            raise Mistake(
+                f"{self.path} lies below --data, and none is given", fix="add --data DIR, or give a full path"
+            )
+        folder = (data or Path()) / self.path
+        if not folder.is_dir():
+            raise Mistake(f"the folder {folder} does not exist", fix="give path: a folder of recordings")
+        return folder
+
+    def _given(self, rows: list["_Row"], where: Path) -> list["_Row"]:
+        """The rows, if the table's folds are those that are asked for."""
+        tested = {row.fold for row in rows if row.fold and row.part != "validation"}
+        if tested != set(self.folds):
+            raise Mistake(
+                f"{len(self.folds)} folds are asked for, 1 to {len(self.folds)}, and the table has "
+                + (", ".join(map(str, sorted(tested))) or "none"),
+                where=str(where),
+                fix=f"folds: {len(tested)}" if tested == set(range(1, len(tested) + 1)) else "number them from 1 on",
+            )
+        if len({row.fold for row in rows}) == 1:
+            raise Mistake("every recording is in the only fold, so that none trains", where=str(where))
+        return rows
+
+    def _made(self, rows: list["_Row"], where: Path) -> list["_Row"]:
+        """The rows with folds from the seed."""
+        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+        if len(self.folds) < 2:
+            raise Mistake(
+                "one fold alone cannot be made: nothing would train", where=str(where), fix="folds: 2 or more"
+            )
+        of_label = defaultdict(set)
+        for row in rows:
+            of_label[row.label].add(row.source)
+        fewest, sources = min(of_label.items(), key=lambda item: len(item[1]))
+        if len(sources) < len(self.folds):
+            raise Mistake(
+                f"{len(self.folds)} folds cannot be made: {fewest!r} has {len(sources)} independent recordings",
+                where=str(where),
+                fix=f"folds: 2 to {len(sources)}" if len(sources) > 1 else "record more of it, or leave the class out",
+            )
+        labels, groups = [row.label for row in rows], [row.source for row in rows]
+        if len(set(groups)) < len(groups):
+            grouped = StratifiedGroupKFold(len(self.folds), shuffle=True, random_state=self.seed)
+            parts = grouped.split(rows, labels, groups)
+        else:
+            parts = StratifiedKFold(len(self.folds), shuffle=True, random_state=self.seed).split(rows, labels)
+        fold_of = {int(i): fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
+        return [replace(row, fold=fold_of[i]) for i, row in enumerate(rows)]
+
+    def _clip(self, path: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
+        assert row.fold is not None
+        size = files[path.parent].get(path.name, -1)
+        return Clip(row.path, self.classes.index(row.label), row.fold, row.source, path, size)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A recording: its path below the folder and what is known of it."""
+
+    path: str
+    label: str
+    source: str
+    fold: int | None = None
+    part: str = ""
+
+
+def _from_folders(folder: Path) -> Iterator[_Row]:
+    for part in sorted(folder.iterdir()):
+        for name in sizes(part) if part.name[0] != "." else ():
+            if Path(name).suffix.lower() in _AUDIO:
+                yield _Row(f"{part.name}/{name}", part.name, f"{part.name}/{name}")
+
+
+def _from_table(table: Path) -> Iterator[_Row]:
+    if not table.is_file():
+        raise Mistake("the table of the recordings is missing", where=str(table), fix="give table: a CSV in the folder")
+    with table.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
+        reader = csv.DictReader(file)
+        columns = set(reader.fieldnames or ())
+        if not {"path", "label"} <= columns:
+            raise Mistake("the table needs the columns path and label, with commas between", where=str(table))
+        if {"fold", "split"} <= columns:
+            raise Mistake("the table has both a column fold and a column split", where=str(table), fix="keep one")
+        seen = set()
+        for row in reader:
+            made = _row(row, where=f"{table}:{reader.line_num}")
+            if made.path in seen:
+                raise Mistake(f"{made.path} stands in the table twice", where=f"{table}:{reader.line_num}")
+            seen.add(made.path)
+            yield made
+
+
+def _row(row: dict[str, str | None], where: str) -> _Row:
+    values = {column: (row.get(column) or "").strip() for column in ("path", "label", "source", "fold", "split")}
+    path, label, source, fold, split = values.values()
+    if not path or not label:
+        raise Mistake(f"the {'label' if path else 'path'} is empty", where=where)
+    if ";" in label:
+        raise Mistake(f"{label!r}: several labels a recording are not offered yet", where=where, fix="keep one of them")
+    if "fold" in row and not fold.isdecimal():
+        raise Mistake(f"the fold {fold!r} is no whole number", where=where, fix="number folds from 1 on")
+    if "split" in row and split not in _PARTS:
+        raise Mistake(f"the split {split!r} is none of {', '.join(_PARTS)}", where=where)
+    number = int(fold) if "fold" in row else _PARTS[split] if "split" in row else None
+    return _Row(path, label, source or path, number, split)

@@ -1,0 +1,65 @@
+"""Speech Commands: 35 spoken words."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from registry.errors import Mistake
+from registry.tasks import Archive, Clip, Task, require_files
+from registry.tasks._files import sizes
+
+_CLASSES = (
+    "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no off on one "
+    "right seven sheila six stop three tree two up visual wow yes zero"
+).split()
+
+
+class SpeechCommands(Task):
+    """105,829 spoken words of up to 1 s in 35 classes, 16 kHz mono, in one official split; version 0.02.
+
+    Fold 1 is the official test part (``testing_list.txt``) and alone is tested; fold 0, which only ever trains, is all
+    the rest, the recordings of ``validation_list.txt`` among them. No speaker is in both. The noises of
+    ``_background_noise_`` are left out.
+    """
+
+    source: ClassVar[str] = "Warden 2018"
+    url = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+    licence = "CC BY 4.0"
+    folders = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02")
+    classes = tuple(_CLASSES)
+    folds = (1,)
+    counts = {0: (94_824,), 1: (11_005,)}
+    archives = (
+        Archive(
+            url,
+            "sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+            size=2_428_923_189,
+            folder="speech_commands_v0.02",
+        ),
+    )
+
+    def clips(self, data: Path | None) -> list[Clip]:
+        folder = self.locate(data)
+        named = {fold: _names(folder / f"{part}_list.txt") for fold, part in ((0, "validation"), (1, "testing"))}
+        there = {f"{word}/{name}": size for word in self.classes for name, size in sizes(folder / word).items()}
+        silent = set(self.classes) - {name.partition("/")[0] for name in there}
+        if silent:
+            raise Mistake(
+                f"the recordings of {len(silent)} of 35 words are missing: {', '.join(sorted(silent)[:5])}",
+                where=str(folder),
+                fix="extract the archive again",
+            )
+        names = sorted(named[0] | named[1] | {name for name in there if name.endswith(".wav")})
+        clips = [self._clip(folder, name, int(name in named[1]), there.get(name, -1)) for name in names]
+        return require_files(clips, folder)
+
+    def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
+        word, _, file = name.partition("/")
+        return Clip(name, self.classes.index(word), fold, file.partition("_nohash_")[0], folder / name, size)
+
+
+def _names(path: Path) -> set[str]:
+    if not path.is_file():
+        raise Mistake(
+            "an official list of Speech Commands is missing", where=str(path), fix="extract the archive again"
+        )
+    return set(path.read_text().split())
