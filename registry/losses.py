@@ -326,10 +326,9 @@ def _standardised(z_BD: Tensor) -> Tensor:
 
 
 def _distances(z_BD: Tensor) -> Tensor:
-    """Euclidean distances ``[B, B]``; the diagonal, whose gradient would be no number, is constant."""
+    """Euclidean distances ``[B, B]``; of points that coincide, such as silent windows, without a gradient."""
     square_BB = (_wide(z_BD)[:, None] - _wide(z_BD)).square().sum(2)
-    eye_BB = torch.eye(len(z_BD), dtype=torch.bool, device=z_BD.device)
-    return square_BB.masked_fill(eye_BB, 1.0).sqrt().masked_fill(eye_BB, 0.0)
+    return square_BB.clamp_min(1e-20).sqrt()  # that of 0 would have a gradient that is no number
 
 
 def _means(z_BD: Tensor, label_B: Tensor, clusters: int) -> Tensor:
