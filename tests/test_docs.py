@@ -22,3 +22,9 @@ def test_a_method_goes_from_an_empty_file_to_its_row_in_under_40_lines(
     assert answer.status == 0, answer.err
     row = next(line for line in answer.out.splitlines() if line.strip(" │|").startswith("agree"))
     assert re.search(r"0\.\d{3} ± 0\.\d{3}", row)
+
+
+def test_the_results_are_those_of_the_committed_leaderboard() -> None:
+    root = Path(__file__).parent.parent
+    _, table = (root / "leaderboard" / "methods.cpu.md").read_text().split("\n", 1)
+    assert table.strip() in (root / "docs" / "results.md").read_text()
