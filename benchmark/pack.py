@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmark.progress import Progress
 from registry.audio import FULL_SCALE, Recordings
 from registry.errors import Mistake
-from registry.tasks import Clip, Task
+from registry.tasks import Clip, Task, read_clip
 
 _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 
@@ -138,14 +138,10 @@ def _decode_all(task: Task, clips: Sequence[Clip], sample_rate: int) -> Iterator
 def _decode(task: Task, sample_rate: int, clip: Clip) -> NDArray[np.int16] | str:
     import soxr
 
-    try:
-        wave, rate = task.read(clip)
-    except (RuntimeError, OSError, ValueError) as error:
-        return f"does not decode ({error})"
-    if len(wave) == 0:
-        return "is empty"
-    if not np.isfinite(wave).all():
-        return "has samples that are not finite"
+    found = read_clip(task, clip)
+    if isinstance(found, str):
+        return found
+    wave, rate = found
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
     return np.round(np.clip(wave, -1, 1) * FULL_SCALE).astype(np.int16)

@@ -27,7 +27,7 @@ from registry.seeding import generator_for, seed_everything
 from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0
-_COLLAPSED = 1e-3  # deviation of unit embeddings: hundreds of times less than that of random weights
+_COLLAPSED = 1e-3  # deviation of unit embeddings; those of nine nets with random weights have 0.09 to 0.84
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmark.progress import Progress
 from registry.errors import Mistake
-from registry.tasks import Clip, MissingFiles, Task
+from registry.tasks import Clip, MissingFiles, Task, read_clip
 
 _UNLABELLED = "(no labels)"
 
@@ -98,15 +96,8 @@ def _listen(task: Task, clip: Clip) -> float | str:
     """Seconds of a clip, or what is wrong with it."""
     if clip.size < 0:
         return "is missing"
-    try:
-        wave_T, rate = task.read(clip)
-    except (RuntimeError, OSError, ValueError) as error:
-        return f"does not decode ({error})"
-    if len(wave_T) == 0:
-        return "is empty"
-    if not np.isfinite(wave_T).all():
-        return "has samples that are not finite"
-    return len(wave_T) / rate
+    found = read_clip(task, clip)
+    return found if isinstance(found, str) else len(found[0]) / found[1]
 
 
 def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:

@@ -96,14 +96,14 @@ def _show(report: "Report") -> None:
     grid.add_column("class", no_wrap=True)
     for column in (
         "clips",
-        *(f"fold {fold}" for fold in folds if len(folds) > 1),
+        *(f"fold {fold}" for fold in folds),
         "seconds",
         "shortest (s)",
         "longest (s)",
     ):
         grid.add_column(column, justify="right")
     for row in report.rows:
-        of_folds = (f"{row.folds.get(fold, 0):,}" for fold in folds if len(folds) > 1)
+        of_folds = (f"{row.folds.get(fold, 0):,}" for fold in folds)
         lengths = (f"{row.seconds:,.1f}", f"{row.shortest:.2f}", f"{row.longest:.2f}")
         grid.add_row(row.name, f"{row.clips:,}", *of_folds, *lengths, end_section=row is report.rows[-2:][0])
     console.print(grid)

@@ -155,6 +155,19 @@ def require_files(clips: list[Clip], where: Path) -> list[Clip]:
     return clips
 
 
+def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
+    """A clip's samples ``[T]`` and their rate in Hz, or why it cannot be used."""
+    try:
+        wave_T, rate = task.read(clip)
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"does not decode ({error})"
+    if len(wave_T) == 0:
+        return "is empty"
+    if not np.isfinite(wave_T).all():
+        return "has samples that are not finite"
+    return wave_T, rate
+
+
 def listing_hash(clips: Sequence[Clip]) -> str:
     """SHA-256 of the names, sizes, labels, folds and sources of clips: what is known of them before one is read."""
     listing = json.dumps([[clip.id, clip.size, clip.label, clip.fold, clip.source] for clip in clips])

@@ -1,7 +1,6 @@
 """UrbanSound8K: urban sounds."""
 
 import csv
-import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
+from registry.tasks._files import sizes
 
 # Clips of each class in folds 1 to 10.
 _COUNTS = {
@@ -66,9 +66,9 @@ class Us8k(Task):
             )
         with table.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["fold"]) in self.folds]
-        sizes = {fold: _sizes(folder / "audio" / f"fold{fold}") for fold in self.folds}
-        self._require_folds(folder, {int(row["fold"]) for row in rows if sizes[int(row["fold"])]})
-        return require_files([self._clip(folder, row, sizes[int(row["fold"])]) for row in rows], folder)
+        there = {fold: sizes(folder / "audio" / f"fold{fold}") for fold in self.folds}
+        self._require_folds(folder, {int(row["fold"]) for row in rows if there[int(row["fold"])]})
+        return require_files([self._clip(folder, row, there[int(row["fold"])]) for row in rows], folder)
 
     def _require_folds(self, folder: Path, present: set[int]) -> None:
         missing = [fold for fold in self.folds if fold not in present]
@@ -81,12 +81,7 @@ class Us8k(Task):
             )
 
     @staticmethod
-    def _clip(folder: Path, row: dict[str, str], sizes: dict[str, int]) -> Clip:
+    def _clip(folder: Path, row: dict[str, str], there: dict[str, int]) -> Clip:
         name, fold = row["slice_file_name"], int(row["fold"])
         path = folder / "audio" / f"fold{fold}" / name
-        return Clip(name, int(row["classID"]), fold, row["fsID"], path, sizes.get(name, -1))
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes by file name; empty for a folder that is missing."""
-    return {entry.name: entry.stat().st_size for entry in os.scandir(folder)} if folder.is_dir() else {}
+        return Clip(name, int(row["classID"]), fold, row["fsID"], path, there.get(name, -1))
