@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from registry.audio import FULL_SCALE, Recordings
 from registry.errors import Mistake
 from registry.tasks import Clip, Task, read_clip
 
+if TYPE_CHECKING:
+    from pandas import Series
+
 _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 
 
@@ -25,18 +28,20 @@ _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 class Pack:
     """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes.
 
-    ``skipped`` names the recordings that were left out as unusable.
+    ``labels`` are class indices ``[N]``, or ones and zeros ``[N, classes]`` where a clip may have several. ``skipped``
+    names the recordings that were left out as unusable; ``missing`` counts those that were not there.
     """
 
     recordings: Recordings
     ids: list[str]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | NDArray[np.float32]
     folds: NDArray[np.int64]
     sources: list[str]
     hashes: list[str]
     classes: tuple[str, ...]
     content_hash: str
     skipped: tuple[str, ...]
+    missing: int = 0
 
 
 def make_pack(
@@ -99,6 +104,8 @@ def make_pack(
         "classes": list(task.classes),
         "content_hash": content,
         "skipped": bad,
+        "missing": task.missing,
+        "multi_label": task.multi_label,
     }
 
 
@@ -117,14 +124,25 @@ def open_pack(folder: Path) -> Pack:
     return Pack(
         recordings=Recordings(samples, offsets, result["sample_rate"]),
         ids=table["id"].tolist(),
-        labels=table["label"].to_numpy(np.int64),
+        labels=_labels(table["label"], len(result["classes"]) if result.get("multi_label") else 0),
         folds=table["fold"].to_numpy(np.int64),
         sources=table["source"].tolist(),
         hashes=table["hash"].tolist(),
         classes=tuple(result["classes"]),
         content_hash=result["content_hash"],
         skipped=tuple(result["skipped"]),
+        missing=result.get("missing", 0),
     )
+
+
+def _labels(column: "Series[Any]", classes: int) -> NDArray[np.int64] | NDArray[np.float32]:
+    """Class indices, or where ``classes`` is not 0, ones for a clip's classes among zeros."""
+    if not classes:
+        return column.to_numpy(np.int64)
+    label_NC = np.zeros((len(column), classes), np.float32)
+    for i, own in enumerate(column):
+        label_NC[i, np.asarray(own, np.int64)] = 1
+    return label_NC
 
 
 def _decode_all(task: Task, clips: Sequence[Clip], sample_rate: int) -> Iterator[tuple[Clip, NDArray[np.int16] | str]]:

@@ -88,23 +88,25 @@ def plan_name(suite: str, scale: str | None) -> str:
 def choose_rows(
     plan: Plan, entries: Sequence[str] | None, tasks: Sequence[str] | None, protocols: Sequence[str] | None
 ) -> list[Row]:
-    """The cells of the named entries, tasks and protocols; None or empty is all.
+    """The cells of the named entries (a swept one is all its variations), tasks and protocols; None or empty is all.
 
     Raises:
         Mistake: if one is not in the suite (with the nearest names).
     """
+    swept = plan.facts.get("swept", {})
     for kind, asked, known in (
-        ("entry", entries, plan.facts["entries"]),
+        ("entry", entries, [*plan.facts["entries"], *swept]),
         ("task", tasks, list(plan.facts["tasks"])),
         ("protocol", protocols, plan.facts["protocols"]),
     ):
         for name in asked or ():
             if name not in known:
                 raise Mistake(f"the suite {plan.name} has no {kind} {name!r}", fix=nearest(name, known))
+    chosen = {name for entry in entries or () for name in swept.get(entry, [entry])}
     return [
         row
         for row in plan.rows
-        if (not entries or row.entry in entries)
+        if (not chosen or row.entry in chosen)
         and (not tasks or row.task in tasks)
         and (not protocols or row.protocol in protocols)
     ]
@@ -123,7 +125,7 @@ class _Planner:
         self.resolved, self.data = resolved, data
         self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
         suite = resolved.suite
-        facts = {
+        facts: dict[str, Any] = {
             "suite": suite.name,
             "scale": resolved.scale,
             "title": suite.title or suite.name,
@@ -134,9 +136,15 @@ class _Planner:
             "selection": suite.selection,
             "entries": [entry.name for entry in resolved.entries],
             "protocols": list(resolved.protocols),
-            "tasks": {task.name: list(_task(task).folds) for task in resolved.tasks},
-            "official_folds": {task.name: len(_task(task).official_folds) for task in resolved.tasks},
+            "tasks": {column: list(_task(task).folds) for column, task in resolved.tasks.items()},
+            "official_folds": {column: len(_task(task).official_folds) for column, task in resolved.tasks.items()},
         }
+        renamed = {column: task.name for column, task in resolved.tasks.items() if column != task.name}
+        if renamed:
+            facts["task_names"] = renamed
+        if resolved.variations:
+            facts["swept"] = {entry: list(names) for entry, names in resolved.variations.items()}
+            facts["variations"] = {name: at for names in resolved.variations.values() for name, at in names.items()}
         self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
 
     def plan(self, seeds: Sequence[int]) -> Plan:
@@ -152,21 +160,21 @@ class _Planner:
             "encoder": entry.encoder.config,
             "frontend": entry.frontend.config,
             "weights": weights,
-            "window": self._window(entry.frontend),
+            "window": self._window(entry),
         }
-        for task in self.resolved.tasks:
-            pack = self._pack(task, entry.frontend)
+        for column, task in self.resolved.tasks.items():
+            pack = self._pack(task, entry.frontend, column)
             folds = _task(task).folds
             # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
             for part in [[fold] for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
-                sources = {"pack": pack, **needs, **self._statistics(entry.frontend, pack, task, part[0])}
-                title = f"embed {task.name} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+                sources = {"pack": pack, **needs, **self._statistics(entry, {"pack": pack}, column, part[0])}
+                title = f"embed {column} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
                 embed = Job("embed", model, sources, title)
                 for name in entry.protocols:
-                    self._evaluate(entry, task, name, part, seed, embed)
+                    self._evaluate(entry, column, name, part, seed, embed)
 
     def _evaluate(
-        self, entry: "ResolvedEntry", task: Choice, name: str, folds: Sequence[int], seed: int, embed: Job
+        self, entry: "ResolvedEntry", column: str, name: str, folds: Sequence[int], seed: int, embed: Job
     ) -> None:
         """The jobs of one entry under one protocol, on some folds; ``embed`` makes its embeddings of the task."""
         choice = self.resolved.protocols[name]
@@ -179,17 +187,19 @@ class _Planner:
             config |= {**embed.config, "augment": [a.config for a in entry.augment]}
             needs |= embed.needs
         for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
-            title = f"{name} {entry.name} on {task.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+            title = f"{name} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
             key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title))
-            self._plan.rows.append(Row(entry.name, task.name, name, seed, key))
+            self._plan.rows.append(Row(entry.name, column, name, seed, key))
 
-    def _statistics(self, frontend: Choice, pack: str, clips: Choice, held_out: int | None) -> dict[str, str]:
-        """The measurement that a front end normalised by its data set needs, of all clips but a fold's."""
-        if not _is_measured(frontend.config):
+    def _statistics(
+        self, entry: "ResolvedEntry", packs: Mapping[str, str], clips: str, held_out: int | None
+    ) -> dict[str, str]:
+        """The measurement that a front end normalised by its data set needs: of all clips but a fold's, or a corpus."""
+        if not _is_measured(entry.frontend.config):
             return {}
-        config = {"frontend": frontend.config, "window": self._window(frontend), "held_out": held_out}
-        title = f"measure {clips.name}" + (f" without fold {held_out}" if held_out is not None else "")
-        return {"statistics": self._plan.add(Job("measure", config, {"pack": pack}, title))}
+        config = {"frontend": entry.frontend.config, "window": self._window(entry), "held_out": held_out}
+        title = f"measure {clips}" + (f" without fold {held_out}" if held_out is not None else "")
+        return {"statistics": self._plan.add(Job("measure", config, dict(packs), title))}
 
     def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[dict[str, Any], dict[str, str]]:
         """What names an entry's weights in a key, and the pretraining they need."""
@@ -214,26 +224,32 @@ class _Planner:
             "frontend": entry.frontend.config,
             "augment": [a.config for a in weights.augment],
             "training": weights.training.model_dump(mode="json"),
-            "crop": self._window(entry.frontend),
+            "crop": self._window(entry),
             "seed": seed,
         }
         corpus = self._pack(weights.corpus, entry.frontend)
-        needs = {"corpus": corpus, **self._statistics(entry.frontend, corpus, weights.corpus, None)}
+        # In the order of their keys, so that the order in a suite changes nothing.
+        others = sorted({self._pack(task, entry.frontend) for task in weights.exclude})
+        exclude = {f"exclude {i}": key for i, key in enumerate(others)}
+        statistics = self._statistics(entry, {"pack": corpus, **exclude}, weights.corpus.name, None)
+        needs = {"corpus": corpus, **exclude, **statistics}
         if weights.monitor:
             needs["monitor"] = self._pack(weights.monitor, entry.frontend)
-        return self._plan.add(Job("pretrain", config, needs, f"pretrain {entry.name} on {weights.corpus.name}"))
+        without = ", ".join(task.name for task in weights.exclude)
+        title = f"pretrain {entry.name} on {weights.corpus.name}" + (f" without {without}" if without else "")
+        return self._plan.add(Job("pretrain", config, needs, title))
 
-    def _window(self, frontend: Choice) -> int:
-        window: int = round(self.resolved.suite.crop * frontend.settings.sample_rate)
+    def _window(self, entry: "ResolvedEntry") -> int:
+        window: int = round(entry.crop * entry.frontend.settings.sample_rate)
         return window
 
-    def _pack(self, task: Choice, frontend: Choice) -> str:
+    def _pack(self, task: Choice, frontend: Choice, column: str = "") -> str:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
             self.inputs[asked] = _inputs(task.config, self.data)
         inputs, blocked = self.inputs[asked]
         config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
-        return self._plan.add(Job("pack", config, {}, f"pack {task.name}", blocked))
+        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
 
 
 def _is_measured(config: Any) -> bool:

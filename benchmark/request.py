@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.document import read_document
+from benchmark.document import plugin_files, read_suite
 from benchmark.plan import Plan, make_plan, plan_name, still_holds
 from benchmark.store import Store
 from benchmark.suite import load_suite
@@ -35,9 +35,9 @@ class Request:
         Raises:
             Mistakes: every mistake in the suite.
         """
-        document = read_document(self.suite).data
-        if isinstance(document, dict) and "name" in document:
-            stored = store.load_plan(plan_name(str(document["name"]), self.scale))
+        document, _ = read_suite(self.suite, self.scale)
+        if "name" in document.data:
+            stored = store.load_plan(plan_name(str(document.data["name"]), self.scale))
             if stored and stored["request"] == self._digest():
                 plan = Plan.from_json(stored["plan"])
                 if still_holds(plan, self.data):
@@ -50,11 +50,10 @@ class Request:
         store.save_plan(plan.name, {"request": self._digest(), "plan": plan.to_json()})
 
     def _digest(self) -> str:
-        """SHA-256 of what was asked: the suite's text, the options, the plugins' texts, and the code that plans."""
-        document = read_document(self.suite).data
-        own = document.get("plugins") or [] if isinstance(document, dict) else []
-        files = [self.suite, *self.plugins, *(self.suite.parent / plugin for plugin in own)]
-        texts = [file.read_text() if file.is_file() else None for file in files]
+        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans."""
+        document, files = read_suite(self.suite, self.scale)
+        read = [*files, *self.plugins, *plugin_files(document)]
+        texts = [file.read_text() if file.is_file() else None for file in read]
         root = Path(__file__).parent.parent
         code = [
             (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)

@@ -8,7 +8,7 @@ from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
 _REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
-_LISTS = {"augment": "augmentations", "tasks": "tasks"}
+_GRID = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "array", "minItems": 1}}
 
 
 def suite_schema() -> dict[str, Any]:
@@ -23,16 +23,23 @@ def suite_schema() -> dict[str, Any]:
         definitions[kind] = {"anyOf": [{"enum": names(kind)}, *components]}
     definitions["augmentations"]["anyOf"].append({"enum": sorted(PIPELINES)})
     properties = schema["properties"]
-    for field, kind in _REFERENCES.items():
-        properties[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}]
-    for field, kind in _LISTS.items():
-        properties[field]["items"] = {"$ref": f"#/$defs/{kind}"}
-    properties["protocols"]["properties"] = {name: _settings("protocols", name) for name in names("protocols")}
+    properties["augment"]["items"] = {"$ref": "#/$defs/augmentations"}
+    del properties["tasks"]["minLength"]
+    properties["tasks"]["anyOf"] = [
+        {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/tasks"}},
+        {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/tasks"}},
+    ]
+    properties["protocols"]["properties"] = {
+        name: {**_settings("protocols", name), "type": ["object", "null"]} for name in names("protocols")
+    }
     # A protocol may stand again as a variant, under a name of its own.
     properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
+    properties["sweep"]["additionalProperties"] = {
+        "anyOf": [_GRID, {"type": "array", "minItems": 1, "items": _GRID}, {"type": "null"}]
+    }
     properties["pretrain"]["properties"] = {
         **Pretraining.model_json_schema()["properties"],
-        "corpus": {"$ref": "#/$defs/tasks"},
+        "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
         "monitor": {"$ref": "#/$defs/tasks"},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
     }
@@ -41,7 +48,33 @@ def suite_schema() -> dict[str, Any]:
     for field, kind in _REFERENCES.items():
         entry[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}, {"type": "object"}]
     entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
+    _allow_parts(schema)
     return schema
+
+
+def _allow_parts(schema: dict[str, Any]) -> None:
+    """Lets a suite that extends another leave out what that one says, and take keys of it out; others are complete."""
+    properties, entry = schema["properties"], schema["$defs"]["Entry"]
+    whole: dict[str, Any] = {field: {"$ref": f"#/$defs/{kind}"} for field, kind in _REFERENCES.items()}
+    for field in _REFERENCES:
+        properties[field]["anyOf"] = [whole[field], {"type": "object"}]
+    for field, required in (("entries", entry.pop("required")), ("scales", [])):
+        whole[field] = {"additionalProperties": {"type": "object", "required": required}}
+        properties[field]["additionalProperties"] = {
+            "anyOf": [properties[field]["additionalProperties"], {"type": "null"}]
+        }
+    complete = {"required": schema.pop("required"), "properties": whole}
+    schema.update({"if": {"required": ["extends"]}, "then": {"required": ["name"]}, "else": complete})
+
+
+def _excluding() -> dict[str, Any]:
+    """A corpus without the recordings of some tasks."""
+    exclude = {"type": "array", "items": {"$ref": "#/$defs/tasks"}}
+    return {
+        "type": "object",
+        "properties": {"name": {"enum": names("tasks")}, "exclude": exclude},
+        "required": ["name", "exclude"],
+    }
 
 
 def _component(kind: str, name: str) -> dict[str, Any]:

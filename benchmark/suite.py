@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.document import WEIGHTS, Document, Keys, inherit, merge, read_document
+from benchmark.document import WEIGHTS, Document, Keys, inherit, plugin_files, read_suite
+from benchmark.sweep import Variations, expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
 from registry.pipelines import expand
@@ -23,6 +24,7 @@ class Entry(BaseModel):
     encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
     frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
     augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
+    crop: float | None = Field(None, gt=0, description="seconds, instead of the suite's")
     weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
         ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
     )
@@ -35,6 +37,10 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     schema_version: Literal[1] = Field(1, description="of this schema")
+    extends: str | None = Field(
+        None,
+        description="another suite file, relative to this one, that this one overrides; null takes a key of it out",
+    )
     name: str = Field(..., pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$", description="names its tables")
     title: str = Field("", description="heads its tables")
     reproduces: str | None = Field(None, description="the published table that stands beside it: lin2022/table-3.1")
@@ -51,7 +57,13 @@ class Suite(BaseModel):
         {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
     )
     entries: dict[str, Entry] = Field(..., min_length=1, description="the rows, by name")
-    tasks: list[Reference] = Field(..., min_length=1, description="what is evaluated on")
+    sweep: dict[str, Any] = Field(
+        {},
+        description="for an entry, a grid or several: lists of values by dotted path, each point an entry of its own",
+    )
+    tasks: list[Reference] | dict[str, Reference] = Field(
+        ..., min_length=1, description="what is evaluated on, a column each; a mapping names the columns"
+    )
     protocols: dict[str, dict[str, Any] | None] = Field(..., min_length=1, description="settings by protocol name")
     scales: dict[str, dict[str, Any]] = Field({}, description="named overrides of anything above")
 
@@ -67,6 +79,7 @@ class Weights:
     training: Pretraining | None = None
     augment: tuple[Choice, ...] = ()
     monitor: Choice | None = None
+    exclude: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class ResolvedEntry:
     encoder: Choice
     frontend: Choice
     augment: tuple[Choice, ...]
+    crop: float
     weights: Weights
     protocols: tuple[str, ...]
 
@@ -88,8 +102,9 @@ class ResolvedSuite:
     suite: Suite
     scale: str | None
     entries: tuple[ResolvedEntry, ...]
-    tasks: tuple[Choice, ...]
+    tasks: dict[str, Choice]  # by column
     protocols: dict[str, Choice]
+    variations: Variations
 
 
 def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequence[Path] = ()) -> ResolvedSuite:
@@ -104,22 +119,13 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequen
     Raises:
         Mistakes: every mistake in it at once, each with its place.
     """
-    document = read_document(path)
-    if not isinstance(document.data, dict):
-        raise Mistake("a suite is a mapping", where=str(path), fix="see suites/quickstart.yaml")
-    if scale is not None:
-        scales = document.data.get("scales") or {}
-        if scale not in scales:
-            raise Mistake(
-                f"the suite has no scale {scale!r}", where=str(path), fix=nearest(scale, list(scales)) if scales else ""
-            )
-        document = merge(document, document.moved(("scales", scale), ()))
-    for plugin in [*(path.parent / p for p in document.data.get("plugins") or []), *plugins]:
+    document, _ = read_suite(path, scale)
+    for plugin in [*plugin_files(document), *plugins]:
         load_plugin(plugin)
-    return _Resolver(_expand(document), path, data).resolve(scale)
+    return _Resolver(document, data).resolve(scale)
 
 
-def _expand(document: Document) -> Document:
+def _inherit(document: Document) -> Document:
     """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
     for name, entry in _mapping(document.data.get("entries")).items():
         at: Keys = ("entries", name)
@@ -136,27 +142,24 @@ def _expand(document: Document) -> Document:
 
 @dataclass
 class _Resolver:
-    """Resolves an expanded document, gathering mistakes instead of stopping at the first."""
+    """Resolves a document, gathering mistakes instead of stopping at the first."""
 
     document: Document
-    path: Path
     data: Path | None
     mistakes: dict[tuple[str, str], Mistake] = field(default_factory=dict)
 
     def resolve(self, scale: str | None) -> ResolvedSuite:
+        expanded, variations = expand_sweep(self.document, self._mistake)
+        self.document = _inherit(expanded)
         try:
             suite = Suite.model_validate(self.document.data)
         except ValidationError as error:
             self._report(error, (), Suite)
             suite = None
-        tasks = self._choose_all("tasks", ("tasks",))
-        for i, task in enumerate(tasks):
-            if not find("tasks", task.name).folds:
-                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", i))
-            if task.name in [other.name for other in tasks[:i]]:
-                self._mistake(f"the task {task.name} stands here twice, and would share one column", ("tasks", i))
+        tasks = self._tasks()
         protocols = {name: self._protocol(name) for name in self._keys(("protocols",))}
-        entries = [self._entry(name, list(protocols)) for name in self._keys(("entries",))]
+        crops = {name: entry.crop or suite.crop for name, entry in suite.entries.items()} if suite else {}
+        entries = [self._entry(name, list(protocols), crops.get(name, 0.0)) for name in self._keys(("entries",))]
         for at in [("control",), *(("entries", name, "control") for name in self._keys(("entries",)))]:
             control = self.document.find(at)
             if control is not None and control not in self._keys(("entries",)):
@@ -170,13 +173,35 @@ class _Resolver:
             entries=tuple(e for e in entries if e),
             tasks=tasks,
             protocols={name: choice for name, choice in protocols.items() if choice},
+            variations=variations,
         )
+
+    def _tasks(self) -> dict[str, Choice]:
+        """What is evaluated on, by column: the task's name, or the key of a mapping."""
+        listed = self.document.find(("tasks",))
+        named = isinstance(listed, dict)
+        columns: dict[str, Choice] = {}
+        for key in listed if isinstance(listed, dict) else range(len(listed) if isinstance(listed, list) else 0):
+            task = self._choose("tasks", ("tasks", key))
+            if task is None:
+                continue
+            if not _tests(task):
+                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", key))
+            column = str(key) if named else task.name
+            if column in columns:
+                self._mistake(
+                    f"the task {column} stands here twice, and would share one column",
+                    ("tasks", key),
+                    f"name the columns: tasks: {{{column}: ..., other: {{name: {column}, ...}}}}",
+                )
+            columns[column] = task
+        return columns
 
     def _protocol(self, name: str) -> Choice | None:
         fields = self.document.find(("protocols", name)) or {}
         return self._choose_from("protocols", {"name": name, **fields}, ("protocols", name))
 
-    def _entry(self, name: str, protocols: list[str]) -> ResolvedEntry | None:
+    def _entry(self, name: str, protocols: list[str], crop: float) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose("encoders", (*at, "encoder"))
         frontend = self._choose("frontends", (*at, "frontend"))
@@ -189,7 +214,7 @@ class _Resolver:
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
         if not (encoder and frontend and weights):
             return None
-        return ResolvedEntry(name, encoder, frontend, augment, weights, tuple(chosen or protocols))
+        return ResolvedEntry(name, encoder, frontend, augment, crop, weights, tuple(chosen or protocols))
 
     def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
         """What a list of augmentations names, pipelines as their steps."""
@@ -228,9 +253,9 @@ class _Resolver:
         if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
         method = self._choose("methods", (*at, "pretrain"))
-        corpus = self._choose("tasks", (*at, "corpus"))
+        corpus, exclude = self._corpus((*at, "corpus"))
         monitor = self._choose("tasks", (*at, "monitor"))
-        if monitor and not find("tasks", monitor.name).folds:
+        if monitor and not _tests(monitor):
             self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
         augment = self._augmentations((*at, "augment"), frontend)
         if method is None:
@@ -242,7 +267,18 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, at, Pretraining)
             return None
-        return Weights("pretrain", None, method, corpus, training, augment, monitor)
+        return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
+
+    def _corpus(self, at: Keys) -> tuple[Choice | None, tuple[Choice, ...]]:
+        """What is pretrained on, and the data sets whose recordings are left out of it."""
+        reference = self.document.find(at)
+        if not isinstance(reference, dict) or "exclude" not in reference:
+            return self._choose("tasks", at), ()
+        listed = reference["exclude"]
+        if not isinstance(listed, list) or not all(isinstance(item, str | dict) for item in listed):
+            self._mistake(f"exclude is a list of tasks, got {listed!r}", (*at, "exclude"), "exclude: [esc50]")
+        corpus = {key: value for key, value in reference.items() if key != "exclude"}
+        return self._choose_from("tasks", corpus, at), self._choose_all("tasks", (*at, "exclude"))
 
     def _choose_all(self, kind: str, at: Keys) -> tuple[Choice, ...]:
         listed = self.document.find(at)
@@ -286,8 +322,8 @@ class _Resolver:
         return list(_mapping(self.document.find(at)))
 
     def _find_file(self, name: str, at: Keys) -> Path | None:
-        """A weight file: as given, beside the suite file, in the data folder, or beside the data folder."""
-        folders = [Path(), self.path.parent, *([self.data, self.data.parent] if self.data else [])]
+        """A weight file: as given, beside the file that names it, in the data folder, or beside the data folder."""
+        folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
         found = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if found is None:
             looked = ", ".join(str(folder) for folder in folders)
@@ -295,9 +331,16 @@ class _Resolver:
         return found
 
 
+def _tests(task: Choice) -> bool:
+    """Whether a task has folds to test on."""
+    return bool(find("tasks", task.name)(task.settings).folds)
+
+
 def _is_branch(key: str | int) -> bool:
     """Whether a location names a branch of a union, which the document does not have."""
-    return isinstance(key, str) and (key in ("str", "dict") or key.startswith(("dict[", "literal[", "function-")))
+    return isinstance(key, str) and (
+        key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

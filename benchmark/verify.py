@@ -103,7 +103,8 @@ def _listen(task: Task, clip: Clip) -> float | str:
 def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:
     by_class: dict[str, list[Clip]] = {name: [] for name in task.classes}
     for clip in clips:
-        by_class.setdefault(_class(task, clip), []).append(clip)
+        for name in task.labels(clip) or (_UNLABELLED,):
+            by_class.setdefault(name, []).append(clip)
     groups = by_class if len(by_class) > 1 else {}
     return [_row(name, group, seconds) for name, group in {**groups, "all": clips}.items()]
 
@@ -120,17 +121,13 @@ def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> Row:
     )
 
 
-def _class(task: Task, clip: Clip) -> str:
-    return task.classes[clip.label] if clip.label >= 0 else _UNLABELLED
-
-
 def _differences(task: Task, clips: Sequence[Clip]) -> list[str]:
     """Where the counts are not the official ones, in the folds that the task uses."""
     lines = []
     for fold in sorted({*task.folds, *(clip.fold for clip in clips)}):
         here = [clip for clip in clips if clip.fold == fold]
         official = task.counts.get(fold, (0,))
-        by_class = Counter(_class(task, clip) for clip in here)
+        by_class = Counter(name for clip in here for name in task.labels(clip))
         if len(official) == 1:
             pairs = {"in all": (len(here), official[0])}
         else:

@@ -11,6 +11,7 @@ from benchmark.progress import Progress
 from registry import geometry
 from registry.audio import Recordings
 from registry.methods import Method, unit
+from registry.metrics import figure
 from registry.protocols import Labels, Subject
 from registry.protocols.knn import Knn
 from registry.seeding import generator_for, seed_everything
@@ -65,9 +66,9 @@ class Probe:
     every: int
 
     def accuracy(self, method: Method) -> float:
-        """Mean over the folds, K chosen inside the training folds."""
+        """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
         made = embed(self.views, method.encoder, self.pack.recordings, self.window, self.device, Progress())
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
         outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
-        return float(sum((o.predicted[-1] == self.pack.labels[o.clips]).mean() for o in outcomes) / len(outcomes))
+        return sum(figure(self.pack.labels[o.clips], o.scores) for o in outcomes) / len(outcomes)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmark.corpus import DataSet, Usable, held_by, usable_clips
 from benchmark.embed import embed, load_embeddings, save_embeddings
 from benchmark.files import write_tensors
 from benchmark.job import Job
@@ -23,6 +24,7 @@ from benchmark.watch import Probe
 from registry.encoders import Encoder
 from registry.lookup import recall
 from registry.methods import Corpus, Method
+from registry.metrics import ranking
 from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
 from registry.seeding import seed_everything
 from registry.training import Pretraining
@@ -66,7 +68,10 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     pack = open_pack(at.store.find("pack", job.needs["pack"]))
     held_out = job.config["held_out"]
-    clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != held_out])
+    if held_out is None:  # a corpus: what is pretrained on it is measured
+        clips_N = torch.from_numpy(_corpus(job, "pack", at)[1].clips)
+    else:
+        clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != held_out])
     at.progress.expect(len(clips_N))
     frontend = build_views(job.config["frontend"]).frontend.to(at.device.device)
     found = measure(frontend, pack.recordings, clips_N, job.config["window"], at.device.device, at.progress)
@@ -76,17 +81,19 @@ def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 
 def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     config = job.config
-    corpus = open_pack(at.store.find("pack", job.needs["corpus"]))
+    data_set, usable = _corpus(job, "corpus", at)
+    corpus, clips_M = data_set.pack, torch.from_numpy(usable.clips)
+    recordings = corpus.recordings.subset(clips_M)
     views = build_views(config["frontend"], config["augment"], _statistics(job, at))
     seed_everything(config["seed"], "weights")
     encoder = build_encoder(config["encoder"], views.frontend)
     component, settings = recall("methods", config["method"])
-    known = Corpus(corpus.recordings, torch.tensor(corpus.labels), len(corpus.classes))
+    known = Corpus(recordings, torch.tensor(corpus.labels)[clips_M], len(corpus.classes))
     method: Method = place(component(settings, encoder, views, known), at.device)
     training = Pretraining.model_validate(config["training"])
     log = pretrain(
         method,
-        corpus.recordings,
+        recordings,
         training,
         config["crop"],
         config["seed"],
@@ -102,18 +109,33 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "loss": log.epochs[-1]["loss"],
         "steps_per_second": round(log.steps_per_second, 3),
         "data_hash": corpus.content_hash,
+        "clips": len(clips_M),
+        "excluded": usable.excluded,
     }
+
+
+def _corpus(job: Job, role: str, at: Workplace) -> tuple[DataSet, Usable]:
+    """The corpus that a job needs in this role, and which of its clips are pretrained on."""
+    corpus = _data_set(job.needs[role], at)
+    exclude = [_data_set(key, at) for other, key in job.needs.items() if other.startswith("exclude ")]
+    return corpus, usable_clips(corpus, exclude)
+
+
+def _data_set(pack: str, at: Workplace) -> DataSet:
+    """A task with its pack, from the pack's key."""
+    config = _stored_job(at, "pack", pack).config["task"]
+    component, settings = recall("tasks", config)
+    return DataSet(config["name"], component(settings), open_pack(at.store.find("pack", pack)))
 
 
 def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
     """Neighbours on the task that a pretraining is monitored on, where it names one."""
     if "monitor" not in job.needs:
         return None
-    key = job.needs["monitor"]
-    pack = open_pack(at.store.find("pack", key))
-    component, settings = recall("tasks", _stored_job(at, "pack", key).config["task"])
+    monitor = _data_set(job.needs["monitor"], at)
     views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
-    return Probe(pack, _labels(pack), component(settings).folds, views, job.config["crop"], at.device, every)
+    labels, crop = _labels(monitor.pack), job.config["crop"]
+    return Probe(monitor.pack, labels, monitor.task.folds, views, crop, at.device, every)
 
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
@@ -153,25 +175,31 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         folder / "predictions.parquet", index=False
     )
     pd.concat([_curve(outcome, pack) for outcome in outcomes]).to_parquet(folder / "epochs.parquet", index=False)
-    folds = {}
-    for outcome in outcomes:
-        accuracy = (outcome.predicted == pack.labels[outcome.clips]).mean(1).tolist()
-        folds[str(outcome.fold)] = {
-            "clips": len(outcome.clips),
-            "accuracy": accuracy[-1],
-            "epochs": outcome.epochs,
-            "accuracy_by_epoch": accuracy if outcome.epochs else [],
-            **outcome.facts,
-        }
-    mean = float(np.mean([fold["accuracy"] for fold in folds.values()]))
+    several = pack.labels.ndim > 1
+    figures = _rankings if several else _accuracies
+    folds = {str(o.fold): {"clips": len(o.clips), "epochs": o.epochs, **figures(o, pack), **o.facts} for o in outcomes}
+    metric = "mAP" if several else "accuracy"
+    mean = float(np.mean([fold[metric] for fold in folds.values()]))
     return {
-        "summary": f"accuracy {mean:.3f}",
+        "summary": f"{metric} {mean:.3f}",
+        "metric": metric,
         "folds": folds,
         "data_hash": pack.content_hash,
-        **_pretraining(job, pack, at),
+        **_pretraining(job, at),
         "skipped": len(pack.skipped),
+        "missing": pack.missing,
         "embedding": _embedding(job, at),
     }
+
+
+def _accuracies(outcome: Outcome, pack: Pack) -> dict[str, Any]:
+    accuracy = (outcome.predicted == pack.labels[outcome.clips]).mean(1).tolist()
+    return {"accuracy": accuracy[-1], "accuracy_by_epoch": accuracy if outcome.epochs else []}
+
+
+def _rankings(outcome: Outcome, pack: Pack) -> dict[str, Any]:
+    found = ranking(pack.labels[outcome.clips].astype(np.float32), outcome.scores)
+    return {"mAP": found.mean_average_precision, "auc": found.auc, "d_prime": found.d_prime, "classes": found.classes}
 
 
 _WORK: dict[str, Callable[[Job, Path, Workplace], dict[str, Any]]] = {
@@ -250,7 +278,9 @@ def _predictions(outcome: Outcome, pack: Pack) -> Any:
         {
             "fold": outcome.fold,
             "clip": [pack.ids[i] for i in outcome.clips],
-            "label": pack.labels[outcome.clips],
+            "label": [
+                label if pack.labels.ndim == 1 else np.flatnonzero(label) for label in pack.labels[outcome.clips]
+            ],
             "predicted": outcome.predicted[-1],
             "scores": list(outcome.scores),
         }
@@ -272,17 +302,19 @@ def _curve(outcome: Outcome, pack: Pack) -> Any:
     )
 
 
-def _pretraining(job: Job, pack: Pack, at: Workplace) -> dict[str, Any]:
-    """What the encoder's pretraining saw of the task's clips, and how fast its steps were."""
+def _pretraining(job: Job, at: Workplace) -> dict[str, Any]:
+    """What the encoder's pretraining saw of the clips that the task tests, and how fast its steps were."""
     holder = _stored_job(at, "embed", job.needs["embed"]) if "embed" in job.needs else job
     if "pretrain" not in holder.needs:
         return {"clips_seen_in_pretraining": 0}
     key = holder.needs["pretrain"]
     pretrained = _stored_job(at, "pretrain", key)
-    corpus = open_pack(at.store.find("pack", pretrained.needs["corpus"]))
+    corpus, usable = _corpus(pretrained, "corpus", at)
+    tested = _data_set(job.needs["pack"], at)
+    seen_N = held_by(corpus, usable.clips, tested) & np.isin(tested.pack.folds, tested.task.folds)
     method, settings = recall("methods", pretrained.config["method"])
     return {
-        "clips_seen_in_pretraining": len(set(pack.hashes) & set(corpus.hashes)),
+        "clips_seen_in_pretraining": int(seen_N.sum()),
         "labels_seen_in_pretraining": method.uses_labels(settings),
         "steps_per_second": at.store.result("pretrain", key)["steps_per_second"],
     }

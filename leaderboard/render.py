@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,9 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         selection = next((cell.selection for cell in own if cell.selection), "")
         header.append(f"{protocol} ({selection})" if selection else protocol)
         columns.append((protocol, _measured))
+        if any(cell.auc is not None for cell in own):
+            header += ["AUC", "d'"]
+            columns += [(protocol, _auc), (protocol, _d_prime)]
         if any(cell.against_control for cell in own):
             others = table.facts.get("controls")
             header.append(f"minus {'control' if others else table.facts['control']} [95 %]")
@@ -92,7 +95,7 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
         found = {cell.protocol: cell for cell in cells if cell.entry == entry}
-        row = [entry, *(text(found[p]) if p in found else "" for p, text in columns)]
+        row = [entry + _mark(found.values()), *(text(found[p]) if p in found else "" for p, text in columns)]
         row += [next(filter(None, map(text, found.values())), "") for text in costs.values()]
         rows.append(row)
     return header, rows
@@ -105,11 +108,31 @@ _COSTS: dict[str, Callable[[Cell], str]] = {
 }
 
 
+# What marks an entry that was pretrained on recordings of the test folds, by whether it learned their labels.
+_SEEN = {
+    False: ("†", "Transductive: the pretraining corpus holds recordings of the test folds, without labels"),
+    True: ("‡", "Not a fair figure: labels of recordings of the test folds were learned in pretraining"),
+}
+
+
+def _mark(cells: Iterable[Cell]) -> str:
+    learned = {cell.labels_seen for cell in cells if cell.mean is not None and cell.seen}
+    return "".join(f" {mark}" for labels, (mark, _) in _SEEN.items() if labels in learned)
+
+
 def _measured(cell: Cell) -> str:
     if cell.mean is None:
         return "" if cell.published and cell.entry == cell.published.row else "not run"
     text = f"{cell.mean:.3f}" + (f" ± {cell.deviation:.3f}" if cell.deviation is not None else "")
     return text if cell.complete else f"{text} ({cell.folds}/{cell.of_folds} folds)"
+
+
+def _auc(cell: Cell) -> str:
+    return f"{cell.auc:.3f}" if cell.auc is not None else ""
+
+
+def _d_prime(cell: Cell) -> str:
+    return f"{cell.d_prime:.3f}" if cell.d_prime is not None else ""
 
 
 def _against_control(cell: Cell) -> str:
@@ -127,7 +150,10 @@ def _published(cell: Cell) -> str:
 def _notes(table: Table) -> list[str]:
     """What a reader must know beside the figures."""
     measured = [cell for cell in table.cells if cell.mean is not None]
+    ranked = list(dict.fromkeys(cell.task for cell in measured if cell.metric == "mAP"))
     notes = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
+    if ranked:
+        notes.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d' over classes, without an interval.")
     rules = {cell.selection for cell in measured}
     if "last" in rules:
         notes.append("last: figures after the last epoch.")
@@ -142,20 +168,18 @@ def _notes(table: Table) -> list[str]:
     if others:
         pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
         notes.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
-    for learned, meaning in (
-        (False, "Transductive: the pretraining corpus holds recordings of the test folds, without labels"),
-        (
-            True,
-            "Not a fair figure: labels of recordings of the test folds were learned in pretraining",
-        ),
-    ):
+    for learned, (mark, meaning) in _SEEN.items():
         seen = {(cell.entry, cell.task): cell for cell in measured if cell.seen and cell.labels_seen == learned}
         if seen:
             shares = ", ".join(f"{entry} ({cell.seen} clips of {task})" for (entry, task), cell in seen.items())
-            notes.append(f"{meaning}: {shares}.")
+            notes.append(f"{mark} {meaning}: {shares}.")
     devices = dict.fromkeys(cell.device for cell in measured if cell.device)
     if devices:
         notes.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
+    missing = {cell.task: cell.missing for cell in measured if cell.missing}
+    if missing:
+        listed = ", ".join(f"{count} of {task}" for task, count in missing.items())
+        notes.append(f"Recordings that were not there: {listed}. Figures on other clips are other figures.")
     skipped = max((cell.skipped for cell in measured), default=0)
     if skipped:
         notes.append(f"{skipped} unusable recordings were left out.")
@@ -197,12 +221,15 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "entry": cell.entry,
         "protocol": cell.protocol,
         "selection": cell.selection,
-        "accuracy": cell.mean,
+        "metric": cell.metric,
+        "figure": cell.mean,
         "deviation": cell.deviation,
         "folds": cell.folds,
         "of_folds": cell.of_folds,
         "official_folds": cell.official_folds,
         "seeds": cell.seeds,
+        "auc": cell.auc,
+        "d_prime": cell.d_prime,
         "clips": cell.clips,
         "k": " ".join(map(str, cell.k)),
         "minus_control": against.mean if against else None,
@@ -213,6 +240,7 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "seen_in_pretraining": cell.seen,
         "labels_seen": cell.labels_seen,
         "skipped": cell.skipped,
+        "missing": cell.missing,
         "parameters": cell.parameters,
         "clips_per_second": cell.clips_per_second,
         "device": cell.device,

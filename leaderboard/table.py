@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.document import read_suite
 from benchmark.plan import Plan, Row, plan_name
 from benchmark.store import Store
 from leaderboard.published import Published, anchored, reproduced
@@ -22,13 +23,16 @@ class Cell:
     """One entry under one protocol on one task.
 
     Args:
-        mean: of the folds' accuracies (over seeds first); None where nothing is measured.
+        metric: accuracy, or mAP (mean average precision) where clips may have several labels.
+        mean: of the folds' figures (over seeds first); None where nothing is measured.
         deviation: standard deviation over folds.
         folds: how many are measured.
         of_folds: how many the suite asks for.
         official_folds: how many the data set has.
         seeds: how many are measured.
         selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
+        auc: macro area under the curve, where clips may have several labels.
+        d_prime: its d'.
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         comparable: whether their difference means something: the suite as it stands, every fold, the same selection.
@@ -37,6 +41,7 @@ class Cell:
         labels_seen: whether it learned their labels.
         clips: test clips measured.
         skipped: recordings left out as unusable.
+        missing: recordings that the data set names and that were not there.
         parameters: of the encoder, where its embeddings were evaluated.
         clips_per_second: embedded, front end included.
         device: that embedded them.
@@ -48,11 +53,14 @@ class Cell:
     protocol: str
     of_folds: int
     official_folds: int
+    metric: str = "accuracy"
     mean: float | None = None
     deviation: float | None = None
     folds: int = 0
     seeds: int = 0
     selection: str = ""
+    auc: float | None = None
+    d_prime: float | None = None
     k: list[int] = field(default_factory=list)
     published: Published | None = None
     comparable: bool = False
@@ -61,6 +69,7 @@ class Cell:
     labels_seen: bool = False
     clips: int = 0
     skipped: int = 0
+    missing: int = 0
     parameters: int | None = None
     clips_per_second: float | None = None
     device: str = ""
@@ -97,7 +106,7 @@ def make_table(plan: Plan, store: Store) -> Table:
         rows[row.entry, row.task, row.protocol].append(row)
     measured = {place: _Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
     for (entry, task, protocol), own in measured.items():
-        beside = published.get((entry, task, protocol))
+        beside = published.get((entry, _task_name(facts, task), protocol))
         of_folds, official = _folds(facts, task)
         control = measured.get((control_of(facts, entry), task, protocol))
         compared = own.correct and control and control is not own and control.same_clips(own)
@@ -111,23 +120,27 @@ def make_table(plan: Plan, store: Store) -> Table:
                 published=beside,
                 comparable=beside is not None
                 and facts["scale"] is None
-                and len(own.correct) == official
+                and len(own.scores) == official
                 and own.selection in ("inner", beside.selection),
                 against_control=paired_difference(own.correct, control.correct) if compared and control else None,
                 **own.summary(),
             )
         )
     for figure in anchored(facts["anchors"]):
-        if figure.task in facts["tasks"] and figure.protocol in facts["protocols"]:
-            table.cells.append(
-                Cell(figure.row, figure.task, figure.protocol, *_folds(facts, figure.task), published=figure)
-            )
+        for task in facts["tasks"] if figure.protocol in facts["protocols"] else ():
+            if _task_name(facts, task) == figure.task:
+                table.cells.append(Cell(figure.row, task, figure.protocol, *_folds(facts, task), published=figure))
     return table
 
 
 def control_of(facts: dict[str, Any], entry: str) -> str:
     """The entry that another is compared with: its own choice, or the suite's; empty if there is none."""
     return facts.get("controls", {}).get(entry, facts["control"]) or ""
+
+
+def _task_name(facts: dict[str, Any], column: str) -> str:
+    """The registry's name of the task that stands in a column."""
+    return str(facts.get("task_names", {}).get(column, column))
 
 
 def _folds(facts: dict[str, Any], task: str) -> tuple[int, int]:
@@ -146,7 +159,7 @@ def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]
     names = store.plans()
     if suite is not None:
         known = names
-        asked = Path(suite).with_suffix("").name if suite.endswith((".yaml", ".yml")) else suite
+        asked = _suite_name(Path(suite), scale) if suite.endswith((".yaml", ".yml")) else suite
         names = [n for n in known if n == plan_name(asked, scale) or (scale is None and n.split("@")[0] == asked)]
         if not names:
             raise Mistake(f"{plan_name(asked, scale)} was not run here", where=str(runs), fix=nearest(asked, known))
@@ -157,11 +170,21 @@ def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]
     return [make_table(Plan.from_json(stored["plan"]), store) for n in names if (stored := store.load_plan(n))]
 
 
+def _suite_name(path: Path, scale: str | None) -> str:
+    document, _ = read_suite(path, scale)
+    return str(document.data.get("name", path.stem))
+
+
 @dataclass
 class _Measured:
     """What the records of one cell hold, over its folds and seeds."""
 
-    correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips; the mean over seeds
+    metric: str = "accuracy"
+    scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds
+    correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips, where they have one label
+    auc: float | None = None
+    d_prime: float | None = None
+    clips: int = 0
     seeds: int = 0
     selection: str = ""
     k: list[int] = field(default_factory=list)
@@ -169,6 +192,7 @@ class _Measured:
     labels_seen: bool = False
     steps_per_second: float | None = None
     skipped: int = 0
+    missing: int = 0
     embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
 
     @staticmethod
@@ -180,40 +204,56 @@ class _Measured:
         results = {row.key: store.result("evaluate", row.key) for row in done}
         folds = {(row.seed, int(f)): facts for row in done for f, facts in results[row.key]["folds"].items()}
         epoch, measured.selection = _selected_epoch(list(folds.values()), selection)
-        by_fold: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
-        for row in done:
-            for fold, right in _correct(store, row.key, epoch).items():
-                by_fold[fold].append(right)
-        # A fold counts when every seed has it: a mean over other seeds would compare different things.
-        measured.correct = {f: np.mean(r, 0) for f, r in sorted(by_fold.items()) if len(r) == measured.seeds}
+        measured.metric = next(iter(results.values())).get("metric", "accuracy")
+        if measured.metric == "accuracy":
+            measured.correct = _by_fold([_correct(store, row.key, epoch) for row in done], measured.seeds)
+            measured.scores = {fold: float(right_N.mean()) for fold, right_N in measured.correct.items()}
+            measured.clips = sum(map(len, measured.correct.values()))
+        else:
+            measured._rank(folds)
         measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
         measured.labels_seen = any(result.get("labels_seen_in_pretraining") for result in results.values())
         rates = [result["steps_per_second"] for result in results.values() if "steps_per_second" in result]
         measured.steps_per_second = float(np.mean(rates)) if rates else None
         measured.skipped = max(result["skipped"] for result in results.values())
+        measured.missing = max(result.get("missing", 0) for result in results.values())
         measured.embedding = [result["embedding"] for result in results.values() if result.get("embedding")]
         return measured
+
+    def _rank(self, folds: dict[tuple[int, int], dict[str, Any]]) -> None:
+        """Takes the ranking figures of every seed's folds."""
+        found = {
+            name: _by_fold([{fold: facts[name]} for (_, fold), facts in folds.items()], self.seeds)
+            for name in ("mAP", "auc", "d_prime", "clips")
+        }
+        self.scores = {fold: float(figure) for fold, figure in found["mAP"].items()}
+        self.auc, self.d_prime = (float(np.mean(list(found[name].values()))) for name in ("auc", "d_prime"))
+        self.clips = int(sum(found["clips"].values()))
 
     def same_clips(self, other: "_Measured") -> bool:
         return self.correct.keys() == other.correct.keys()
 
     def summary(self) -> dict[str, Any]:
-        if not self.correct:
+        if not self.scores:
             return {}
-        accuracies = [float(right.mean()) for right in self.correct.values()]
+        figures = list(self.scores.values())
         return {
-            "mean": float(np.mean(accuracies)),
-            "deviation": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
-            "folds": len(accuracies),
+            "metric": self.metric,
+            "mean": float(np.mean(figures)),
+            "deviation": float(np.std(figures, ddof=1)) if len(figures) > 1 else None,
+            "auc": self.auc,
+            "d_prime": self.d_prime,
+            "folds": len(figures),
             "seeds": self.seeds,
             "selection": self.selection,
             "k": self.k,
             "seen": self.seen,
             "labels_seen": self.labels_seen,
             "steps_per_second": self.steps_per_second,
-            "clips": sum(map(len, self.correct.values())),
+            "clips": self.clips,
             "skipped": self.skipped,
+            "missing": self.missing,
             **self._embedding(),
         }
 
@@ -230,11 +270,20 @@ class _Measured:
 def _selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[int | None, str]:
     """The epoch whose predictions count (None: those a protocol ends with), and the rule in words."""
     if not folds[0]["epochs"]:
-        return None, "inner"
+        return None, "inner" if "k" in folds[0] else "last"
     if selection == "last":
         return None, "last"
     mean_by_epoch = np.mean([fold["accuracy_by_epoch"] for fold in folds], 0)
     return folds[0]["epochs"][int(np.argmax(mean_by_epoch))], "best-mean"
+
+
+def _by_fold(figures: Sequence[dict[int, Any]], seeds: int) -> dict[int, Any]:
+    """The mean of each fold's figures over seeds. A fold counts when every seed has it, or means would not compare."""
+    gathered: dict[int, list[Any]] = defaultdict(list)
+    for of_fold in figures:
+        for fold, value in of_fold.items():
+            gathered[fold].append(value)
+    return {fold: np.mean(values, 0) for fold, values in sorted(gathered.items()) if len(values) == seeds}
 
 
 def _correct(store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:

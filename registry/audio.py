@@ -1,6 +1,6 @@
 """Decoded recordings of a data set, and the windows cut from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,14 +18,20 @@ class Recordings:
         samples: ``[total]`` int16, full scale 32767; may be a memory map.
         offsets: ``[clips + 1]`` int64; clip i is ``samples[offsets[i]:offsets[i + 1]]``.
         sample_rate: Hz.
+        chosen: ``[M]`` those of the clips that are meant, in their order; all by default.
     """
 
     samples: NDArray[np.int16]
     offsets: NDArray[np.int64]
     sample_rate: int
+    chosen: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.offsets) - 1 if self.chosen is None else len(self.chosen)
+
+    def subset(self, clips: Tensor) -> "Recordings":
+        """Some of these clips ``[M]``, in that order, without copying a sample."""
+        return replace(self, chosen=self._among_all(clips))
 
     def crops(self, clips: Tensor, samples: int, crops: int, generator: torch.Generator) -> Tensor:
         """Cuts random windows of one length; a shorter clip is zero-padded at a random place.
@@ -39,6 +45,7 @@ class Recordings:
         Returns:
             ``[B, crops, samples]`` float32 in [-1, 1], on the CPU.
         """
+        clips = self._among_all(clips)
         lengths_B = torch.from_numpy(np.diff(self.offsets))[clips]
         slack_BV = (lengths_B - samples).unsqueeze(1).expand(-1, crops)
         place_BV = torch.rand(len(clips), crops, dtype=torch.float64, generator=generator)
@@ -61,6 +68,7 @@ class Recordings:
         Returns:
             ``[W, samples]`` float32 in [-1, 1], and ``[W]`` the position in ``clips`` each window belongs to.
         """
+        clips = self._among_all(clips)
         starts = [window_starts(int(self.offsets[c + 1] - self.offsets[c]), samples) for c in clips.tolist()]
         out_WT = np.zeros((sum(map(len, starts)), samples), np.int16)
         rows = iter(out_WT)
@@ -69,6 +77,9 @@ class Recordings:
                 self._copy(clip, start, next(rows))
         owner_W = torch.repeat_interleave(torch.arange(len(starts)), torch.tensor([len(s) for s in starts]))
         return _to_float(out_WT), owner_W
+
+    def _among_all(self, clips: Tensor) -> Tensor:
+        return clips if self.chosen is None else self.chosen[clips]
 
     def _copy(self, clip: int, start: int, out_T: NDArray[np.int16]) -> None:
         """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before it."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from registry.losses import classification
 from registry.seeding import generator_for
 
 HIDDEN = 512  # of the mlp head: Wang 2021
@@ -67,7 +67,7 @@ def train_heads(
 
     Args:
         heads: on the device.
-        examples: for an epoch, embeddings ``[M, D]`` and class indices ``[M]``.
+        examples: for an epoch, embeddings ``[M, D]`` and labels, ``[M]`` indices or ``[M, C]`` of zeros and ones.
         rows: the training rows of each fold.
         shift_F1D: subtracted from the embeddings of each fold.
         scale_F1D: then divides them.
@@ -95,8 +95,7 @@ def train_heads(
             weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
             row_FB = row_FB.clamp_min(0)
             logits_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
-            loss_FB = F.cross_entropy(logits_FBC.flatten(0, 1), label_M[row_FB].flatten(), reduction="none")
-            loss = (loss_FB.view_as(weight_FB) * weight_FB).sum()
+            loss = (classification(logits_FBC, label_M[row_FB]) * weight_FB).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

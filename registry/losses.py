@@ -306,6 +306,21 @@ def semi_hard(anchor_BD: Tensor, positive_BD: Tensor, candidate_MD: Tensor, othe
     return torch.where(farther_BM.any(1), nearest_B, farthest_B)
 
 
+def classification(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of each example, or where examples may have several labels, binary ones averaged over classes.
+
+    Args:
+        logits: ``[..., C]``.
+        label: ``[...]`` class indices, or ``[..., C]`` of zeros and ones.
+
+    Returns:
+        ``[...]``.
+    """
+    if label.ndim == logits.ndim:
+        return F.binary_cross_entropy_with_logits(_wide(logits), label, reduction="none").mean(-1)
+    return F.cross_entropy(_wide(logits).flatten(0, -2), label.flatten(), reduction="none").view(label.shape)
+
+
 def labelled_cross_entropy(logits_BK: Tensor, label_B: Tensor) -> Tensor:
     """Cross-entropy, mean over the examples whose label is not -1; 0 where all are."""
     loss = F.cross_entropy(_wide(logits_BK), label_B, ignore_index=-1, reduction="sum")

@@ -1,4 +1,4 @@
-"""``audiobench data``: data sets, fetched and verified."""
+"""``audiobench data``: data sets, fetched, verified and compared."""
 
 import json
 import sys
@@ -10,10 +10,11 @@ import typer
 from audiobench.commands.options import Data, Debug, Plugins
 
 if TYPE_CHECKING:
+    from benchmark import audit as audits
     from benchmark.verify import Report
     from registry.tasks import Task
 
-app = typer.Typer(help="Fetch and verify data sets.", no_args_is_help=True)
+app = typer.Typer(help="Fetch, verify and compare data sets.", no_args_is_help=True)
 
 TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A task's name, or as a suite has it: '{name: us8k, folds: [1, 2, 10]}'.")
@@ -70,6 +71,37 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command("audit")
+def audit(
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TASK", help="Names, or as a suite has them; by default all that --data holds."),
+    ] = None,
+    content: Annotated[
+        bool, typer.Option("--content", help="Decode every clip, to compare what has no Freesound ids by its sound.")
+    ] = False,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the names of all clips.")] = False,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Tell what data sets share with each other, and which recordings lie in several folds of one."""
+    from benchmark.audit import audit
+    from benchmark.progress import progress_for
+    from registry.lookup import find, load_plugin, names
+
+    for path in plugin or []:
+        load_plugin(path)
+    asked = tasks or [name for name in names("tasks") if find("tasks", name).folders]
+    made = {reference: _task(reference, None)[1] for reference in asked}
+    with progress_for(sys.stderr) as progress:
+        report = audit(made, data, progress, content=content, lenient=not tasks)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=1))
+    else:
+        _show_audit(report)
+
+
 def _task(reference: str, plugins: list[Path] | None) -> "tuple[str, Task]":
     import yaml
 
@@ -116,6 +148,42 @@ def _show(report: "Report") -> None:
         print("the counts are the official ones")
     if not report.faults:
         print("every file can be read")
+
+
+def _show_audit(report: "audits.Report") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    grid = Table("first", "second", "compared by", title="What data sets share", title_justify="left")
+    for column in ("recordings", "clips of the first", "clips of the second", "the same files"):
+        grid.add_column(column, justify="right")
+    for pair in report.shared:
+        counts = (pair.recordings, *map(len, pair.clips), pair.files)
+        grid.add_row(pair.first, pair.second, pair.by, *(f"{count:,}" for count in counts))
+    if report.shared:
+        console.print(grid)
+    for pair in report.shared:
+        if pair.part:
+            whole = pair.second if pair.part == pair.first else pair.first
+            print(f"{pair.part} is a part of {whole}: its clips are the same files")
+    for one in report.data_sets:
+        none = [] if one.spanning else [", no source in several folds"]
+        none += [", no recording in several folds, sample by sample"] if one.repeated == [] else []
+        print(f"{one.name}: {one.clips:,} clips of {one.sources:,} sources{''.join(none)}")
+        _list(f"  sources in several folds ({len(one.spanning)})", [_folds(source) for source in one.spanning])
+        repeats = [", ".join(f"{clip} (fold {fold})" for clip, fold in own.items()) for own in one.repeated or ()]
+        _list(f"  recordings in several folds, sample by sample ({len(repeats)})", repeats)
+        _list(f"  missing, or not to be decoded ({len(one.unread)})", one.unread)
+    _list(
+        "not compared, having no ids in common; --content compares their sounds",
+        list(map(" and ".join, report.not_compared)),
+    )
+    _list("left out", [f"{name}: {why}" for name, why in report.left_out.items()])
+
+
+def _folds(source: "audits.Spanning") -> str:
+    return f"{source.source}: " + "; ".join(f"fold {fold} {', '.join(own)}" for fold, own in source.folds.items())
 
 
 def _list(title: str, lines: list[str]) -> None:

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
+from registry.losses import classification
 from registry.methods import Corpus, Method, require_labels, unit
 from registry.settings import Settings
 from registry.views import Views
@@ -41,7 +41,5 @@ class Supervised(Method):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
-        logits_BC, label_B = self.head(z_BD), self.label_N[index_B]
-        several = label_B.ndim == 2
-        loss = (F.binary_cross_entropy_with_logits if several else F.cross_entropy)(logits_BC, label_B)
+        loss = classification(self.head(z_BD), self.label_N[index_B]).mean()
         return loss, {"spread": unit(z_BD.detach()).std(0).mean()}

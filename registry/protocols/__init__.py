@@ -21,7 +21,7 @@ class Labels:
     """What is known of the clips of a task.
 
     Args:
-        label_N: class index of each clip.
+        label_N: class index of each clip, long; float ``[N, classes]`` of zeros and ones where a clip may have several.
         fold_N: official fold of each clip.
         source_N: number of the recording each clip was cut from.
         classes: how many.
@@ -31,6 +31,11 @@ class Labels:
     fold_N: Tensor
     source_N: Tensor
     classes: int
+
+    @property
+    def several(self) -> bool:
+        """Whether a clip may have several labels."""
+        return self.label_N.ndim > 1
 
     def test(self, fold: int) -> Tensor:
         """Positions of a fold's clips."""
@@ -125,8 +130,9 @@ class Outcome:
         fold: which.
         clips: ``[n]`` positions of its clips.
         scores: ``[n, classes]`` float32 after the last epoch: logits, or summed votes.
-        epochs: the epochs that were evaluated; empty for a protocol without epochs.
-        predicted: ``[max(len(epochs), 1), n]`` class index after each of them.
+        epochs: the epochs that were evaluated; empty for a protocol without epochs, and where clips have several
+            labels, which are evaluated after the last epoch alone.
+        predicted: ``[max(len(epochs), 1), n]`` class of the highest score after each of them.
         facts: what was chosen inside the training folds, such as k.
     """
 

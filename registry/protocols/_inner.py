@@ -30,8 +30,13 @@ def inner_folds(labels: Labels, train: Tensor) -> list[Tensor]:
     sources = labels.source_N[train].unique()
     if len(sources) < 2:
         raise Mistake("one source alone makes up the training fold, so nothing can be held out", fix="name one k")
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+    if labels.several:
+        return [
+            train[torch.from_numpy(held_out)]
+            for _, held_out in GroupKFold(min(_GROUPS, len(sources))).split(train, groups=labels.source_N[train])
+        ]
     largest = int(
         torch.bincount(labels.label_N[train]).max()
     )  # scikit-learn refuses more parts than any class has clips

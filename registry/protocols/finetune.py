@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
+from registry.losses import classification
+from registry.metrics import figure
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.protocols import Labels, Outcome, Protocol, Subject
 from registry.seeding import generator_for, seed_everything, seed_for
@@ -22,7 +23,8 @@ class Finetune(Protocol):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
     After every epoch the test clips are evaluated in windows of the training crop's length at half-window stride,
-    logits averaged. Lin 2022 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
+    logits averaged. Where clips have several labels the loss is a binary cross-entropy for every class, and the last
+    epoch alone is evaluated. Lin 2022 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
     """
 
     source: ClassVar[str] = "Lin 2022 (fine-tune); Wang 2021 (windows); optimiser not stated"
@@ -66,20 +68,23 @@ class Finetune(Protocol):
                 with subject.autocast():
                     x_BCFN = views(wave_BT.to(subject.device))
                     logits_BC = model["head"](encoder.embed(x_BCFN)).float()
-                    loss = F.cross_entropy(logits_BC, labels.label_N[clips_B].to(subject.device))
+                    loss = classification(logits_BC, labels.label_N[clips_B].to(subject.device)).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 total += loss.detach()
-            scores_NC = clip_logits(subject, encoder, model["head"], test)
-            predicted.append(scores_NC.argmax(1))
-            correct = (predicted[-1] == labels.label_N[test]).double().mean().item()
-            tell(f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}, accuracy {correct:.3f}")
+            told = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
+            if not labels.several or epoch + 1 == config.epochs:
+                scores_NC = clip_logits(subject, encoder, model["head"], test)
+                predicted.append(scores_NC.argmax(1))
+                reached = figure(labels.label_N[test].numpy(), scores_NC.numpy())
+                told += f", {'mAP' if labels.several else 'accuracy'} {reached:.3f}"
+            tell(told)
         return Outcome(
             fold=fold,
             clips=test.numpy(),
             scores=scores_NC.numpy(),
-            epochs=list(range(1, config.epochs + 1)),
+            epochs=[] if labels.several else list(range(1, config.epochs + 1)),
             predicted=torch.stack(predicted).numpy(),
         )
 

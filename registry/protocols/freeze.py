@@ -94,19 +94,21 @@ class Freeze(Protocol):
         predicted: list[list[Tensor]] = [[] for _ in folds]
         scores: list[Tensor] = []
         for epoch, loss in epochs:
+            tell(f"epoch {epoch + 1}, loss {loss:.3f}")
+            if labels.several and epoch + 1 < config.epochs:
+                continue
             scores = [
                 _clip_logits(heads, f, (window_WD[rows_W] - shift_F1D[f]) / scale_F1D[f], clip_W[rows_W], tests[f])
                 for f, rows_W in enumerate(in_test)
             ]
             for f, logits_NC in enumerate(scores):
                 predicted[f].append(logits_NC.argmax(1))
-            tell(f"epoch {epoch + 1}, loss {loss:.3f}")
         return [
             Outcome(
                 fold=fold,
                 clips=tests[f].numpy(),
                 scores=scores[f].numpy(),
-                epochs=list(range(1, config.epochs + 1)),
+                epochs=[] if labels.several else list(range(1, config.epochs + 1)),
                 predicted=torch.stack(predicted[f]).numpy(),
             )
             for f, fold in enumerate(folds)

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from registry.errors import Mistake
+from registry.metrics import figure, rankable
 from registry.protocols import Labels, Outcome, Protocol, Subject
 from registry.protocols._inner import inner_folds
 from registry.settings import Settings
@@ -21,7 +22,8 @@ class Knn(Protocol):
 
     The bank holds the embeddings of the training folds, made by the same encoder. K is chosen by cross-validation
     inside the training folds alone: each of them is held out in turn, the best mean accuracy wins, the smaller K on a
-    tie. Lin 2022 chooses K by cross-validation and does not state the weighting; NPID weighs by
+    tie. Where clips have several labels a neighbour votes for each of its own, and the mean average precision chooses.
+    Lin 2022 chooses K by cross-validation and does not state the weighting; NPID weighs by
     exp(similarity / 0.07).
     """
 
@@ -52,19 +54,7 @@ class Knn(Protocol):
         outcomes = []
         for fold in folds:
             train, test = labels.train(fold), labels.test(fold)
-            inner = inner_folds(labels, train)
-            smallest = min(len(train) - len(held_out) for held_out in inner)
-            usable = [k for k in sorted(config.k) if k <= smallest]
-            if not usable:
-                raise Mistake(
-                    f"every k of {config.k} is larger than the bank of {smallest} clips", fix="name a smaller k"
-                )
-            hits = dict.fromkeys(usable, 0.0)
-            for held_out in inner:
-                bank = train[~torch.isin(train, held_out)]
-                for k, vote in votes(held_out, bank, usable).items():
-                    hits[k] += (vote.argmax(1) == label_N[held_out]).double().mean().item()
-            best = max(usable, key=lambda k: (round(hits[k], 9), -k))
+            best = _choose(labels, train, votes, config.k)
             scores_NC = votes(test, train, [best])[best]
             outcomes.append(
                 Outcome(
@@ -80,6 +70,24 @@ class Knn(Protocol):
         return outcomes
 
 
+def _choose(labels: Labels, train: Tensor, votes: Callable[..., dict[int, Tensor]], candidates: Sequence[int]) -> int:
+    """The candidate with the best figure over parts of the training clips held out in turn; one alone as it is."""
+    inner = inner_folds(labels, train) if len(candidates) > 1 else []
+    inner = [part for part in inner if not labels.several or len(rankable(labels.label_N[part].numpy()))]
+    if len(candidates) > 1 and not inner:
+        raise Mistake("no part of the training folds has clips with a class and clips without", fix="name one k")
+    smallest = min((len(train) - len(held_out) for held_out in inner), default=len(train))
+    usable = [k for k in sorted(candidates) if k <= smallest]
+    if not usable:
+        raise Mistake(f"every k of {candidates} is larger than the bank of {smallest} clips", fix="name a smaller k")
+    total = dict.fromkeys(usable, 0.0)
+    for held_out in inner:
+        bank = train[~torch.isin(train, held_out)]
+        for k, vote in votes(held_out, bank, usable).items():
+            total[k] += figure(labels.label_N[held_out].numpy(), vote.cpu().numpy())
+    return max(usable, key=lambda k: (round(total[k], 9), -k))
+
+
 def neighbour_votes(
     query_BD: Tensor, bank_ND: Tensor, label_N: Tensor, classes: int, k: Sequence[int], config: Knn.Config
 ) -> dict[int, Tensor]:
@@ -88,7 +96,7 @@ def neighbour_votes(
     Args:
         query_BD: unit norm.
         bank_ND: unit norm.
-        label_N: class of each bank entry.
+        label_N: class of each bank entry, or ``[N, classes]`` of zeros and ones.
         classes: how many.
         k: how many neighbours vote.
         config: weighting.
@@ -99,7 +107,21 @@ def neighbour_votes(
         weight_BK = torch.ones_like(similarity_BK)
         if config.weights == "exp":
             weight_BK = ((similarity_BK - 1) / config.temperature).exp()  # minus 1: same order, no overflow
+        votes = _shared_votes if label_N.ndim > 1 else _votes
         for one in k:
-            vote_BC = torch.zeros(len(query), classes, device=query.device)
-            chunks[one].append(vote_BC.scatter_add_(1, label_N[nearest_BK[:, :one]], weight_BK[:, :one]))
+            chunks[one].append(votes(label_N, nearest_BK[:, :one], weight_BK[:, :one], classes))
     return {one: torch.cat(parts) for one, parts in chunks.items()}
+
+
+def _votes(label_N: Tensor, nearest_BK: Tensor, weight_BK: Tensor, classes: int) -> Tensor:
+    """Votes ``[B, classes]`` of neighbours with one label each."""
+    vote_BC = torch.zeros(len(nearest_BK), classes, device=nearest_BK.device)
+    return vote_BC.scatter_add_(1, label_N[nearest_BK], weight_BK)
+
+
+def _shared_votes(label_NC: Tensor, nearest_BK: Tensor, weight_BK: Tensor, classes: int) -> Tensor:
+    """Votes ``[B, classes]`` of neighbours that vote for each of their labels."""
+    vote_BC = torch.zeros(len(nearest_BK), classes, device=nearest_BK.device)
+    for nearest_B, weight_B in zip(nearest_BK.T, weight_BK.T, strict=True):  # all at once would need [B, K, classes]
+        vote_BC.addcmul_(label_NC[nearest_B], weight_B.unsqueeze(1))
+    return vote_BC

@@ -22,7 +22,7 @@ class Clip:
 
     Args:
         id: unique within the task; the file's name relative to the data set's folder where it has one.
-        label: index into the task's ``classes``.
+        label: index into the task's ``classes``; -1 where it is not known; of a ``multi_label`` task a tuple of them.
         fold: the data set's own.
         source: the recording it was cut from; clips of one source must not be split at random.
         path: the audio file, or None for sounds that are made.
@@ -30,7 +30,7 @@ class Clip:
     """
 
     id: str
-    label: int
+    label: int | tuple[int, ...]
     fold: int
     source: str
     path: Path | None
@@ -67,7 +67,9 @@ class Task(Component):
     ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
     comes from, ``archives`` what to fetch; ``classes`` are the label names in order, ``folds`` the official folds: of
     the class all of them, of a task those that it was asked for. ``counts`` holds, by fold, the official number of
-    clips of each class in the order of ``classes``, or of all together where no more is known.
+    clips of each class in the order of ``classes``, or of all together where no more is known. ``multi_label`` says
+    whether a clip may have several labels; ``missing`` counts, once the clips are listed, those that the metadata name
+    and a task goes on without.
     """
 
     classes: tuple[str, ...]
@@ -77,6 +79,9 @@ class Task(Component):
     url: ClassVar[str] = ""
     archives: tuple[Archive, ...] = ()
     counts: Mapping[int, tuple[int, ...]] = MappingProxyType({})
+    multi_label: bool = False
+    missing: int = 0
+    freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
 
     def __init__(self, config: Settings) -> None:
         self.config = config
@@ -96,6 +101,11 @@ class Task(Component):
             Mistake: if the data set, its metadata, or any of its files is missing.
         """
         raise NotImplementedError
+
+    def labels(self, clip: Clip) -> tuple[str, ...]:
+        """The names of a clip's labels; none where they are not known."""
+        indices = clip.label if isinstance(clip.label, tuple) else (clip.label,) if clip.label >= 0 else ()
+        return tuple(self.classes[index] for index in indices)
 
     def read(self, clip: Clip) -> tuple[NDArray[np.float32], int]:
         """A clip's samples ``[T]`` (channels averaged), float32, and their rate in Hz.

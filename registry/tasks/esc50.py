@@ -29,6 +29,7 @@ class Esc50(Task):
     url = "https://github.com/karoldvl/ESC-50/archive/master.zip"
     licence = "CC BY-NC 3.0 (the ESC-10 clips CC BY 3.0)"
     folders = ("ESC-50", "ESC-50-master")
+    freesound = True
     classes = tuple(_CLASSES)
     folds = (1, 2, 3, 4, 5)
     counts = dict.fromkeys(folds, (8,) * 50)

@@ -19,16 +19,17 @@ _AUDIO = {".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"}
 
 
 class Folder(Task):
-    """Your own recordings, one label each: a table of them, or a folder for each class.
+    """Your own recordings: a table of them, or a folder for each class.
 
-    With ``table``, a CSV file in the folder, every row is a recording: ``path`` (below the folder) and ``label``, and
-    if wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place) and either
+    With ``table``, a CSV file in the folder, every row is a recording: ``path`` (below the folder) and ``label``, or
+    several separated by ``;`` (if any row has several, every clip may: mean average precision is measured), and if
+    wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place) and either
     ``fold`` or ``split``. Without it every subfolder is a class, and every sound file in it a recording.
 
     ``fold`` numbers 1 to ``folds``: each is tested once while all the others train; fold 0 only ever trains. ``split``
     says train, validation or test, and needs ``folds: 1``: the test part is tested, and both others train. With
-    neither, folds are made: stratified by label, every source within one of them. The classes are the labels in
-    alphabetical order. Several labels a recording are not offered yet.
+    neither, folds are made: stratified by label (of several, by the rarest), every source within one of them. The
+    classes are the labels in alphabetical order.
     """
 
     source: ClassVar[str] = "audiobench"
@@ -57,7 +58,8 @@ class Folder(Task):
         rows = list(_from_table(where) if self.table else _from_folders(folder))
         if not rows:
             raise Mistake("no recordings are listed", where=str(where), fix="one folder a class, or name a table")
-        self.classes = tuple(sorted({row.label for row in rows}))
+        self.classes = tuple(sorted({label for row in rows for label in row.labels}))
+        self.multi_label = any(len(row.labels) > 1 for row in rows)
         rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
         files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows}}
         return require_files([self._clip(folder / row.path, row, files) for row in rows], folder)
@@ -96,7 +98,8 @@ class Folder(Task):
             )
         of_label = defaultdict(set)
         for row in rows:
-            of_label[row.label].add(row.source)
+            for label in row.labels:
+                of_label[label].add(row.source)
         fewest, sources = min(of_label.items(), key=lambda item: len(item[1]))
         if len(sources) < len(self.folds):
             raise Mistake(
@@ -104,7 +107,8 @@ class Folder(Task):
                 where=str(where),
                 fix=f"folds: 2 to {len(sources)}" if len(sources) > 1 else "record more of it, or leave the class out",
             )
-        labels, groups = [row.label for row in rows], [row.source for row in rows]
+        labels = [min(row.labels, key=lambda label: (len(of_label[label]), label)) for row in rows]
+        groups = [row.source for row in rows]
         if len(set(groups)) < len(groups):
             grouped = StratifiedGroupKFold(len(self.folds), shuffle=True, random_state=self.seed)
             parts = grouped.split(rows, labels, groups)
@@ -116,7 +120,8 @@ class Folder(Task):
     def _clip(self, path: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
         assert row.fold is not None
         size = files[path.parent].get(path.name, -1)
-        return Clip(row.path, self.classes.index(row.label), row.fold, row.source, path, size)
+        numbers = tuple(sorted(self.classes.index(label) for label in row.labels))
+        return Clip(row.path, numbers if self.multi_label else numbers[0], row.fold, row.source, path, size)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class _Row:
     """A recording: its path below the folder and what is known of it."""
 
     path: str
-    label: str
+    labels: tuple[str, ...]
     source: str
     fold: int | None = None
     part: str = ""
@@ -134,7 +139,7 @@ def _from_folders(folder: Path) -> Iterator[_Row]:
     for part in sorted(folder.iterdir()):
         for name in sizes(part) if part.name[0] != "." else ():
             if Path(name).suffix.lower() in _AUDIO:
-                yield _Row(f"{part.name}/{name}", part.name, f"{part.name}/{name}")
+                yield _Row(f"{part.name}/{name}", (part.name,), f"{part.name}/{name}")
 
 
 def _from_table(table: Path) -> Iterator[_Row]:
@@ -159,13 +164,12 @@ def _from_table(table: Path) -> Iterator[_Row]:
 def _row(row: dict[str, str | None], where: str) -> _Row:
     values = {column: (row.get(column) or "").strip() for column in ("path", "label", "source", "fold", "split")}
     path, label, source, fold, split = values.values()
-    if not path or not label:
+    labels = tuple(dict.fromkeys(one.strip() for one in label.split(";") if one.strip()))
+    if not path or not labels:
         raise Mistake(f"the {'label' if path else 'path'} is empty", where=where)
-    if ";" in label:
-        raise Mistake(f"{label!r}: several labels a recording are not offered yet", where=where, fix="keep one of them")
     if "fold" in row and not fold.isdecimal():
         raise Mistake(f"the fold {fold!r} is no whole number", where=where, fix="number folds from 1 on")
     if "split" in row and split not in _PARTS:
         raise Mistake(f"the split {split!r} is none of {', '.join(_PARTS)}", where=where)
     number = int(fold) if "fold" in row else _PARTS[split] if "split" in row else None
-    return _Row(path, label, source or path, number, split)
+    return _Row(path, labels, source or path, number, split)

@@ -59,7 +59,7 @@ class Sounds(Task):
         of_source = np.random.default_rng([config.seed, zlib.crc32(clip.source.encode())])
         of_clip = np.random.default_rng([config.seed, zlib.crc32(clip.id.encode()), 1])
         time_T = np.arange(int(1.5 * RATE)) / RATE
-        sound_T = _MAKERS[self.classes[clip.label]](time_T, of_source)
+        sound_T = _MAKERS[self.labels(clip)[0]](time_T, of_source)
         onset = of_clip.integers(0, RATE // 2)
         sound_T = np.concatenate([np.zeros(onset), sound_T])[: len(time_T)]
         sound_T /= np.abs(sound_T).max() + 1e-9

@@ -38,6 +38,7 @@ class Us8k(Task):
     url = "https://zenodo.org/records/1203745"
     licence = "CC BY-NC (3.0 in its text, 4.0 on Zenodo)"
     folders = ("UrbanSound8K",)
+    freesound = True
     classes = tuple(_COUNTS)
     folds = tuple(range(1, 11))
     counts = dict(zip(folds, zip(*_COUNTS.values(), strict=True), strict=True))

@@ -12,6 +12,7 @@ import soundfile
 
 from registry.tasks.esc50 import Esc50
 from tests.audiobench.test_mistakes import esc50
+from tests.benchmark.test_audit import freesound
 from tests.conftest import Answer
 
 Call = Callable[..., Answer]
@@ -140,6 +141,27 @@ def test_a_plugins_task_is_verified(audiobench: Call, tmp_path: Path) -> None:
     answer = audiobench("data", "verify", "{name: mine, clips: 2}", "--plugin", plugin)
     assert answer.status == 0
     assert "the counts are the official ones" in answer.out
+
+
+def test_an_audit_tells_and_exits_with_0(audiobench: Call, tmp_path: Path) -> None:
+    folder = freesound(tmp_path)
+    two = "{name: us8k, folds: [1, 2]}"
+    answer = audiobench("data", "audit", "esc50", two, "--data", folder)
+    assert answer.status == 0, answer.err
+    assert cells(answer, "esc50") == ["esc50", two, "Freesound id", "1", "1", "2", "0"]
+    assert "  sources in several folds (1):\n  100: fold 1 dog; fold 2 rooster\n" in answer.out
+    assert "4 clips of 3 sources, no source in several folds\n" in answer.out
+    answer = audiobench("data", "audit", "--content", "--data", folder)
+    assert answer.status == 0, answer.err
+    assert "esc10 is a part of esc50: its clips are the same files" in answer.out
+    assert "  1-1-A-1.wav (fold 1), 3-5-A-1.wav (fold 3)\n" in answer.out
+    assert "us8k: UrbanSound8K lacks the folds 3, 4" in answer.out
+    assert "sounds" not in answer.out
+    found = json.loads(audiobench("data", "audit", "esc50", "sounds", "--data", folder, "--json").out)
+    assert found["not_compared"] == [["esc50", "sounds"]]
+    assert found["data_sets"][0]["spanning"] == [{"source": "100", "folds": {"1": ["dog"], "2": ["rooster"]}}]
+    assert audiobench("data", "audit", "us8k", "--data", folder).status == 2
+    assert audiobench("data", "audit", "--data", tmp_path / "nowhere").status == 2
 
 
 def test_help_loads_nothing_heavy() -> None:

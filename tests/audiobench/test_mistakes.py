@@ -60,6 +60,59 @@ def test_a_suite_that_is_no_yaml(tiny: Path, audiobench: Call) -> None:
     check(audiobench("run", tiny), 2, "not valid YAML", "tiny.yaml:1")
 
 
+def test_mistakes_in_what_a_suite_extends_are_told_where_they_stand(
+    tiny: Path, audiobench: Call, tmp_path: Path
+) -> None:
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: tiny.yaml\nname: child\nentries: {moco: {crop: wide}, random: null}\n")
+    change(tiny, "width: 4", "widht: 4")
+    check(audiobench("run", child), 2, f"{tiny}:9:24 (", f"{child}:3:18 (", f"{tiny}:5:1 (control)", "did you mean")
+    child.write_text("extends: tinny.yaml\nname: child\n")
+    check(audiobench("plan", child), 2, "extends no suite file: tinny.yaml", f"{child}:1:1", "did you mean tiny.yaml?")
+    child.write_text("extends: tiny.yaml\nname: child\n")
+    tiny.write_text(TINY + "extends: child.yaml\n")
+    check(audiobench("leaderboard", child), 2, "child.yaml extends this file in turn", str(tiny))
+
+
+def test_a_suite_in_a_folder_and_with_a_dot_in_its_name(
+    audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "suites" / "lin2022" / "table-3.1.yaml"
+    path.parent.mkdir(parents=True)
+    text = TINY.replace("name: tiny", "name: lin2022/table-3.1") + "scales: {cpu: {crop: 0.4}}\n"
+    path.write_text(text.replace("knn: {k: [1, 3]}", "knn: {k: [1]}"))
+    monkeypatch.setattr("benchmark.document.__file__", str(tmp_path / "benchmark" / "document.py"))
+    name, runs = "lin2022/table-3.1", ("--runs", tmp_path / "runs")
+    ran = audiobench("run", name, "--scale", "cpu", *runs, *ONE)
+    assert ran.status == 0, ran.err
+    written = tmp_path / "runs" / "leaderboards" / "lin2022%table-3.1@cpu.md"
+    assert f"leaderboard: {written}" in ran.out.replace("\n", "")
+    for suite in (name, path):
+        for command in ("plan", "run"):
+            answer = audiobench(command, suite, "--scale", "cpu", *runs, *(ONE if command == "run" else ()))
+            assert answer.status == 0, answer.err
+            if command == "plan":
+                assert "lin2022/table-3.1@cpu: " in answer.out
+                assert "done    evaluate" in answer.out
+        for scale in (("--scale", "cpu"), ()):
+            assert audiobench("leaderboard", suite, *scale, *runs).out == written.read_text()
+    check(audiobench("leaderboard", "lin2022/table-3.2", *runs), 2, "was not run here", "lin2022/table-3.1@cpu")
+    check(audiobench("plan", "lin2022/table-3.2", *runs), 2, "did you mean lin2022/table-3.1?")
+
+
+def test_published_figures_stand_beside_a_column_by_its_tasks_name(
+    tiny: Path, audiobench: Call, tmp_path: Path
+) -> None:
+    text = TINY.replace("tasks: [{name: sounds, clips: 2}]", "tasks: {theirs: esc50}").replace("random", "scratch")
+    tiny.write_text(text.replace("weights: scratch", "weights: random") + "reproduces: lin2022/table-3.1\n")
+    runs = ("--runs", tmp_path / "runs")
+    check(audiobench("run", tiny, *runs), 2, "no data folder is given")  # the plan is kept, and nothing is measured
+    table = audiobench("leaderboard", tiny, *runs).out
+    assert "## theirs\n" in table
+    (row,) = [line for line in table.splitlines() if line.startswith("| scratch")]
+    assert [field.strip() for field in row.split("|")][3] == "0.423"
+
+
 def test_unknown_scale_entry_and_device(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
     check(audiobench("run", tiny, "--scale", "cpu"), 2, "no scale 'cpu'")
     check(audiobench("run", tiny, "--entry", "mooc"), 2, "no entry 'mooc'", "moco")

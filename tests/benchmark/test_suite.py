@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmark.fit import check_fit
 from benchmark.plan import make_plan
+from benchmark.schema import suite_schema
 from benchmark.suite import ResolvedSuite, load_suite
 from registry.errors import Mistakes
 from registry.lookup import names
@@ -55,6 +57,62 @@ def test_a_scale_overrides_anything(tmp_path: Path) -> None:
     assert resolved.entries[0].protocols == ("knn",)
 
 
+def test_columns_may_be_named_so_that_a_task_stands_twice(tmp_path: Path) -> None:
+    columns = "tasks: {sounds: sounds, few: {name: sounds, clips: 2}}"
+    resolved = load(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", columns))
+    assert {column: (task.name, task.config["clips"]) for column, task in resolved.tasks.items()} == {
+        "sounds": ("sounds", 8),
+        "few": ("sounds", 2),
+    }
+    assert list(load(tmp_path, TINY).tasks) == ["sounds"]
+
+
+def test_an_entry_may_have_a_crop_of_its_own(tmp_path: Path) -> None:
+    resolved = load(tmp_path, TINY.replace("random: {weights", "random: {crop: 2, weights"))
+    assert {entry.name: entry.crop for entry in resolved.entries} == {"moco": 0.5, "npid": 0.5, "random": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("extends: tiny.yaml\nname: mine\n", True),
+        ("extends: tiny.yaml\nname: mine\nencoder: {width: 2}\nentries: {a: null, b: {crop: 2}}\n", True),
+        ("extends: tiny.yaml\n", False),
+        ("extends: tiny.yaml\nname: mine\nentries: {a: {corp: 2}}\n", False),
+        (TINY + "sweep: {moco: {crop: [1]}, npid: [{crop: [1]}, {encoder.width: [2, 4]}]}\n", True),
+        (TINY + "sweep: {moco: {crop: []}}\n", False),
+        (TINY + "sweep: {moco: {crop: 1}}\n", False),
+        (TINY.replace("[{name: sounds, clips: 2}]", "{a: sounds, b: {name: sounds, clips: 2}}"), True),
+        (TINY.replace("[{name: sounds, clips: 2}]", "{a: sounds, b: {clips: 2}}"), False),
+        (TINY.replace("random: {weights: random}", "random: {crop: 2}"), False),
+        (TINY.replace("encoder: {name: cnn10, width: 4", "encoder: {width: 4"), False),
+    ],
+)
+def test_the_schema_asks_of_a_suite_that_extends_another_only_what_differs(text: str, right: bool) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    assert jsonschema.Draft202012Validator(suite_schema()).is_valid(yaml.safe_load(text)) is right
+
+
+def test_files_are_looked_for_beside_the_suite_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "net.st").touch()
+    (tmp_path / "base" / "own.py").write_text(
+        "from audiobench import Augmentation\n"
+        "class Louder(Augmentation):\n"
+        "    name, domain, source = 'louder-in-base', 'waveform', 'none'\n"
+    )
+    text = TINY.replace(
+        "random: {weights: random}", "random: {augment: [louder-in-base], weights: {checkpoint: net.st}}"
+    )
+    (tmp_path / "base" / "tiny.yaml").write_text(text + "plugins: [own.py]\n")
+    resolved = load(tmp_path, "extends: base/tiny.yaml\nname: mine\n")
+    assert (resolved.suite.name, resolved.suite.title, resolved.suite.control) == ("mine", "", "random")
+    assert resolved.entries[2].weights.path == tmp_path / "base" / "net.st"
+    (tmp_path / "base" / "tiny.yaml").write_text(text.replace("width: 4", "widht: 4"))
+    (told,) = [m for m in mistakes(tmp_path, "extends: base/tiny.yaml\nname: mine\n") if "'widht'" in m]
+    assert "where: base/tiny.yaml:9:24 (" in told
+
+
 # What is replaced by what; the mistake; the text that its place points at; what the answer must mention.
 BAD = [
     ("crop: 0.5", "crop: 0.5\ncorp: 1", "unknown key 'corp'", "corp: 1", "crop"),
@@ -77,15 +135,23 @@ BAD = [
     ("weights: random", "weights: {checkpoint: no.st}", "no such file: no.st", "checkpoint: no.st", ""),
     ("corpus: {name: sounds, clips: 2}, ", "", "names no corpus", "weights: {pretrain: {name: moco", "corpus"),
     ("corpus: {name: sounds, clips: 2}", "corpus: {name: sounds, clips: 3}", "clips: Input should be", "clips: 3", ""),
+    ("clips: 2}, epochs", "clips: 2, exclude: [esc05]}, epochs", "no task is called 'esc05'", "esc05", "esc50"),
+    ("clips: 2}, epochs", "exclude: [{name: us8k, fold: 1}]}, epochs", "unknown key 'fold'", "fold: 1", "folds"),
+    ("clips: 2}, epochs", "exclude: esc50}, epochs", "exclude is a list of tasks", "exclude", "[esc50]"),
+    ("clips: 2}, epochs", "exclude: [1]}, epochs", "exclude is a list of tasks, got [1]", "exclude", "[esc50]"),
     ("bins: 2", "bins: -1", "bins: Input should be greater than or equal to 0", "bins: -1", ""),
     (
         "tasks: [{name: sounds, clips: 2}]",
         "tasks: [sounds, {name: sounds, seed: 1}]",
         "twice",
         "{name: sounds, seed",
-        "",
+        "tasks: {sounds: ..., other: {name: sounds, ...}}",
     ),
-    ("tasks: [{name: sounds, clips: 2}]", "tasks: [fsd50k]", "fsd50k is a corpus alone", "fsd50k", ""),
+    ("tasks: [{name: sounds, clips: 2}]", "tasks: {a: sounds, b: {clips: 2}}", "has no name", "b: {clips", "name: one"),
+    ("tasks: [{name: sounds, clips: 2}]", "tasks: {a: sonds}", "no task is called 'sonds'", "a: sonds", "sounds"),
+    ("tasks: [{name: sounds, clips: 2}]", "tasks: {}", "at least 1 item", "tasks: {}", ""),
+    ("random: {weights", "random: {crop: 0, weights", "crop: Input should be greater than 0", "crop: 0,", ""),
+    ("[{name: sounds, clips: 2}]", "[{name: fsd50k, part: dev}]", "fsd50k is a corpus alone", "{name: fsd50k", ""),
     ("schema_version: 1", "schema_version: 9", "schema_version: Input should be 1", "schema_version: 9", ""),
 ]
 

@@ -1,6 +1,7 @@
 """Cells from records made by hand: selection of epochs, seeds, coverage, and published figures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,23 @@ def test_an_entry_may_have_a_control_of_its_own(tmp_path: Path) -> None:
     text = render(table, "md")
     assert "minus control [95 %]" in text
     assert "Controls: random-raw of cpc; of all others random." in text
+
+
+def test_entries_that_were_pretrained_on_test_recordings_are_marked(tmp_path: Path) -> None:
+    table = make(tmp_path, "last", {("moco", 0): RIGHT, ("clar", 0): RIGHT, ("random", 0): RIGHT})
+    moco, clar, random = table.cells
+    table.cells = [replace(moco, seen=3), replace(clar, seen=4, labels_seen=True), replace(random, labels_seen=True)]
+    text = render(table, "md")
+    assert [line.split("|")[1].strip() for line in text.splitlines() if "1.000" in line] == [
+        "moco †",
+        "clar ‡",
+        "random",
+    ]
+    assert "- † Transductive" in text
+    assert "- ‡ Not a fair figure" in text
+    assert "moco (3 clips of esc50)." in text
+    assert "clar (4 clips of esc50)." in text
+    assert "†" not in render(table, "csv") + render(make(tmp_path / "b", "last", {("moco", 0): RIGHT}), "md")
 
 
 def test_a_suite_on_some_of_the_official_folds_says_so_and_shows_no_difference(tmp_path: Path) -> None:

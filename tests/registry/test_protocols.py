@@ -114,7 +114,15 @@ def test_candidates_larger_than_the_bank_are_left_out_and_none_left_is_a_mistake
     embeddings = make_embeddings(labels)
     assert evaluate("knn", subject(embeddings), labels, [1], k=[3, 500])[0].facts["k"] == 3
     with pytest.raises(Mistake, match="larger than the bank of 12 clips"):
-        evaluate("knn", subject(embeddings), labels, [1], k=[100])
+        evaluate("knn", subject(embeddings), labels, [1], k=[100, 200])
+
+
+def test_one_candidate_needs_no_choice() -> None:
+    labels = make_labels(clips=24)
+    lone = Labels(labels.label_N, labels.fold_N, torch.zeros(24, dtype=torch.long), labels.classes)
+    assert evaluate("knn", subject(make_embeddings(lone)), lone, [1], k=[15])[0].facts["k"] == 15
+    with pytest.raises(Mistake, match="larger than the bank of 18 clips"):
+        evaluate("knn", subject(make_embeddings(lone)), lone, [1], k=[100])
 
 
 def test_inner_validation_holds_out_whole_folds_or_whole_sources() -> None:

@@ -124,18 +124,29 @@ def test_a_listing_changes_with_names_sizes_labels_folds_and_sources() -> None:
     assert listing_hash([clip]) == listing_hash([Clip("a.wav", 0, 1, "s", Path("elsewhere/a.wav"), 10)])
 
 
-def test_fsd50k_lists_its_development_part(tmp_path: Path) -> None:
-    audio, truth = tmp_path / "FSD50K" / "FSD50K.dev_audio", tmp_path / "FSD50K" / "FSD50K.ground_truth"
-    audio.mkdir(parents=True)
-    truth.mkdir()
-    (truth / "dev.csv").write_text('fname,labels,mids,split\n64760,"Bark,Dog",/m/1,train\n16399,Rain,/m/2,val\n')
-    for name in ("64760", "16399"):
-        (audio / f"{name}.wav").write_bytes(b"RIFF")
-    clips = task("fsd50k").clips(tmp_path)
-    assert [(c.id, c.source, c.size) for c in clips] == [("64760.wav", "64760", 4), ("16399.wav", "16399", 4)]
-    (audio / "16399.wav").unlink()
-    with pytest.raises(Mistake, match=r"1 of 2 files .* missing: 16399\.wav"):
-        task("fsd50k").clips(tmp_path)
-    (truth / "dev.csv").unlink()
+def test_fsd50k_has_several_labels_and_one_split_and_its_development_part_is_a_corpus(tmp_path: Path) -> None:
+    folder = tmp_path / "FSD50K"
+    truth = folder / "FSD50K.ground_truth"
+    truth.mkdir(parents=True)
+    (truth / "dev.csv").write_text('fname,labels,mids,split\n64760,"Dog,Bark",/m/1,train\n16399,Rain,/m/2,val\n')
+    (truth / "eval.csv").write_text('fname,labels,mids\n37199,"Rain,Bark",/m/1\n')
+    for part, name in (("dev", "64760"), ("dev", "16399"), ("eval", "37199")):
+        (folder / f"FSD50K.{part}_audio").mkdir(exist_ok=True)
+        (folder / f"FSD50K.{part}_audio" / f"{name}.wav").write_bytes(b"RIFF")
+    whole, corpus = task("fsd50k"), task({"name": "fsd50k", "part": "dev"})
+    clips = whole.clips(tmp_path)
+    assert whole.classes == ("Bark", "Dog", "Rain")
+    assert [(c.id, c.label, c.fold, c.source, c.size) for c in clips] == [
+        ("64760.wav", (0, 1), 0, "64760", 4),
+        ("16399.wav", (2,), 2, "16399", 4),
+        ("37199.wav", (0, 2), 1, "37199", 4),
+    ]
+    assert whole.labels(clips[0]) == ("Bark", "Dog")
+    assert (whole.folds, corpus.folds) == ((1,), ())
+    (folder / "FSD50K.eval_audio" / "37199.wav").unlink()
+    assert corpus.clips(tmp_path) == clips[:2]
+    with pytest.raises(Mistake, match=r"1 of 3 files .* missing: 37199\.wav"):
+        whole.clips(tmp_path)
+    (truth / "eval.csv").unlink()
     with pytest.raises(Mistake, match="ground truth of FSD50K is missing"):
-        task("fsd50k").clips(tmp_path)
+        whole.clips(tmp_path)

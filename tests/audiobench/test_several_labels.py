@@ -1,0 +1,47 @@
+"""A task with several labels a clip, from recordings to a leaderboard."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tests.conftest import Answer
+from tests.registry._recordings import sound, write
+
+
+def test_several_labels_are_ranked_from_recordings_to_leaderboard(
+    tmp_path: Path, tiny: Path, audiobench: Callable[..., Answer]
+) -> None:
+    rows = ["path,label"]
+    for i in range(24):
+        labels = [("low",), ("high",), ("low", "high")][i % 3]
+        sound(tmp_path / "birds" / f"{i}.wav", seconds=0.6, hz=300 * (i % 3 + 1) ** 2 + 3 * i)
+        rows.append(f"{i}.wav,{';'.join(labels)}")
+    write(tmp_path / "birds" / "birds.csv", "\n".join(rows))
+    named = "{name: folder, path: birds, table: birds.csv, folds: 2}"
+    tiny.write_text(tiny.read_text().replace("tasks: [{name: sounds, clips: 2}]", f"tasks: [{named}]"))
+    ran = audiobench("run", tiny, "--runs", tmp_path / "runs", "--data", tmp_path, "--entry", "random")
+    assert ran.status == 0, ran.err
+    assert "freeze random on folder: mAP" in ran.err
+    for path in (tmp_path / "runs" / "evaluate").glob("*/result.json"):
+        record = json.loads(path.read_text())
+        assert record["metric"] == "mAP"
+        kept = pd.read_parquet(path.parent / "predictions.parquet")
+        for fold, facts in record["folds"].items():
+            own = kept[kept.fold == int(fold)]
+            truth = np.array([[label in labels for label in range(2)] for labels in own.label])
+            scores = np.stack(own.scores.tolist())
+            assert facts["mAP"] == pytest.approx(average_precision_score(truth, scores, average="macro"))
+            assert facts["auc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
+            assert facts["epochs"] == []
+    shown = audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "md").out
+    assert "freeze (last) |   AUC |" in shown
+    assert "Of folder: mean average precision" in shown
+    found = json.loads(audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "json").out)
+    cell = next(c for c in found["cells"] if c["protocol"] == "freeze" and c["entry"] == "random")
+    assert (cell["metric"], cell["clips"], cell["folds"]) == ("mAP", 24, 2)
+    assert cell["against_control"] is None
