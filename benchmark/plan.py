@@ -115,7 +115,7 @@ def choose_rows(
 def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]) -> Plan:
     """Every job of a suite, each once, whatever number of cells needs it.
 
-    A task whose files are missing blocks its jobs instead of failing, so that a plan can be read without data.
+    A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
     """
     return _Planner(resolved, data).plan(seeds)
 
@@ -169,7 +169,7 @@ class _Planner:
             for part in [[fold] for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
                 sources = {"pack": pack, **needs, **self._statistics(entry, {"pack": pack}, column, part[0])}
                 title = f"embed {column} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
-                embed = Job("embed", model, sources, title)
+                embed = Job("embed", model, sources, title, entry.weights.missing)
                 for name in entry.protocols:
                     self._evaluate(entry, column, name, part, seed, embed)
 
@@ -188,7 +188,7 @@ class _Planner:
             needs |= embed.needs
         for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
             title = f"{name} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
-            key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title))
+            key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title, embed.blocked))
             self._plan.rows.append(Row(entry.name, column, name, seed, key))
 
     def _statistics(
@@ -208,6 +208,8 @@ class _Planner:
             return {"kind": "pretrain"}, {"pretrain": self._pretrain(entry, weights, seed)}
         if weights.kind == "random":
             return {"kind": "random", "seed": seed}, {}
+        if weights.missing:
+            return {"kind": weights.kind, "sha256": None}, {}
         if weights.path is None:
             return {"kind": weights.kind}, {}
         digest = _file_hash(weights.path)
@@ -276,6 +278,8 @@ def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:
 def still_holds(plan: Plan, data: Path | None) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
     packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    if any(job.blocked for job in plan.jobs.values()):
+        return False  # what was missing may be there by now
     return all(_inputs(job.config["task"], data)[0] == job.config["inputs"] is not None for job in packs) and all(
         Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items()
     )

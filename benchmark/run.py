@@ -49,9 +49,9 @@ def carry_out(
     Raises:
         Mistake: before any work, if data are missing, the device cannot be used, or parts do not fit together.
     """
-    blocked = [Mistake(job.blocked) for job in jobs if job.blocked]
+    blocked = dict.fromkeys(job.blocked for job in jobs if job.blocked)
     if blocked:
-        raise Mistakes(blocked)
+        raise Mistakes([Mistake(why) for why in blocked])
     if not jobs:
         return Report()
     from benchmark.fit import check_fit

@@ -70,7 +70,7 @@ class Suite(BaseModel):
 
 @dataclass(frozen=True)
 class Weights:
-    """Where an encoder's weights come from, resolved."""
+    """Where an encoder's weights come from, resolved; ``missing`` says why a file that is named cannot be read."""
 
     kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
     path: Path | None = None
@@ -80,6 +80,7 @@ class Weights:
     augment: tuple[Choice, ...] = ()
     monitor: Choice | None = None
     exclude: tuple[Choice, ...] = ()
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,8 +247,8 @@ class _Resolver:
             return self._pretrain(raw, at, frontend)
         for surplus in set(raw) - {kind}:
             self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
-        path = self._find_file(str(raw[kind]), (*at, kind))
-        return Weights("imagenet" if kind == "imagenet" else "checkpoint", path=path) if path else None
+        source: Literal["imagenet", "checkpoint"] = "imagenet" if kind == "imagenet" else "checkpoint"
+        return self._from_file(source, str(raw[kind]), (*at, kind))
 
     def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: Choice | None) -> Weights | None:
         if "corpus" not in raw:
@@ -314,21 +315,23 @@ class _Resolver:
 
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
         """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
-        place = self.document.place(at)
-        mistake = Mistake(what, where=f"{place} ({'.'.join(map(str, at))})", fix=fix)
-        self.mistakes.setdefault((what, place), mistake)
+        self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
+
+    def _where(self, at: Keys) -> str:
+        return f"{self.document.place(at)} ({'.'.join(map(str, at))})"
 
     def _keys(self, at: Keys) -> list[str]:
         return list(_mapping(self.document.find(at)))
 
-    def _find_file(self, name: str, at: Keys) -> Path | None:
-        """A weight file: as given, beside the file that names it, in the data folder, or beside the data folder."""
+    def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
+        """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
         folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
         found = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if found is None:
-            looked = ", ".join(str(folder) for folder in folders)
-            self._mistake(f"no such file: {name}", at, f"looked in {looked}; give its path, or --data beside it")
-        return found
+        if found:
+            return Weights(kind, path=found)
+        looked = ", ".join(str(folder) for folder in folders)
+        fix = f"looked in {looked}; give its path, or --data beside it"
+        return Weights(kind, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
 
 
 def _tests(task: Choice) -> bool:

@@ -37,6 +37,5 @@ def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
     for job in jobs:
         state = "done" if store.done(job) else "blocked" if job.blocked else "to do"
         print(f"  {state:8}{job.kind:9}{job.key[:12]}  {job.title}")
-    for job in jobs:
-        if job.blocked:
-            print(f"blocked: {job.blocked}")
+    for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
+        print(f"blocked: {why}")

@@ -129,6 +129,18 @@ def test_missing_data(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
     assert audiobench("plan", tiny, *runs).status == 0
 
 
+def test_missing_weights_stop_what_needs_them_and_nothing_else(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    change(tiny, "weights: random", "weights: {checkpoint: no.st}")
+    runs = ("--runs", tmp_path / "runs")
+    planned = audiobench("plan", tiny, *runs)
+    assert planned.status == 0
+    assert planned.out.count("no such file: no.st") == 1
+    assert "blocked evaluate" in planned.out
+    check(audiobench("run", tiny, *runs), 2, "no such file: no.st", "tiny.yaml:", "or --data beside it")
+    assert not (tmp_path / "runs" / "evaluate").exists()
+    assert audiobench("run", tiny, *runs, "--entry", "moco", "--protocol", "knn").status == 0
+
+
 def test_half_a_data_set(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
     change(tiny, "tasks: [{name: sounds, clips: 2}]", "tasks: [esc10]")
     data = esc50(tmp_path / "data")

@@ -132,7 +132,6 @@ BAD = [
     ("random: {weights: random}", "random: {weight: random}", "unknown key 'weight'", "weight: random", "weights"),
     ("random: {weights: random}", "random: {weights: none}", "weights", "weights: none", ""),
     ("random: {weights: random}", "random: {weights: {}}", "weights need one of", "weights: {}", ""),
-    ("weights: random", "weights: {checkpoint: no.st}", "no such file: no.st", "checkpoint: no.st", ""),
     ("corpus: {name: sounds, clips: 2}, ", "", "names no corpus", "weights: {pretrain: {name: moco", "corpus"),
     ("corpus: {name: sounds, clips: 2}", "corpus: {name: sounds, clips: 3}", "clips: Input should be", "clips: 3", ""),
     ("clips: 2}, epochs", "clips: 2, exclude: [esc05]}, epochs", "no task is called 'esc05'", "esc05", "esc50"),
