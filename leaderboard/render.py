@@ -160,8 +160,13 @@ def _notes(table: Table) -> list[str]:
     if "best-mean" in rules:
         notes.append("best-mean: the epoch with the best mean over the test folds, which is optimistic.")
     if "inner" in rules:
-        chosen = "; ".join(f"{cell.entry} {', '.join(map(str, cell.k))}" for cell in measured if cell.k)
-        notes.append(f"inner: K chosen by cross-validation inside the training folds ({chosen}).")
+        tasks = dict.fromkeys(cell.task for cell in measured if cell.k)
+        chosen = {
+            task: "; ".join(f"{c.entry} {', '.join(map(str, c.k))}" for c in measured if c.k and c.task == task)
+            for task in tasks
+        }
+        listed = ". ".join(f"{task}: {ks}" if len(tasks) > 1 else ks for task, ks in chosen.items())
+        notes.append(f"inner: K chosen by cross-validation inside the training folds ({listed}).")
     if any(cell.against_control for cell in measured):
         notes.append("95 % intervals: paired bootstrap over clips within folds, 10,000 draws.")
     others = table.facts.get("controls", {})
@@ -169,9 +174,12 @@ def _notes(table: Table) -> list[str]:
         pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
         notes.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
     for learned, (mark, meaning) in _SEEN.items():
-        seen = {(cell.entry, cell.task): cell for cell in measured if cell.seen and cell.labels_seen == learned}
+        seen: dict[tuple[int, str], dict[str, None]] = {}  # entries, each once, by how much of which task
+        for cell in measured:
+            if cell.seen and cell.labels_seen == learned:
+                seen.setdefault((cell.seen, cell.task), {})[cell.entry] = None
         if seen:
-            shares = ", ".join(f"{entry} ({cell.seen} clips of {task})" for (entry, task), cell in seen.items())
+            shares = "; ".join(f"{count} clips of {task} ({', '.join(own)})" for (count, task), own in seen.items())
             notes.append(f"{mark} {meaning}: {shares}.")
     devices = dict.fromkeys(cell.device for cell in measured if cell.device)
     if devices:
