@@ -116,7 +116,7 @@ def test_entries_that_were_pretrained_on_test_recordings_are_marked(tmp_path: Pa
     assert "- † Transductive" in text
     assert "- ‡ Not a fair figure" in text
     assert "3 clips of esc50 (moco)." in text
-    assert "clar (4 clips of esc50)." in text
+    assert "4 clips of esc50 (clar)." in text
     assert "†" not in render(table, "csv") + render(make(tmp_path / "b", "last", {("moco", 0): RIGHT}), "md")
 
 
