@@ -139,6 +139,9 @@ class _Planner:
             "tasks": {column: list(_task(task).folds) for column, task in resolved.tasks.items()},
             "official_folds": {column: len(_task(task).official_folds) for column, task in resolved.tasks.items()},
         }
+        if suite.class_wise:
+            classes = {column: list(_task(resolved.tasks[column]).classes) for column in suite.class_wise}
+            facts["class_wise"] = {"folds": suite.class_wise, "classes": classes}
         renamed = {column: task.name for column, task in resolved.tasks.items() if column != task.name}
         if renamed:
             facts["task_names"] = renamed

@@ -65,6 +65,7 @@ class Suite(BaseModel):
         ..., min_length=1, description="what is evaluated on, a column each; a mapping names the columns"
     )
     protocols: dict[str, dict[str, Any] | None] = Field(..., min_length=1, description="settings by protocol name")
+    class_wise: dict[str, int] = Field({}, description="by task, the fold whose figures are shown class by class")
     scales: dict[str, dict[str, Any]] = Field({}, description="named overrides of anything above")
 
 
@@ -166,6 +167,10 @@ class _Resolver:
             if control is not None and control not in self._keys(("entries",)):
                 hint = nearest(str(control), self._keys(("entries",)))
                 self._mistake(f"no entry is called {control!r}", at, hint)
+        for column, fold in suite.class_wise.items() if suite else ():
+            task = tasks.get(column)
+            if task is None or fold not in find("tasks", task.name)(task.settings).folds:
+                self._mistake(f"no fold {fold} of {column} is tested here", ("class_wise", column))
         if self.mistakes or suite is None:
             raise Mistakes(list(self.mistakes.values()))
         return ResolvedSuite(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.files import replace_file
 from benchmark.store import Store
+from leaderboard.class_wise import METRICS
+from leaderboard.published import known_faults
 from leaderboard.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -42,6 +44,11 @@ def show(table: Table, console: "Console") -> None:
         for row in rows:
             grid.add_row(*row)
         console.print(grid)
+    for title, header, rows in _class_grids(table):
+        grid = Grid(*header, title=title, title_justify="left")
+        for row in rows:
+            grid.add_row(*row)
+        console.print(grid)
     for note in _notes(table):
         console.print(f"  {note}", highlight=False, markup=False)
 
@@ -59,6 +66,10 @@ def _markdown(table: Table) -> str:
             tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True),
             "",
         ]
+    for title, header, rows in _class_grids(table):
+        align = ["left", *["right"] * (len(header) - 1)]
+        text = tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True)
+        parts += [f"## {title}", "", text, ""]
     parts += [f"- {note}" for note in _notes(table)]
     return "\n".join(parts) + "\n"
 
@@ -90,6 +101,9 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         if any(cell.published for cell in own):
             header.append("published (difference)" if any("(" in _published(cell) for cell in own) else "published")
             columns.append((protocol, _published))
+            if any(cell.comparable for cell in own):
+                header.append("verdict")
+                columns.append((protocol, lambda cell: cell.verdict))
     costs = {name: text for name, text in _COSTS.items() if any(map(text, cells))}
     header += costs
     rows = []
@@ -99,6 +113,26 @@ def _grid(table: Table, task: str) -> tuple[list[str], list[list[str]]]:
         row += [next(filter(None, map(text, found.values())), "") for text in costs.values()]
         rows.append(row)
     return header, rows
+
+
+def _class_grids(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, header and rows of each task that is shown class by class."""
+    grids = []
+    for task in dict.fromkeys(one.task for one in table.classes):
+        own = [one for one in table.classes if one.task == task]
+        beside = any(one.published for one in own)
+        header = ["class", "clips", "entry", "protocol"]
+        for metric in METRICS:
+            header += [metric, "published"] if beside else [metric]
+        rows = []
+        for one in sorted(own, key=lambda one: one.name):
+            row = [one.name, str(one.support), one.entry, one.protocol]
+            for metric in METRICS:
+                row.append(f"{one.measured[metric]:.3f}")
+                row += [f"{one.published[metric]:.3f}" if metric in one.published else ""] if beside else []
+            rows.append(row)
+        grids.append((f"{task}, fold {own[0].fold}, class by class", header, rows))
+    return grids
 
 
 _COSTS: dict[str, Callable[[Cell], str]] = {
@@ -191,8 +225,15 @@ def _notes(table: Table) -> list[str]:
     skipped = max((cell.skipped for cell in measured), default=0)
     if skipped:
         notes.append(f"{skipped} unusable recordings were left out.")
-    if any(cell.published and not cell.comparable for cell in measured):
-        notes.append("No difference is given where scale, folds or selection are not those of the published figure.")
+    reasons = dict.fromkeys(reason for cell in measured for reason in cell.hindrances)
+    if reasons:
+        notes.append(f"Not comparable with the published figures, so without a difference: {'; '.join(reasons)}.")
+    if any(cell.comparable for cell in measured):
+        notes.append("verdict: whether the published figure lies within the measured one's 95 % interval.")
+    notes += [
+        f"{c.published.row}, {c.protocol}: {c.published.note}." for c in table.cells if c.published and c.published.note
+    ]
+    notes += known_faults(table.facts["reproduces"])
     sources = sorted(
         {f"{c.published.row}: {c.published.source}" for c in table.cells if c.published and c.mean is None}
     )
@@ -231,6 +272,8 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "selection": cell.selection,
         "metric": cell.metric,
         "figure": cell.mean,
+        "low": cell.interval.low if cell.interval else None,
+        "high": cell.interval.high if cell.interval else None,
         "deviation": cell.deviation,
         "folds": cell.folds,
         "of_folds": cell.of_folds,
@@ -245,6 +288,8 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "minus_control_high": against.high if against else None,
         "published": published.score if published else None,
         "published_source": published.source if published else None,
+        "verdict": cell.verdict,
+        "hindrances": "; ".join(cell.hindrances),
         "seen_in_pretraining": cell.seen,
         "labels_seen": cell.labels_seen,
         "skipped": cell.skipped,

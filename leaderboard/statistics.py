@@ -10,8 +10,8 @@ DRAWS = 10_000
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A paired difference of accuracies and its 95 % interval."""
+class Interval:
+    """An accuracy, or a paired difference of accuracies, and its 95 % interval."""
 
     mean: float
     low: float
@@ -20,7 +20,7 @@ class Difference:
 
 def paired_difference(
     correct: Mapping[int, NDArray[np.float64]], control: Mapping[int, NDArray[np.float64]], seed: int = 0
-) -> Difference:
+) -> Interval:
     """Mean over folds of the difference in accuracy on the same clips, with a stratified bootstrap interval.
 
     Clips are drawn with replacement within each fold, all folds together, and both systems see the same draw.
@@ -45,4 +45,9 @@ def paired_difference(
         shares = counts / counts.sum()
         drawn += rng.multinomial(len(difference_N), shares, DRAWS) @ values / len(difference_N)
     low, high = np.percentile(drawn / len(observed), [2.5, 97.5])
-    return Difference(float(np.mean(observed)), float(low), float(high))
+    return Interval(float(np.mean(observed)), float(low), float(high))
+
+
+def accuracy(correct: Mapping[int, NDArray[np.float64]]) -> Interval:
+    """Mean over folds of the accuracy, with the interval that :func:`paired_difference` has."""
+    return paired_difference(correct, {fold: np.zeros_like(own) for fold, own in correct.items()})

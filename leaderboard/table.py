@@ -1,19 +1,18 @@
 """From records to the cells of a leaderboard."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmark.document import read_suite
 from benchmark.plan import Plan, Row, plan_name
 from benchmark.store import Store
+from leaderboard.class_wise import ClassFigures, class_figures
+from leaderboard.measured import Measured
 from leaderboard.published import Published, anchored, reproduced
-from leaderboard.statistics import Difference, paired_difference
+from leaderboard.statistics import Interval, accuracy, paired_difference
+from leaderboard.verdict import hindrances, verdict
 from registry.errors import Mistake
 from registry.lookup import nearest
 
@@ -25,6 +24,7 @@ class Cell:
     Args:
         metric: accuracy, or mAP (mean average precision) where clips may have several labels.
         mean: of the folds' figures (over seeds first); None where nothing is measured.
+        interval: of the mean, 95 %; None where clips may have several labels.
         deviation: standard deviation over folds.
         folds: how many are measured.
         of_folds: how many the suite asks for.
@@ -35,7 +35,8 @@ class Cell:
         d_prime: its d'.
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
-        comparable: whether their difference means something: the suite as it stands, every fold, the same selection.
+        hindrances: why their difference would mean nothing: another scale, fewer folds, another selection.
+        verdict: reproduced, above, below or not comparable; empty where nothing is published, or there is no interval.
         against_control: paired difference to the entry's control, or the suite's.
         seen: clips of the task that the encoder was pretrained on.
         labels_seen: whether it learned their labels.
@@ -55,6 +56,7 @@ class Cell:
     official_folds: int
     metric: str = "accuracy"
     mean: float | None = None
+    interval: Interval | None = None
     deviation: float | None = None
     folds: int = 0
     seeds: int = 0
@@ -63,8 +65,9 @@ class Cell:
     d_prime: float | None = None
     k: list[int] = field(default_factory=list)
     published: Published | None = None
-    comparable: bool = False
-    against_control: Difference | None = None
+    hindrances: list[str] = field(default_factory=list)
+    verdict: str = ""
+    against_control: Interval | None = None
     seen: int = 0
     labels_seen: bool = False
     clips: int = 0
@@ -80,15 +83,21 @@ class Cell:
         """Whether every fold that was asked for is measured."""
         return self.folds == self.of_folds
 
+    @property
+    def comparable(self) -> bool:
+        """Whether the difference from the published figure means something."""
+        return self.published is not None and self.mean is not None and not self.hindrances
+
 
 @dataclass
 class Table:
-    """A suite's leaderboard: its facts, and one cell for every entry, task and protocol it asks for."""
+    """A suite's leaderboard: its facts, one cell for every entry, task and protocol, and figures by class if asked."""
 
     name: str
     title: str
     facts: dict[str, Any]
     cells: list[Cell] = field(default_factory=list)
+    classes: list[ClassFigures] = field(default_factory=list)
 
     def find(self, entry: str, task: str, protocol: str) -> Cell | None:
         """A cell, or None where the suite does not ask for it."""
@@ -100,16 +109,19 @@ def make_table(plan: Plan, store: Store) -> Table:
     """Fills a suite's leaderboard from what is in the store."""
     facts = plan.facts
     table = Table(plan.name, facts["title"], facts)
-    published = {(p.row, p.task, p.protocol): p for p in reproduced(facts["reproduces"])}
+    figures = reproduced(facts["reproduces"])
+    published = {(p.row, p.task, p.protocol): p for p in figures}
     rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
-    measured = {place: _Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
+    measured = {place: Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
     for (entry, task, protocol), own in measured.items():
         beside = published.get((entry, _task_name(facts, task), protocol))
         of_folds, official = _folds(facts, task)
         control = measured.get((control_of(facts, entry), task, protocol))
         compared = own.correct and control and control is not own and control.same_clips(own)
+        hindered = hindrances(facts, task, own, beside, official) if beside and own.scores else []
+        interval = accuracy(own.correct) if own.correct else None
         table.cells.append(
             Cell(
                 entry=entry,
@@ -118,18 +130,20 @@ def make_table(plan: Plan, store: Store) -> Table:
                 of_folds=of_folds,
                 official_folds=official,
                 published=beside,
-                comparable=beside is not None
-                and facts["scale"] is None
-                and len(own.scores) == official
-                and own.selection in ("inner", beside.selection),
+                hindrances=hindered,
+                verdict=verdict(interval, beside, bool(hindered)) if beside and own.scores else "",
+                interval=interval,
                 against_control=paired_difference(own.correct, control.correct) if compared and control else None,
                 **own.summary(),
             )
         )
-    for figure in anchored(facts["anchors"]):
+    others = [figure for figure in figures if figure.row not in facts["entries"]]
+    for figure in [*others, *anchored(facts["anchors"])]:
         for task in facts["tasks"] if figure.protocol in facts["protocols"] else ():
             if _task_name(facts, task) == figure.task:
                 table.cells.append(Cell(figure.row, task, figure.protocol, *_folds(facts, task), published=figure))
+    if "class_wise" in facts:
+        table.classes = class_figures(facts, measured, store)
     return table
 
 
@@ -173,139 +187,3 @@ def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]
 def _suite_name(path: Path, scale: str | None) -> str:
     document, _ = read_suite(path, scale)
     return str(document.data.get("name", path.stem))
-
-
-@dataclass
-class _Measured:
-    """What the records of one cell hold, over its folds and seeds."""
-
-    metric: str = "accuracy"
-    scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds
-    correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips, where they have one label
-    auc: float | None = None
-    d_prime: float | None = None
-    clips: int = 0
-    seeds: int = 0
-    selection: str = ""
-    k: list[int] = field(default_factory=list)
-    seen: int = 0
-    labels_seen: bool = False
-    steps_per_second: float | None = None
-    skipped: int = 0
-    missing: int = 0
-    embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
-
-    @staticmethod
-    def read(rows: Sequence[Row], plan: Plan, store: Store, selection: str) -> "_Measured":
-        done = [row for row in rows if store.done(plan.jobs[row.key])]
-        measured = _Measured(seeds=len({row.seed for row in done}))
-        if not done:
-            return measured
-        results = {row.key: store.result("evaluate", row.key) for row in done}
-        folds = {(row.seed, int(f)): facts for row in done for f, facts in results[row.key]["folds"].items()}
-        epoch, measured.selection = _selected_epoch(list(folds.values()), selection)
-        measured.metric = next(iter(results.values())).get("metric", "accuracy")
-        if measured.metric == "accuracy":
-            measured.correct = _by_fold([_correct(store, row.key, epoch) for row in done], measured.seeds)
-            measured.scores = {fold: float(right_N.mean()) for fold, right_N in measured.correct.items()}
-            measured.clips = sum(map(len, measured.correct.values()))
-        else:
-            measured._rank(folds)
-        measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
-        measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
-        measured.labels_seen = any(result.get("labels_seen_in_pretraining") for result in results.values())
-        rates = [result["steps_per_second"] for result in results.values() if "steps_per_second" in result]
-        measured.steps_per_second = float(np.mean(rates)) if rates else None
-        measured.skipped = max(result["skipped"] for result in results.values())
-        measured.missing = max(result.get("missing", 0) for result in results.values())
-        measured.embedding = [result["embedding"] for result in results.values() if result.get("embedding")]
-        return measured
-
-    def _rank(self, folds: dict[tuple[int, int], dict[str, Any]]) -> None:
-        """Takes the ranking figures of every seed's folds."""
-        found = {
-            name: _by_fold([{fold: facts[name]} for (_, fold), facts in folds.items()], self.seeds)
-            for name in ("mAP", "auc", "d_prime", "clips")
-        }
-        self.scores = {fold: float(figure) for fold, figure in found["mAP"].items()}
-        self.auc, self.d_prime = (float(np.mean(list(found[name].values()))) for name in ("auc", "d_prime"))
-        self.clips = int(sum(found["clips"].values()))
-
-    def same_clips(self, other: "_Measured") -> bool:
-        return self.correct.keys() == other.correct.keys()
-
-    def summary(self) -> dict[str, Any]:
-        if not self.scores:
-            return {}
-        figures = list(self.scores.values())
-        return {
-            "metric": self.metric,
-            "mean": float(np.mean(figures)),
-            "deviation": float(np.std(figures, ddof=1)) if len(figures) > 1 else None,
-            "auc": self.auc,
-            "d_prime": self.d_prime,
-            "folds": len(figures),
-            "seeds": self.seeds,
-            "selection": self.selection,
-            "k": self.k,
-            "seen": self.seen,
-            "labels_seen": self.labels_seen,
-            "steps_per_second": self.steps_per_second,
-            "clips": self.clips,
-            "skipped": self.skipped,
-            "missing": self.missing,
-            **self._embedding(),
-        }
-
-    def _embedding(self) -> dict[str, Any]:
-        if not self.embedding:
-            return {}
-        return {
-            "parameters": self.embedding[0]["parameters"],
-            "clips_per_second": float(np.mean([facts["clips_per_second"] for facts in self.embedding])),
-            "device": ", ".join(dict.fromkeys(facts["device"] for facts in self.embedding)),
-        }
-
-
-def _selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[int | None, str]:
-    """The epoch whose predictions count (None: those a protocol ends with), and the rule in words."""
-    if not folds[0]["epochs"]:
-        return None, "inner" if "k" in folds[0] else "last"
-    if selection == "last":
-        return None, "last"
-    mean_by_epoch = np.mean([fold["accuracy_by_epoch"] for fold in folds], 0)
-    return folds[0]["epochs"][int(np.argmax(mean_by_epoch))], "best-mean"
-
-
-def _by_fold(figures: Sequence[dict[int, Any]], seeds: int) -> dict[int, Any]:
-    """The mean of each fold's figures over seeds. A fold counts when every seed has it, or means would not compare."""
-    gathered: dict[int, list[Any]] = defaultdict(list)
-    for of_fold in figures:
-        for fold, value in of_fold.items():
-            gathered[fold].append(value)
-    return {fold: np.mean(values, 0) for fold, values in sorted(gathered.items()) if len(values) == seeds}
-
-
-def _correct(store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
-    """For each fold of a record, whether each of its clips was right, in the order of clip ids."""
-    folder = store.find("evaluate", key)
-    last = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted"])
-    label = dict(zip(last["clip"], last["label"], strict=True))
-    if epoch is not None:
-        chosen = _columns(folder / "epochs.parquet", ["fold", "epoch", "clip", "predicted"])
-        last = {
-            name: [v for v, e in zip(column, chosen["epoch"], strict=True) if e == epoch]
-            for name, column in chosen.items()
-        }
-        last["label"] = [label[clip] for clip in last["clip"]]
-    right: dict[int, dict[str, float]] = defaultdict(dict)
-    for fold, clip, truth, predicted in zip(last["fold"], last["clip"], last["label"], last["predicted"], strict=True):
-        right[fold][clip] = float(truth == predicted)
-    return {fold: np.array([own[clip] for clip in sorted(own)]) for fold, own in right.items()}
-
-
-def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
-    from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
-
-    columns: dict[str, list[Any]] = ParquetFile(path).read(columns=names).to_pydict()
-    return columns
