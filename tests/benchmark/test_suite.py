@@ -1,5 +1,6 @@
 """Suites: what they resolve to, and how mistakes in them are answered."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ from benchmark.fit import check_fit
 from benchmark.plan import make_plan
 from benchmark.schema import suite_schema
 from benchmark.suite import ResolvedSuite, load_suite
+from leaderboard.published import FIGURES
 from registry.errors import Mistakes
 from registry.lookup import names
 from tests.conftest import TINY
+
+SUITES = Path(__file__).parent.parent.parent / "suites"
 
 
 def load(tmp_path: Path, text: str, scale: str | None = None) -> ResolvedSuite:
@@ -182,8 +186,7 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
 
 
 def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
-    folder = Path(__file__).parent.parent.parent / "suites"
-    paths = sorted(folder.rglob("*.yaml"))
+    paths = sorted(SUITES.rglob("*.yaml"))
     assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}
     for path in paths:
         for scale in [None, *load_suite(path, None, lite0_weights.parent.parent / "data").suite.scales]:
@@ -192,5 +195,26 @@ def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
 
 
 def test_the_suite_of_encoders_holds_every_encoder() -> None:
-    resolved = load_suite(Path(__file__).parent.parent.parent / "suites" / "encoders.yaml", "cpu", None)
+    resolved = load_suite(SUITES / "encoders.yaml", "cpu", None)
     assert {entry.encoder.name for entry in resolved.entries} == set(names("encoders"))
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(SUITES)))
+def test_every_shipped_suite_is_planned_without_data(path: Path) -> None:
+    for scale in [None, *load_suite(path, None, None).suite.scales]:
+        plan = make_plan(load_suite(path, scale, None), None, [0])
+        assert plan.rows
+        assert all(job.blocked for job in plan.jobs.values() if job.kind == "pack" and job.config["inputs"] is None)
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*20*/*.yaml")), ids=lambda path: str(path.relative_to(SUITES)))
+def test_suites_of_papers_have_an_entry_for_every_published_figure(path: Path) -> None:
+    resolved = load_suite(path, None, None)
+    name = f"{path.parent.name}/{path.stem}"
+    assert resolved.suite.name == resolved.suite.reproduces == name
+    asked = {(row.entry, row.task, row.protocol) for row in make_plan(resolved, None, [0]).rows}
+    with FIGURES.open(newline="") as file:
+        for row in csv.DictReader(file):
+            others = "[" in row["entry"]  # a citation: the system of another paper
+            if row["suite"] == name and not others:
+                assert (row["entry"], row["task"], row["protocol"]) in asked

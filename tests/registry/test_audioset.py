@@ -15,8 +15,8 @@ _COLUMNS = "# YTID, start_seconds, end_seconds, positive_labels\n"
 _CLASSES = 'index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/t/dd00003,"Male speech, man speaking"\n2,/m/04rlf,"Music"\n'
 
 
-def task(part: str = "balanced") -> Task:
-    choice = choose("tasks", {"name": "audioset", "part": part})
+def task(part: str = "balanced", **settings: object) -> Task:
+    choice = choose("tasks", {"name": "audioset", "part": part, **settings})
     made: Task = find("tasks", "audioset")(choice.settings)
     return made
 
@@ -76,8 +76,23 @@ def test_parts(folder: Path) -> None:
 
 def test_missing_tables_and_recordings_are_mistakes(folder: Path) -> None:
     (folder / "evaluation1_9.500.wav").unlink()
-    with pytest.raises(Mistake, match="none of the evaluation part is there"):
+    with pytest.raises(Mistake, match="none that is tested, is there"):
         task().clips(folder.parent)
     (folder / "eval_segments.csv").unlink()
     with pytest.raises(Mistake, match="a table of AudioSet is missing"):
         task().clips(folder.parent)
+
+
+def test_a_twentieth_of_what_trains_may_be_held_out(folder: Path) -> None:
+    names = [f"video{i:06}" for i in range(2000)]
+    rows = [f'{name}, 0.000, 10.000, "/m/09x0r"\n' for name in names]
+    (folder / "balanced_train_segments.csv").write_text(_HEAD + _COLUMNS + "".join(rows))
+    for name in names:
+        (folder / f"{name}.wav").touch()
+    clips = task(held_out=True).clips(folder.parent)
+    assert len(clips) == 2000  # nothing of the evaluation part
+    held_out = {clip.source for clip in clips if clip.fold == 1}
+    assert 70 < len(held_out) < 130
+    (folder / "video000000.wav").unlink()
+    left = {clip.source for clip in task(held_out=True).clips(folder.parent) if clip.fold == 1}
+    assert left == held_out - {"video000000"}
