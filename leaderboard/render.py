@@ -234,10 +234,9 @@ def _notes(table: Table) -> list[str]:
         f"{c.published.row}, {c.protocol}: {c.published.note}." for c in table.cells if c.published and c.published.note
     ]
     notes += known_faults(table.facts["reproduces"])
-    sources = sorted(
-        {f"{c.published.row}: {c.published.source}" for c in table.cells if c.published and c.mean is None}
-    )
     papers = sorted({c.published.source for c in measured if c.published})
+    others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
+    sources = sorted({f"{figure.row}: {figure.source}" for figure in others})
     notes += [f"Published: {source}." for source in [*papers, *sources]]
     return notes
 
