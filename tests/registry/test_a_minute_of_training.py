@@ -42,7 +42,6 @@ class Trial:
     augmentations: tuple[Any, ...] = MIX
     frontend: Any = field(default_factory=lambda: LOGMEL)
     encoder: dict[str, Any] = field(default_factory=lambda: CNN10)
-    gain: float | None = 0.05  # of accuracy, at least; None: it does not rise on so little
 
 
 TRIALS: dict[str, Trial] = {
@@ -58,9 +57,11 @@ TRIALS: dict[str, Trial] = {
     "cola": Trial({"dim": 128, "similarity": "cosine"}),
     "colorization": Trial(),
     "cpc": Trial(frontend="waveform", encoder=RAW),
-    # Its labels are what random features hold, on 400 made sounds next to nothing: from one seed and one machine to the
-    # next, and with 600 steps, it gains from -0.06 to +0.14. On ESC-50's recordings it does gain: docs/results.md.
-    "deepcluster": Trial({"clusters": 40, "classifier_rate": 0.3, "components": 16, "reassign": 4}, gain=None),
+    # Its labels are what random features hold: of a log-mel, averaged over its bands, little, so that it gains from
+    # -0.06 to +0.14 from one seed to the next; of raw audio enough, for three seeds of three.
+    "deepcluster": Trial(
+        {"clusters": 40, "classifier_rate": 0.3, "components": 16, "reassign": 4}, frontend="waveform", encoder=RAW
+    ),
     "deepcluster-v2": Trial({"clusters": 40, "iterations": 10, "dim": 64, "hidden": 256, "short": 0}),
     "jigsaw": Trial({"permutations": 24}, augmentations=("gain",), frontend={"name": "logmel", "hop_length": 80}),
     "metric/contrastive": Trial({"loss": "contrastive", "dim": 64}),
@@ -122,5 +123,4 @@ def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp
     assert log[-1]["loss"] < max(row["loss"] for row in log[:3])
     assert log[-1]["deviation"] > 0.05  # no collapse: 0 for a single point
     assert log[-1]["rank"] > 2
-    gain = TRIALS[name].gain
-    assert gain is None or log[-1]["knn"] > before + gain
+    assert log[-1]["knn"] > before + 0.05
