@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from benchmark.fit import check_fit
+from benchmark.job import Job
 from benchmark.plan import make_plan
 from benchmark.schema import suite_schema
 from benchmark.suite import ResolvedSuite, load_suite
@@ -188,7 +189,8 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
 def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
     paths = sorted(SUITES.rglob("*.yaml"))
     assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}
-    data, jobs = lite0_weights.parent.parent / "data", []
+    data = lite0_weights.parent.parent / "data"
+    jobs: list[Job] = []
     for path in paths:
         for scale in [None, *load_suite(path, None, data).suite.scales]:
             jobs += make_plan(load_suite(path, scale, data), None, [0]).jobs.values()
