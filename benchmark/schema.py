@@ -63,6 +63,10 @@ def _allow_parts(schema: dict[str, Any]) -> None:
         properties[field]["additionalProperties"] = {
             "anyOf": [properties[field]["additionalProperties"], {"type": "null"}]
         }
+    whole["protocols"] = {key: properties["protocols"][key] for key in ("properties", "additionalProperties")}
+    properties["protocols"]["additionalProperties"] = {"type": ["object", "null"]}
+    whole["sweep"] = {"type": "object"}
+    properties["sweep"]["type"] = ["object", "null"]
     complete = {"required": schema.pop("required"), "properties": whole}
     schema.update({"if": {"required": ["extends"]}, "then": {"required": ["name"]}, "else": complete})
 
