@@ -111,7 +111,10 @@ def test_a_monitored_supervised_pretraining_says_what_it_saw(audiobench: Call, t
     assert answer.status == 0, answer.err
     (log,) = (tmp_path / "runs" / "pretrain").glob("*/metrics.jsonl")
     assert ["knn" in json.loads(line) for line in log.read_text().splitlines()] == [False, True]
-    assert "labels of recordings of the test folds were learned in pretraining: 100 clips of sounds (taught)" in " ".join(answer.out.split())
+    assert (
+        "labels of recordings of the test folds were learned in pretraining: 100 clips of sounds (taught)"
+        in " ".join(answer.out.split())
+    )
 
 
 def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
