@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import threadpoolctl
 
+from registry import lookup
+
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
 TINY = """
@@ -50,6 +52,12 @@ def _few_blas_threads() -> Iterator[None]:
     """scikit-learn's BLAS threads stall beside torch's."""
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test loads as a plugin is gone with it."""
+    monkeypatch.setattr(lookup, "_plugins", dict(lookup._plugins))
 
 
 @pytest.fixture
