@@ -29,6 +29,7 @@ class Row:
     protocol: str
     seed: int
     key: str
+    draw: int = 0  # of the training clips, where they are a few of each class
 
 
 @dataclass
@@ -88,16 +89,19 @@ def plan_name(suite: str, scale: str | None) -> str:
 def choose_rows(
     plan: Plan, entries: Sequence[str] | None, tasks: Sequence[str] | None, protocols: Sequence[str] | None
 ) -> list[Row]:
-    """The cells of the named entries (a swept one is all its variations), tasks and protocols; None or empty is all.
+    """The cells of the named entries, tasks and protocols; None or empty is all.
+
+    A swept entry is all its variations, a protocol all its numbers of shots.
 
     Raises:
         Mistake: if one is not in the suite (with the nearest names).
     """
     swept = plan.facts.get("swept", {})
+    protocol_of = {column: few["protocol"] for column, few in plan.facts.get("shots", {}).items()}
     for kind, asked, known in (
         ("entry", entries, [*plan.facts["entries"], *swept]),
         ("task", tasks, list(plan.facts["tasks"])),
-        ("protocol", protocols, plan.facts["protocols"]),
+        ("protocol", protocols, list(dict.fromkeys([*plan.facts["protocols"], *protocol_of.values()]))),
     ):
         for name in asked or ():
             if name not in known:
@@ -108,7 +112,7 @@ def choose_rows(
         for row in plan.rows
         if (not chosen or row.entry in chosen)
         and (not tasks or row.task in tasks)
-        and (not protocols or row.protocol in protocols)
+        and (not protocols or row.protocol in protocols or protocol_of.get(row.protocol) in protocols)
     ]
 
 
@@ -140,8 +144,10 @@ class _Planner:
             "official_folds": {column: len(_task(task).official_folds) for column, task in resolved.tasks.items()},
         }
         if suite.class_wise:
-            classes = {column: list(_task(resolved.tasks[column]).classes) for column in suite.class_wise}
-            facts["class_wise"] = {"folds": suite.class_wise, "classes": classes}
+            facts["class_wise"] = suite.class_wise
+        few = {name: column for name, column in resolved.protocols.items() if column.shots is not None}
+        if few:
+            facts["shots"] = {name: {"protocol": one.protocol, "shots": one.shots} for name, one in few.items()}
         renamed = {column: task.name for column, task in resolved.tasks.items() if column != task.name}
         if renamed:
             facts["task_names"] = renamed
@@ -180,7 +186,8 @@ class _Planner:
         self, entry: "ResolvedEntry", column: str, name: str, folds: Sequence[int], seed: int, embed: Job
     ) -> None:
         """The jobs of one entry under one protocol, on some folds; ``embed`` makes its embeddings of the task."""
-        choice = self.resolved.protocols[name]
+        few = self.resolved.protocols[name]
+        choice = few.choice
         protocol = find("protocols", choice.name)(choice.settings)
         config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
         needs = {"pack": embed.needs["pack"]}
@@ -190,9 +197,13 @@ class _Planner:
             config |= {**embed.config, "augment": [a.config for a in entry.augment]}
             needs |= embed.needs
         for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
-            title = f"{name} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
-            key = self._plan.add(Job("evaluate", {**config, "folds": list(part)}, needs, title, embed.blocked))
-            self._plan.rows.append(Row(entry.name, column, name, seed, key))
+            title = f"{few.protocol} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
+            for draw in range(few.draws):
+                drawn = {} if few.shots is None else {"shots": few.shots, "draw": draw}
+                of_draw = f", {few.shots} shot{'s' * (few.shots > 1)}, draw {draw}" if few.shots else ""
+                own = {**config, "folds": list(part), **drawn}
+                key = self._plan.add(Job("evaluate", own, needs, title + of_draw, embed.blocked))
+                self._plan.rows.append(Row(entry.name, column, name, seed, key, draw))
 
     def _statistics(
         self, entry: "ResolvedEntry", packs: Mapping[str, str], clips: str, held_out: int | None

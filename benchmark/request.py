@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.document import plugin_files, read_suite
+from benchmark.migrate import PLAN_SCHEMA
 from benchmark.plan import Plan, make_plan, plan_name, still_holds
 from benchmark.store import Store
 from benchmark.suite import load_suite
+from registry.errors import Mistake
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Request:
         """
         document, _ = read_suite(self.suite, self.scale)
         if "name" in document.data:
-            stored = store.load_plan(plan_name(str(document.data["name"]), self.scale))
+            try:
+                stored = store.load_plan(plan_name(str(document.data["name"]), self.scale))
+            except Mistake:
+                stored = None  # of another schema
             if stored and stored["request"] == self._digest():
                 plan = Plan.from_json(stored["plan"])
                 if still_holds(plan, self.data):
@@ -47,7 +52,7 @@ class Request:
 
     def keep(self, plan: Plan, store: Store) -> None:
         """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""
-        store.save_plan(plan.name, {"request": self._digest(), "plan": plan.to_json()})
+        store.save_plan(plan.name, {"schema": PLAN_SCHEMA, "request": self._digest(), "plan": plan.to_json()})
 
     def _digest(self) -> str:
         """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans."""

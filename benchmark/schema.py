@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmark.shots import Few, takes_few
 from benchmark.suite import Suite
 from registry.lookup import KINDS, find, names
 from registry.pipelines import PIPELINES
@@ -90,5 +91,7 @@ def _component(kind: str, name: str) -> dict[str, Any]:
 def _settings(kind: str, name: str) -> dict[str, Any]:
     settings: dict[str, Any] = find(kind, name).Config.model_json_schema()
     settings.setdefault("properties", {})
+    if kind == "protocols" and takes_few(find(kind, name)):
+        settings["properties"] |= Few.model_json_schema()["properties"]
     settings.pop("required", None)  # a scale or an entry may complete what is left out
     return settings

@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.files import replace_file, sync
-from benchmark.job import RECORD_SCHEMA, Job
+from benchmark.job import Job, Kind
+from benchmark.migrate import migrate
 from registry.errors import Mistake
 
 
@@ -31,7 +32,7 @@ class Store:
 
     def folder(self, job: Job) -> Path:
         """Where a job's results are, once it is finished."""
-        return self.root / job.kind / job.key
+        return self.find(job.kind, job.key)
 
     def find(self, kind: str, key: str) -> Path:
         """The folder of a finished job by its key."""
@@ -41,21 +42,13 @@ class Store:
         """Whether a job is finished."""
         return (self.folder(job) / "result.json").exists()
 
-    def result(self, kind: str, key: str) -> dict[str, Any]:
-        """The record of a finished job.
+    def result(self, kind: Kind, key: str) -> dict[str, Any]:
+        """The record of a finished job, with every field of today.
 
         Raises:
-            Mistake: if it was written by another version of the schema.
+            Mistake: if it is of another schema.
         """
-        path = self.find(kind, key) / "result.json"
-        result: dict[str, Any] = json.loads(path.read_text())
-        if result.get("schema") != RECORD_SCHEMA:
-            raise Mistake(
-                f"a record of schema {result.get('schema')}, and this version reads {RECORD_SCHEMA}",
-                where=str(path),
-                fix="use the audiobench version that wrote it, or run the suite again in another folder: --runs DIR",
-            )
-        return result
+        return _read(kind, self.find(kind, key) / "result.json")
 
     def checkpoint(self, job: Job) -> Path:
         """Where an unfinished job may keep its checkpoint."""
@@ -94,9 +87,13 @@ class Store:
         replace_file(self.plan_path(name), lambda path: path.write_text(json.dumps(plan, indent=1)))
 
     def load_plan(self, name: str) -> dict[str, Any] | None:
-        """What a suite asked for last, or None."""
+        """What a suite asked for last, or None.
+
+        Raises:
+            Mistake: if it is of another schema.
+        """
         path = self.plan_path(name)
-        return json.loads(path.read_text()) if path.exists() else None
+        return _read("plan", path) if path.exists() else None
 
     def plans(self) -> list[str]:
         """The names of every suite, with its scale, that was run on this store."""
@@ -115,6 +112,13 @@ class Store:
         os.replace(aside, final)  # noqa: PTH105 - a folder, in one step
         sync(final.parent)
         self.checkpoint(job).unlink(missing_ok=True)
+
+
+def _read(kind: Kind | Literal["plan"], path: Path) -> dict[str, Any]:
+    try:
+        return migrate(kind, json.loads(path.read_text()))
+    except Mistake as mistake:
+        raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.document import WEIGHTS, Document, Keys, inherit, plugin_files, read_suite
+from benchmark.shots import Column, Few, columns_of, objections, without_few
 from benchmark.sweep import Variations, expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
@@ -46,7 +47,9 @@ class Suite(BaseModel):
     reproduces: str | None = Field(None, description="the published table that stands beside it: lin2022/table-3.1")
     anchors: list[str] = Field([], description="systems of leaderboard/anchors.csv to list as well")
     control: str | None = Field(None, description="the entry that the others are compared with, pair by pair")
-    selection: Literal["last", "best-mean"] = Field("last", description="the epoch whose figures are shown")
+    selection: Literal["last", "best-mean", "inner", "split1"] = Field(
+        "last", description="rule that picks the epoch whose figures are shown"
+    )
     seeds: list[int] = Field([0], min_length=1, description="every job that draws is done once a seed")
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
     frontend: Reference = Field(..., description="of every entry that names none")
@@ -64,7 +67,9 @@ class Suite(BaseModel):
     tasks: list[Reference] | dict[str, Reference] = Field(
         ..., min_length=1, description="what is evaluated on, a column each; a mapping names the columns"
     )
-    protocols: dict[str, dict[str, Any] | None] = Field(..., min_length=1, description="settings by protocol name")
+    protocols: dict[str, dict[str, Any] | None] = Field(
+        ..., min_length=1, description="settings by protocol name, with shots and draws where it takes embeddings"
+    )
     class_wise: dict[str, int] = Field({}, description="by task, the fold whose figures are shown class by class")
     scales: dict[str, dict[str, Any]] = Field({}, description="named overrides of anything above")
 
@@ -94,7 +99,7 @@ class ResolvedEntry:
     augment: tuple[Choice, ...]
     crop: float
     weights: Weights
-    protocols: tuple[str, ...]
+    protocols: tuple[str, ...]  # columns
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class ResolvedSuite:
     scale: str | None
     entries: tuple[ResolvedEntry, ...]
     tasks: dict[str, Choice]  # by column
-    protocols: dict[str, Choice]
+    protocols: dict[str, Column]  # by column
     variations: Variations
 
 
@@ -159,9 +164,9 @@ class _Resolver:
             self._report(error, (), Suite)
             suite = None
         tasks = self._tasks()
-        protocols = {name: self._protocol(name) for name in self._keys(("protocols",))}
+        columns = self._columns(tasks)
         crops = {name: entry.crop or suite.crop for name, entry in suite.entries.items()} if suite else {}
-        entries = [self._entry(name, list(protocols), crops.get(name, 0.0)) for name in self._keys(("entries",))]
+        entries = [self._entry(name, columns, crops.get(name, 0.0)) for name in self._keys(("entries",))]
         for at in [("control",), *(("entries", name, "control") for name in self._keys(("entries",)))]:
             control = self.document.find(at)
             if control is not None and control not in self._keys(("entries",)):
@@ -178,7 +183,7 @@ class _Resolver:
             scale=scale,
             entries=tuple(e for e in entries if e),
             tasks=tasks,
-            protocols={name: choice for name, choice in protocols.items() if choice},
+            protocols=columns,
             variations=variations,
         )
 
@@ -203,24 +208,46 @@ class _Resolver:
             columns[column] = task
         return columns
 
-    def _protocol(self, name: str) -> Choice | None:
-        fields = self.document.find(("protocols", name)) or {}
-        return self._choose_from("protocols", {"name": name, **fields}, ("protocols", name))
+    def _columns(self, tasks: Mapping[str, Choice]) -> dict[str, Column]:
+        """Every protocol's columns: itself, or one for each number of shots."""
+        columns: dict[str, Column] = {}
+        for name in self._keys(("protocols",)):
+            at: Keys = ("protocols", name)
+            own, stated = without_few(_mapping(self.document.find(at)))
+            choice = self._choose_from("protocols", {"name": name, **own}, at)
+            for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
+                if column.name in columns:
+                    self._mistake(f"two protocols make a column {column.name!r}", at, "give one another name")
+                columns[column.name] = column
+        return columns
 
-    def _entry(self, name: str, protocols: list[str], crop: float) -> ResolvedEntry | None:
+    def _few(self, stated: Mapping[str, Any], choice: Choice, tasks: Mapping[str, Choice], at: Keys) -> Few:
+        """What is said of few labels."""
+        try:
+            few = Few.model_validate(stated)
+        except ValidationError as error:
+            self._report(error, at, Few)
+            return Few()
+        several = [name for name, task in tasks.items() if find("tasks", task.name).multi_label]
+        for key, what, fix in objections(few, choice, several):
+            self._mistake(what, (*at, key), fix)
+        return few
+
+    def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose("encoders", (*at, "encoder"))
         frontend = self._choose("frontends", (*at, "frontend"))
         augment = self._augmentations((*at, "augment"), frontend)
         weights = self._weights((*at, "weights"), frontend)
-        chosen = self.document.find((*at, "protocols"))
-        for i, protocol in enumerate(chosen or ()):
-            if protocol not in protocols:
-                hint = nearest(str(protocol), protocols)
+        protocols = self._keys(("protocols",))
+        chosen = self.document.find((*at, "protocols")) or protocols
+        for i, protocol in enumerate(chosen):
+            if protocol not in (*protocols, *columns):
+                hint = nearest(str(protocol), [*protocols, *columns])
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
         if not (encoder and frontend and weights):
             return None
-        return ResolvedEntry(name, encoder, frontend, augment, crop, weights, tuple(chosen or protocols))
+        return ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns))
 
     def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
         """What a list of augmentations names, pipelines as their steps."""
@@ -337,6 +364,12 @@ class _Resolver:
         looked = ", ".join(str(folder) for folder in folders)
         fix = f"looked in {looked}; give its path, or --data beside it"
         return Weights(kind, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
+
+
+def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """The columns that are named, each once: a protocol's name means all of its own."""
+    found = [name for asked in protocols for name, column in columns.items() if asked in (name, column.protocol)]
+    return tuple(dict.fromkeys(found))
 
 
 def _tests(task: Choice) -> bool:

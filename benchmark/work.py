@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     component, settings = recall("protocols", config["protocol"])
     outcomes: list[Outcome] = component(settings).evaluate(
         _subject(job, pack, at),
-        _labels(pack),
+        replace(_labels(pack), shots=config.get("shots"), draw=config.get("draw", 0), seed=config["seed"]),
         config["folds"],
         config["seed"],
         lambda fact: at.progress.advance(1, fact),
@@ -184,6 +184,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "summary": f"{metric} {mean:.3f}",
         "metric": metric,
         "folds": folds,
+        "classes": list(pack.classes),
         "data_hash": pack.content_hash,
         **_pretraining(job, at),
         "skipped": len(pack.skipped),

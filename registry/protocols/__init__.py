@@ -12,6 +12,7 @@ from torch import Tensor
 from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
+from registry.seeding import generator_for
 from registry.settings import Component, Settings
 from registry.views import Views
 
@@ -25,12 +26,18 @@ class Labels:
         fold_N: official fold of each clip.
         source_N: number of the recording each clip was cut from.
         classes: how many.
+        shots: how many clips of each class train; None for all.
+        draw: which of the random subsets of so many.
+        seed: of the draws.
     """
 
     label_N: Tensor
     fold_N: Tensor
     source_N: Tensor
     classes: int
+    shots: int | None = None
+    draw: int = 0
+    seed: int = 0
 
     @property
     def several(self) -> bool:
@@ -42,8 +49,34 @@ class Labels:
         return torch.nonzero(self.fold_N == fold).squeeze(1)
 
     def train(self, fold: int) -> Tensor:
-        """Positions of the clips of every other fold."""
-        return torch.nonzero(self.fold_N != fold).squeeze(1)
+        """Positions of the training clips, ascending: those of every other fold, or ``shots`` of each class of them.
+
+        A class's clips are in random order, but no source comes a second time before every other has come once. The
+        first ``shots`` train, so that a draw of few is part of the same draw of more; a class with fewer gives all.
+
+        Raises:
+            Mistake: if clips are to be drawn by class and may have several.
+        """
+        train = torch.nonzero(self.fold_N != fold).squeeze(1)
+        if self.shots is None:
+            return train
+        if self.several:
+            raise Mistake(
+                "clips are drawn class by class, and here a clip may have several",
+                where="shots",
+                fix="leave shots out for this task",
+            )
+        train = train[torch.randperm(len(train), generator=generator_for(self.seed, "shots", fold, self.draw))]
+        of_class_and_source = self.label_N * (self.source_N.max() + 1) + self.source_N
+        train = train[torch.argsort(_place_in_group(of_class_and_source[train]), stable=True)]
+        return train[_place_in_group(self.label_N[train]) < self.shots].sort().values
+
+
+def _place_in_group(group_N: Tensor) -> Tensor:
+    """For each element how many of its group stand before it."""
+    order = torch.argsort(group_N, stable=True)
+    first = torch.searchsorted(group_N[order], group_N[order])
+    return torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)) - first)
 
 
 @dataclass(frozen=True)
@@ -166,7 +199,7 @@ class Protocol(Component):
         Args:
             subject: what is evaluated.
             labels: of the task's clips.
-            folds: test folds; every other clip of the task trains.
+            folds: test folds; ``labels.train`` says which of the other clips train.
             seed: of heads, order and augmentation.
             tell: told, in words, how far it is, after every step.
         """

@@ -19,16 +19,18 @@ def inner_folds(labels: Labels, train: Tensor) -> list[Tensor]:
         train: positions of the training clips.
 
     Returns:
-        Positions, one tensor a part.
+        Positions, one tensor a part; of few shots none where they come from one source alone.
 
     Raises:
-        Mistake: if the training clips come from one source alone.
+        Mistake: if the whole training folds come from one source alone.
     """
     folds = labels.fold_N[train].unique()
     if len(folds) > 1:
         return [train[labels.fold_N[train] == fold] for fold in folds]
     sources = labels.source_N[train].unique()
     if len(sources) < 2:
+        if labels.shots is not None:
+            return []
         raise Mistake("one source alone makes up the training fold, so nothing can be held out", fix="name one k")
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 

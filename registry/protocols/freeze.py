@@ -24,6 +24,9 @@ class Freeze(Protocol):
     embeds a fresh augmented crop of every clip each epoch. At evaluation the logits are averaged over the windows of a
     clip. Embeddings are standardised with the mean and deviation of the training folds' windows. The heads of all folds
     train together, as one batched problem. Lin 2022 trains for at most 30 epochs and states neither optimiser nor rate.
+
+    Of few shots an epoch has as many steps as of the whole training folds: the clips that train, and whose mean and
+    deviation standardise, are repeated.
     """
 
     source: ClassVar[str] = "Lin 2022 (freeze); Wang 2021 (mlp head); optimiser not stated"
@@ -52,8 +55,8 @@ class Freeze(Protocol):
         assert subject.embeddings is not None
         embeddings = subject.embeddings.of(config.inputs)
         window_WD, clip_W = embeddings.window_WD.to(subject.device), embeddings.clip_W
-        in_training = [torch.nonzero(labels.fold_N[clip_W] != fold).squeeze(1) for fold in folds]
-        in_test = [torch.nonzero(labels.fold_N[clip_W] == fold).squeeze(1) for fold in folds]
+        in_training = [_rows(labels.train(fold), clip_W) for fold in folds]
+        in_test = [_rows(labels.test(fold), clip_W) for fold in folds]
         shift_F1D, scale_F1D = _moments(window_WD, in_training)
 
         if config.augment:
@@ -66,6 +69,7 @@ class Freeze(Protocol):
             label_M, rows = labels.label_N[clip_W], in_training
             example_fold_M = labels.fold_N[clip_W]
         label_M = label_M.to(subject.device)
+        rows = [_repeated(own, int((example_fold_M != fold).sum())) for own, fold in zip(rows, folds, strict=True)]
 
         def examples(epoch: int) -> tuple[Tensor, Tensor]:
             if not config.augment:
@@ -113,6 +117,16 @@ class Freeze(Protocol):
             )
             for f, fold in enumerate(folds)
         ]
+
+
+def _rows(clips: Tensor, clip_W: Tensor) -> Tensor:
+    """The windows of some clips."""
+    return torch.nonzero(torch.isin(clip_W, clips)).squeeze(1)
+
+
+def _repeated(rows: Tensor, size: int) -> Tensor:
+    """Rows, each as often as brings them closest to ``size``: few shots fill the steps of the whole training folds."""
+    return rows.repeat(max(1, round(size / len(rows))))
 
 
 def _moments(window_WD: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:

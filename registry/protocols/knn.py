@@ -23,6 +23,7 @@ class Knn(Protocol):
     The bank holds the embeddings of the training folds, made by the same encoder. K is chosen by cross-validation
     inside the training folds alone: each of them is held out in turn, the best mean accuracy wins, the smaller K on a
     tie. Where clips have several labels a neighbour votes for each of its own, and the mean average precision chooses.
+    Of few shots no more neighbours vote than a class may have in the bank: a larger K is taken as the number of shots.
     Lin 2022 chooses K by cross-validation and does not state the weighting; NPID weighs by
     exp(similarity / 0.07).
     """
@@ -71,13 +72,20 @@ class Knn(Protocol):
 
 
 def _choose(labels: Labels, train: Tensor, votes: Callable[..., dict[int, Tensor]], candidates: Sequence[int]) -> int:
-    """The candidate with the best figure over parts of the training clips held out in turn; one alone as it is."""
+    """The candidate with the best figure over parts of the training clips held out in turn; one alone as it is.
+
+    Of few shots the smallest, where nothing can be held out or too little is left for any of them.
+    """
+    if labels.shots is not None:
+        candidates = sorted({min(k, labels.shots, len(train)) for k in candidates})
     inner = inner_folds(labels, train) if len(candidates) > 1 else []
     inner = [part for part in inner if not labels.several or len(rankable(labels.label_N[part].numpy()))]
-    if len(candidates) > 1 and not inner:
-        raise Mistake("no part of the training folds has clips with a class and clips without", fix="name one k")
     smallest = min((len(train) - len(held_out) for held_out in inner), default=len(train))
     usable = [k for k in sorted(candidates) if k <= smallest]
+    if labels.shots is not None and not (inner and usable):
+        return candidates[0]
+    if len(candidates) > 1 and not inner:
+        raise Mistake("no part of the training folds has clips with a class and clips without", fix="name one k")
     if not usable:
         raise Mistake(f"every k of {candidates} is larger than the bank of {smallest} clips", fix="name a smaller k")
     total = dict.fromkeys(usable, 0.0)
