@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from audiobench.commands import data, leaderboard, list_, plan, run, schema, show
+from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show
 
 app = typer.Typer(
     name="audiobench",
@@ -20,6 +20,7 @@ app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.add_typer(data.app, name="data")
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("report")(report.report)
 app.command("schema")(schema.schema)
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.store import Store
-from leaderboard.measured import Measured, predictions
+from leaderboard.confusion import ByClass, by_class, confusion_matrix
+from leaderboard.measured import Measured
 from leaderboard.published import FIGURES
-
-METRICS = ("precision", "recall", "F1")
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,8 @@ class ClassFigures:
     """How one entry did on one class of one fold.
 
     Args:
-        name: of the class.
-        support: its clips.
-        measured: by metric.
+        fold: that is measured.
+        measured: of the class.
         published: by metric; empty where nothing is.
     """
 
@@ -27,34 +25,25 @@ class ClassFigures:
     protocol: str
     task: str
     fold: int
-    name: str
-    support: int
-    measured: dict[str, float]
+    measured: ByClass
     published: dict[str, float]
 
 
 def class_figures(
     facts: dict[str, Any], measured: Mapping[tuple[str, str, str], Measured], store: Store
 ) -> list[ClassFigures]:
-    """The figures of every class on the fold that the suite asks for, by entry and protocol; the first seed's."""
-    from sklearn.metrics import precision_recall_fscore_support
-
+    """The figures of every class on the fold that the suite asks for, by entry and protocol; over all seeds."""
     found = []
     published = _published(facts["reproduces"])
     for (entry, task, protocol), own in measured.items():
-        fold = facts["class_wise"]["folds"].get(task)
-        key = own.keys.get(fold)
-        if key is None:
+        fold = facts["class_wise"].get(task)
+        of_fold = own.pairs(store).get(fold) if own.correct else None
+        if of_fold is None:
             continue
-        of_fold = list(predictions(store, key, own.epoch)[fold].values())
-        names = facts["class_wise"]["classes"][task]
-        figures = precision_recall_fscore_support(
-            [label for label, _ in of_fold], [guess for _, guess in of_fold], labels=range(len(names)), zero_division=0
-        )
-        for name, precision, recall, f1, support in zip(names, *figures, strict=True):
-            values = dict(zip(METRICS, map(float, (precision, recall, f1)), strict=True))
-            beside = published.get((entry, protocol, _plain(name)), {})
-            found.append(ClassFigures(entry, protocol, task, fold, name, int(support), values, beside))
+        for one in by_class(confusion_matrix(of_fold, len(own.classes)), own.classes):
+            if one.clips:
+                beside = published.get((entry, protocol, _plain(one.name)), {})
+                found.append(ClassFigures(entry, protocol, task, fold, one, beside))
     return found
 
 

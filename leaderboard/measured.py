@@ -1,7 +1,7 @@
 """What the records of a leaderboard's cell hold: figures by fold, and the predictions behind them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from benchmark.plan import Plan, Row
 from benchmark.store import Store
+from leaderboard.convergence import Curve
+from leaderboard.selection import Rule, selected_epochs
+from registry.lookup import recall
 
 
 @dataclass
@@ -18,13 +21,15 @@ class Measured:
     """What the records of one cell hold, over its folds and seeds."""
 
     metric: str = "accuracy"
-    scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds
+    scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds and draws
     correct: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # a fold's clips, where they have one label
     auc: float | None = None
     d_prime: float | None = None
     clips: int = 0
     seeds: int = 0
+    draws: int = 0  # of the training clips, where it learned from a few of each class
     selection: str = ""
+    curve: Curve | None = None
     k: list[int] = field(default_factory=list)
     seen: int = 0
     labels_seen: bool = False
@@ -32,52 +37,72 @@ class Measured:
     skipped: int = 0
     missing: int = 0
     embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
-    epoch: int | None = None  # whose predictions count; None for those that a protocol ends with
-    keys: dict[int, str] = field(default_factory=dict)  # of each fold's record, of the first seed
+    epochs: dict[int, int] | None = None  # whose predictions count, by fold; None for those that a protocol ends with
+    keys: list[str] = field(default_factory=list)  # of the records
+    classes: list[str] = field(default_factory=list)
 
     @staticmethod
-    def read(rows: Sequence[Row], plan: Plan, store: Store, selection: str) -> "Measured":
+    def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule) -> "Measured":
         done = [row for row in rows if store.done(plan.jobs[row.key])]
-        measured = Measured(seeds=len({row.seed for row in done}))
+        repeats = {(row.seed, row.draw) for row in done}
+        measured = Measured(seeds=len({row.seed for row in done}), draws=len({row.draw for row in done}))
         if not done:
             return measured
         results = {row.key: store.result("evaluate", row.key) for row in done}
-        folds = {(row.seed, int(f)): facts for row in done for f, facts in results[row.key]["folds"].items()}
-        measured.epoch, measured.selection = selected_epoch(list(folds.values()), selection)
-        measured.keys = {int(f): row.key for row in reversed(done) for f in results[row.key]["folds"]}
-        measured.metric = next(iter(results.values())).get("metric", "accuracy")
-        if measured.metric == "accuracy":
-            measured.correct = _by_fold([_correct(store, row.key, measured.epoch) for row in done], measured.seeds)
+        folds = [{int(fold): facts for fold, facts in results[row.key]["folds"].items()} for row in done]
+        measured.keys = [row.key for row in done]
+        measured.classes = list(results[done[0].key]["classes"]) or _known_classes(plan, done[0])
+        measured.metric = next(iter(results.values()))["metric"]
+        if measured.metric != "accuracy":
+            measured.selection = "last"
+            measured._take_rankings(folds, len(repeats))
+        elif measured._select(folds, len(repeats), rule, plan.facts["tasks"][rows[0].task][0]):
+            measured.correct = _by_fold([_correct(store, row.key, measured.epochs) for row in done], len(repeats))
             measured.scores = {fold: float(right_N.mean()) for fold, right_N in measured.correct.items()}
             measured.clips = sum(map(len, measured.correct.values()))
-        else:
-            measured._rank(folds)
-        measured.k = sorted({facts["k"] for facts in folds.values() if "k" in facts})
+        measured.k = sorted({facts["k"] for of_row in folds for facts in of_row.values() if "k" in facts})
         measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
-        measured.labels_seen = any(result.get("labels_seen_in_pretraining") for result in results.values())
+        measured.labels_seen = any(result["labels_seen_in_pretraining"] for result in results.values())
         rates = [result["steps_per_second"] for result in results.values() if "steps_per_second" in result]
         measured.steps_per_second = float(np.mean(rates)) if rates else None
         measured.skipped = max(result["skipped"] for result in results.values())
-        measured.missing = max(result.get("missing", 0) for result in results.values())
-        measured.embedding = [result["embedding"] for result in results.values() if result.get("embedding")]
+        measured.missing = max(result["missing"] for result in results.values())
+        measured.embedding = [result["embedding"] for result in results.values() if result["embedding"]]
         return measured
 
-    def _rank(self, folds: dict[tuple[int, int], dict[str, Any]]) -> None:
-        """Takes the ranking figures of every seed's folds."""
+    def _select(self, folds: Sequence[dict[int, dict[str, Any]]], repeats: int, rule: Rule, first: int) -> bool:
+        """Takes the curve and the epochs that count; False where the rule cannot choose."""
+        facts = next(facts for of_row in folds for facts in of_row.values())
+        if not facts["epochs"]:
+            self.selection = "inner" if "k" in facts else "last"
+            return True
+        self.selection = rule
+        accuracy = _by_fold([{f: own["accuracy_by_epoch"] for f, own in of_row.items()} for of_row in folds], repeats)
+        self.curve = Curve.over_folds(facts["epochs"], accuracy) if accuracy else None
+        if rule != "last":
+            self.epochs = selected_epochs(accuracy, facts["epochs"], rule, first)
+        return rule == "last" or self.epochs is not None
+
+    def _take_rankings(self, folds: Sequence[dict[int, dict[str, Any]]], repeats: int) -> None:
         found = {
-            name: _by_fold([{fold: facts[name]} for (_, fold), facts in folds.items()], self.seeds)
+            name: _by_fold([{fold: facts[name] for fold, facts in of_row.items()} for of_row in folds], repeats)
             for name in ("mAP", "auc", "d_prime", "clips")
         }
         self.scores = {fold: float(figure) for fold, figure in found["mAP"].items()}
         self.auc, self.d_prime = (float(np.mean(list(found[name].values()))) for name in ("auc", "d_prime"))
         self.clips = int(sum(found["clips"].values()))
 
-    def same_clips(self, other: "Measured") -> bool:
-        return self.correct.keys() == other.correct.keys()
+    def pairs(self, store: Store) -> dict[int, NDArray[np.int64]]:
+        """By fold, ``[n, 2]``: the label and the prediction of every clip, of every seed and draw."""
+        found: dict[int, list[NDArray[np.int64]]] = defaultdict(list)
+        for key in self.keys:
+            for fold, own in predictions(store, key, self.epochs).items():
+                found[fold].append(np.stack([own.label_N, own.predicted_N], 1))
+        return {fold: np.concatenate(parts) for fold, parts in found.items()}
 
     def summary(self) -> dict[str, Any]:
         if not self.scores:
-            return {}
+            return {"selection": self.selection}
         figures = list(self.scores.values())
         return {
             "metric": self.metric,
@@ -87,6 +112,7 @@ class Measured:
             "d_prime": self.d_prime,
             "folds": len(figures),
             "seeds": self.seeds,
+            "draws": self.draws,
             "selection": self.selection,
             "k": self.k,
             "seen": self.seen,
@@ -108,51 +134,68 @@ class Measured:
         }
 
 
-def selected_epoch(folds: Sequence[dict[str, Any]], selection: str) -> tuple[int | None, str]:
-    """The epoch whose predictions count (None: those a protocol ends with), and the rule in words."""
-    if not folds[0]["epochs"]:
-        return None, "inner" if "k" in folds[0] else "last"
-    if selection == "last":
-        return None, "last"
-    mean_by_epoch = np.mean([fold["accuracy_by_epoch"] for fold in folds], 0)
-    return folds[0]["epochs"][int(np.argmax(mean_by_epoch))], "best-mean"
+def _known_classes(plan: Plan, row: Row) -> list[str]:
+    """The classes that the registry knows of a task without its data; older records do not name them."""
+    component, settings = recall("tasks", plan.jobs[plan.jobs[row.key].needs["pack"]].config["task"])
+    return list(component(settings).classes)
 
 
-def _by_fold(figures: Sequence[dict[int, Any]], seeds: int) -> dict[int, Any]:
-    """The mean of each fold's figures over seeds. A fold counts when every seed has it, or means would not compare."""
+def _by_fold(figures: Sequence[dict[int, Any]], repeats: int) -> dict[int, Any]:
+    """The mean of each fold's figures over repeats. A fold counts when each has it, or means would not compare."""
     gathered: dict[int, list[Any]] = defaultdict(list)
     for of_fold in figures:
         for fold, value in of_fold.items():
             gathered[fold].append(value)
-    return {fold: np.mean(values, 0) for fold, values in sorted(gathered.items()) if len(values) == seeds}
+    return {fold: np.mean(values, 0) for fold, values in sorted(gathered.items()) if len(values) == repeats}
 
 
-def predictions(store: Store, key: str, epoch: int | None) -> dict[int, dict[str, tuple[int, int]]]:
-    """For each fold of a record, the label and the prediction of each clip, after an epoch or at the end."""
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted for the clips of a fold.
+
+    Args:
+        clip_N: ids, in order.
+        label_N: class indices.
+        predicted_N: class indices.
+    """
+
+    clip_N: NDArray[np.object_]
+    label_N: NDArray[np.int64]
+    predicted_N: NDArray[np.int64]
+
+
+def predictions(store: Store, key: str, epochs: Mapping[int, int] | None) -> dict[int, Predictions]:
+    """For each fold of a record, what was predicted for its clips after its epoch; at the end where none is given."""
     folder = store.find("evaluate", key)
-    last = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted"])
-    label = dict(zip(last["clip"], last["label"], strict=True))
-    chosen: Iterable[tuple[int, str, int]] = zip(last["fold"], last["clip"], last["predicted"], strict=True)
-    if epoch is not None:
-        curve = _columns(folder / "epochs.parquet", ["fold", "epoch", "clip", "predicted"])
-        every = zip(curve["fold"], curve["epoch"], curve["clip"], curve["predicted"], strict=True)
-        chosen = ((fold, clip, predicted) for fold, of_epoch, clip, predicted in every if of_epoch == epoch)
-    found: dict[int, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for fold, clip, predicted in chosen:
-        found[fold][clip] = label[clip], predicted
+    fold_N, clip_N, label_N, last_N = _columns(folder / "predictions.parquet", "fold", "clip", "label", "predicted")
+    if epochs is None:
+        of_M, clip_M, predicted_M = fold_N, clip_N, last_N
+    else:
+        fold_M, epoch_M, *rest = _columns(folder / "epochs.parquet", "fold", "epoch", "clip", "predicted")
+        chosen_M = np.zeros(len(fold_M), bool)
+        for fold, epoch in epochs.items():
+            chosen_M |= (fold_M == fold) & (epoch_M == epoch)
+        of_M, clip_M, predicted_M = (column[chosen_M] for column in (fold_M, *rest))
+    found = {}
+    for fold in np.unique(of_M):
+        with_label, with_guess = fold_N == fold, of_M == fold
+        order, places = np.argsort(clip_N[with_label]), np.argsort(clip_M[with_guess])
+        found[int(fold)] = Predictions(
+            clip_N[with_label][order], label_N[with_label][order], predicted_M[with_guess][places]
+        )
     return found
 
 
-def _correct(store: Store, key: str, epoch: int | None) -> dict[int, NDArray[np.float64]]:
+def _correct(store: Store, key: str, epochs: Mapping[int, int] | None) -> dict[int, NDArray[np.float64]]:
     """For each fold of a record, whether each of its clips was right, in the order of clip ids."""
     return {
-        fold: np.array([float(label == predicted) for _, (label, predicted) in sorted(own.items())])
-        for fold, own in predictions(store, key, epoch).items()
+        fold: (own.label_N == own.predicted_N).astype(np.float64)
+        for fold, own in predictions(store, key, epochs).items()
     }
 
 
-def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
+def _columns(path: Path, *names: str) -> list[NDArray[Any]]:
     from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
 
-    columns: dict[str, list[Any]] = ParquetFile(path).read(columns=names).to_pydict()
-    return columns
+    table = ParquetFile(path).read(columns=list(names))
+    return [table.column(name).to_numpy() for name in names]

@@ -1,14 +1,15 @@
 """Statistics of predictions: what a difference is worth."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 10_000
 ALPHA = 0.05
+RESOLVED = 10  # draws: fewer say little about a share
 BLOCK = 2**22  # clips drawn at once: some 100 MB
 
 Correct = Mapping[int, NDArray[np.float64]]  # for each fold, how often each of its clips was right
@@ -23,66 +24,22 @@ class Interval:
     high: float
 
 
-def paired_difference(
-    correct: Mapping[int, NDArray[np.float64]], control: Mapping[int, NDArray[np.float64]], seed: int = 0
-) -> Interval:
-    """Mean over folds of the difference in accuracy on the same clips, with a stratified bootstrap interval.
-
-    Clips are drawn with replacement within each fold, all folds together, and both systems see the same draw.
-
-    Args:
-        correct: for each fold, ``[n]`` how often each test clip was right (0 or 1; a fraction over several seeds).
-        control: the same clips, in the same order.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if the folds or clips differ.
-    """
-    observed, drawn = _differences(correct, control, seed)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(observed, float(low), float(high))
-
-
-def _differences(correct: Correct, control: Correct, seed: int) -> tuple[float, NDArray[np.float64]]:
-    """The difference in accuracy, and its bootstrap draws ``[DRAWS]``."""
-    _same_clips([correct, control])
-    rng = np.random.default_rng(seed)
-    observed, drawn = [], np.zeros(DRAWS)
-    for fold in sorted(correct):
-        difference_N = correct[fold] - control[fold]
-        observed.append(difference_N.mean())
-        # Clips with equal differences are interchangeable: counts of distinct values are all that a draw changes.
-        values, counts = np.unique(difference_N, return_counts=True)
-        shares = counts / counts.sum()
-        drawn += rng.multinomial(len(difference_N), shares, DRAWS) @ values / len(difference_N)
-    return float(np.mean(observed)), drawn / len(observed)
-
-
-def _same_clips(corrects: Sequence[Correct]) -> None:
-    clips = [{fold: len(right_N) for fold, right_N in correct.items()} for correct in corrects]
-    if any(own != clips[0] for own in clips):
-        raise ValueError("a paired difference needs the same clips in the same folds")
-
-
-def accuracy(correct: Mapping[int, NDArray[np.float64]]) -> Interval:
-    """Mean over folds of the accuracy, with the interval that :func:`paired_difference` has."""
-    return paired_difference(correct, {fold: np.zeros_like(own) for fold, own in correct.items()})
-
-
 def draws(corrects: Sequence[Correct], seed: int = 0) -> NDArray[np.float64]:
     """Bootstrap draws of many entries' accuracies, ``[entries, DRAWS]``, in [0, 1]; every entry sees the same clips.
 
-    Clips are drawn as :func:`paired_difference` draws them, so the difference of two rows is a draw of a paired
-    difference. A draw depends on the seed and the folds' sizes alone: other entries do not change an entry's row.
+    Clips are drawn with replacement within each fold, all folds together, and an accuracy is the mean over folds. The
+    difference of two rows is a draw of a paired difference. Draws depend on the seed and the folds' sizes alone: other
+    entries do not change an entry's row.
 
     Args:
-        corrects: for each entry, what :func:`paired_difference` takes.
+        corrects: for each entry, by fold, ``[n]`` how often each test clip was right (0 or 1; a fraction over several
+            seeds), in the same order for all.
         seed: of the draws.
 
     Raises:
         ValueError: if the folds or clips differ.
     """
-    _same_clips(corrects)
+    _require_same_clips(corrects)
     rng = np.random.default_rng(seed)
     drawn_ED = np.zeros((len(corrects), DRAWS))
     for fold in sorted(corrects[0]):
@@ -99,40 +56,41 @@ def draws(corrects: Sequence[Correct], seed: int = 0) -> NDArray[np.float64]:
     return drawn_ED / len(corrects[0])
 
 
-def paired_p(correct: Correct, control: Correct, seed: int = 0) -> float:
-    """Two-sided p-value of no difference in accuracy, from the paired bootstrap; at least 1 / (DRAWS + 1).
+def mean_over_folds(correct: Correct) -> float:
+    """The accuracy, in [0, 1]: every fold counts the same, whatever its size."""
+    return float(np.mean([right_N.mean() for right_N in correct.values()]))
+
+
+def interval(observed: float, drawn: NDArray[np.float64]) -> Interval:
+    """A figure with its 95 % interval, the percentiles of its draws ``[DRAWS]``."""
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(observed, float(low), float(high))
+
+
+def bootstrap_p(observed: float, drawn: NDArray[np.float64]) -> float:
+    """Two-sided p-value of no difference, from the draws ``[DRAWS]`` of a paired difference.
 
     The draws scatter about the observed difference. Moved to zero they stand for the null, and p is the share, the
     observation counted in, at least as far from zero as what was observed (Davison and Hinkley 1997, section 4.4).
-
-    Raises:
-        ValueError: if the folds or clips differ.
+    Where that share rests on fewer than ten draws, p is that of a normal distribution with the draws' deviation: the
+    share's floor of 1 / (DRAWS + 1) would leave nothing significant among more than 500 comparisons.
     """
-    return _centred_p(*_differences(correct, control, seed))
-
-
-def _centred_p(observed: float, drawn: NDArray[np.float64]) -> float:
     # Accuracies are coarse, so draws often lie exactly as far as the observation: rounding must not part them.
-    extreme = np.abs(drawn - observed) >= abs(observed) - 1e-9
-    return float((1 + extreme.sum()) / (1 + len(drawn)))
+    extreme = int((np.abs(drawn - observed) >= abs(observed) - 1e-9).sum())
+    deviation = float(drawn.std())
+    if extreme >= RESOLVED or deviation == 0:
+        return (1 + extreme) / (1 + len(drawn))
+    return min(math.erfc(abs(observed) / deviation / math.sqrt(2)), (1 + RESOLVED) / (1 + len(drawn)))
 
 
-def pairwise_p(corrects: Sequence[Correct], seed: int = 0) -> NDArray[np.float64]:
-    """``[entries, entries]`` p-values of :func:`paired_p` for every pair, adjusted by :func:`holm`; 1 on the diagonal.
+def _require_same_clips(corrects: Sequence[Correct]) -> None:
+    if any(sizes(correct) != sizes(corrects[0]) for correct in corrects):
+        raise ValueError("a paired difference needs the same clips in the same folds")
 
-    A bootstrap's p-value has a floor, so with more than 32 entries (500 pairs) none could fall to 0.05.
 
-    Raises:
-        ValueError: if the folds or clips differ.
-    """
-    drawn_ED = draws(corrects, seed)
-    mean_E = [np.mean([right_N.mean() for right_N in correct.values()]) for correct in corrects]
-    pairs = list(combinations(range(len(corrects)), 2))
-    adjusted = holm([_centred_p(float(mean_E[a] - mean_E[b]), drawn_ED[a] - drawn_ED[b]) for a, b in pairs])
-    p_EE = np.ones((len(corrects), len(corrects)))
-    for (a, b), p in zip(pairs, adjusted, strict=True):
-        p_EE[a, b] = p_EE[b, a] = p
-    return p_EE
+def sizes(correct: Correct) -> dict[int, int]:
+    """How many clips each fold has."""
+    return {fold: len(right_N) for fold, right_N in correct.items()}
 
 
 def mcnemar(correct: Correct, control: Correct) -> float:
@@ -143,14 +101,14 @@ def mcnemar(correct: Correct, control: Correct) -> float:
     Raises:
         ValueError: if the folds or clips differ, or a clip is partly right, as the mean over seeds is.
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtr  # scipy.stats would take a second to load
 
-    _same_clips([correct, control])
+    _require_same_clips([correct, control])
     own, other = (np.concatenate([system[fold] for fold in sorted(correct)]) for system in (correct, control))
     if not np.isin([own, other], (0, 1)).all():
         raise ValueError("McNemar's test needs clips that are right or wrong: one seed")
     alone, other_alone = int((own > other).sum()), int((own < other).sum())
-    return float(binomtest(alone, alone + other_alone).pvalue) if alone + other_alone else 1.0
+    return min(1.0, 2 * float(bdtr(min(alone, other_alone), alone + other_alone, 0.5)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -179,7 +137,7 @@ def ranks(means: Sequence[float], p_EE: NDArray[np.float64]) -> list[Rank]:
 
     Args:
         means: of the entries, in any order; higher is better.
-        p_EE: ``[entries, entries]`` adjusted p-values, as :func:`pairwise_p` has them.
+        p_EE: ``[entries, entries]`` adjusted p-values, symmetric.
     """
     mean_E = np.asarray(means)
     apart_EE = p_EE <= ALPHA

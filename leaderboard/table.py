@@ -1,20 +1,24 @@
 """From records to the cells of a leaderboard."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from benchmark.document import read_suite
-from benchmark.plan import Plan, Row, plan_name
+import numpy as np
+
+from benchmark.plan import Plan, Row
 from benchmark.store import Store
 from leaderboard.class_wise import ClassFigures, class_figures
+from leaderboard.comparison import Column, Comparison, compare_task
+from leaderboard.convergence import Convergence, convergence
 from leaderboard.measured import Measured
 from leaderboard.published import Published, anchored, reproduced
-from leaderboard.statistics import Interval, accuracy, paired_difference
+from leaderboard.selection import Rule
+from leaderboard.statistics import Correct, Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
-from registry.errors import Mistake
-from registry.lookup import nearest
+
+Place = tuple[str, str, str]  # entry, task, protocol
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,17 @@ class Cell:
         of_folds: how many the suite asks for.
         official_folds: how many the data set has.
         seeds: how many are measured.
-        selection: the rule that picked the epoch: last, best-mean (of which epoch), or inner (K).
+        draws: how many of the training clips, where it learned from a few of each class.
+        selection: the rule that picked the epoch, one of ``leaderboard.selection.RULES``; of K, inner.
+        rank: among the entries of the column that have every fold; several ranks where differences are within noise.
+        convergence: how fast it learned, where every epoch was evaluated.
         auc: macro area under the curve, where clips may have several labels.
         d_prime: its d'.
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         hindrances: why their difference would mean nothing: another scale, fewer folds, another selection.
         verdict: reproduced, above, below or not comparable; empty where nothing is published, or there is no interval.
-        against_control: paired difference to the entry's control, or the suite's.
+        against_control: its comparison with the entry's control, or the suite's.
         seen: clips of the task that the encoder was pretrained on.
         labels_seen: whether it learned their labels.
         clips: test clips measured.
@@ -60,14 +67,17 @@ class Cell:
     deviation: float | None = None
     folds: int = 0
     seeds: int = 0
+    draws: int = 0
     selection: str = ""
+    rank: Rank | None = None
+    convergence: Convergence | None = None
     auc: float | None = None
     d_prime: float | None = None
     k: list[int] = field(default_factory=list)
     published: Published | None = None
     hindrances: list[str] = field(default_factory=list)
     verdict: str = ""
-    against_control: Interval | None = None
+    against_control: Comparison | None = None
     seen: int = 0
     labels_seen: bool = False
     clips: int = 0
@@ -89,15 +99,48 @@ class Cell:
         return self.published is not None and self.mean is not None and not self.hindrances
 
 
+@dataclass(frozen=True)
+class Across:
+    """Entries of a protocol across several tasks (Demsar 2006).
+
+    Args:
+        protocol: of the registry, or a column of it.
+        tasks: on which all of the entries are measured.
+        entries: in the suite's order.
+        test: of their mean ranks.
+    """
+
+    protocol: str
+    tasks: list[str]
+    entries: list[str]
+    test: Friedman
+
+
 @dataclass
 class Table:
-    """A suite's leaderboard: its facts, one cell for every entry, task and protocol, and figures by class if asked."""
+    """A suite's leaderboard: its facts, one cell for every entry, task and protocol, and what follows from them.
+
+    Args:
+        name: of the suite, with its scale.
+        title: of the suite.
+        facts: of the plan.
+        rule: that selected the epochs.
+        cells: the figures.
+        classes: figures by class, if the suite asks for them.
+        measured: what the figures are made of.
+        columns: comparisons of every two entries, by task and protocol.
+        across: mean ranks of entries over tasks, where there are several.
+    """
 
     name: str
     title: str
     facts: dict[str, Any]
+    rule: Rule = "last"
     cells: list[Cell] = field(default_factory=list)
     classes: list[ClassFigures] = field(default_factory=list)
+    measured: dict[Place, Measured] = field(default_factory=dict)
+    columns: dict[tuple[str, str], Column] = field(default_factory=dict)
+    across: list[Across] = field(default_factory=list)
 
     def find(self, entry: str, task: str, protocol: str) -> Cell | None:
         """A cell, or None where the suite does not ask for it."""
@@ -105,23 +148,25 @@ class Table:
         return next((c for c in self.cells if (c.entry, c.task, c.protocol) == wanted), None)
 
 
-def make_table(plan: Plan, store: Store) -> Table:
-    """Fills a suite's leaderboard from what is in the store."""
+def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
+    """Fills a suite's leaderboard from what is in the store; ``rule`` selects epochs instead of the suite's own."""
     facts = plan.facts
-    table = Table(plan.name, facts["title"], facts)
-    figures = reproduced(facts["reproduces"])
-    published = {(p.row, p.task, p.protocol): p for p in figures}
-    rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    table = Table(plan.name, facts["title"], facts, rule or facts["selection"])
+    rows: dict[Place, list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
-    measured = {place: Measured.read(own, plan, store, facts["selection"]) for place, own in rows.items()}
+    measured = {place: Measured.read(own, plan, store, table.rule) for place, own in rows.items()}
+    table.measured = measured
+    table.columns = _compared(facts, measured)
+    scratch = {place: _scratch(plan, rows, place) for place in rows}
+    figures = reproduced(facts["reproduces"])
+    published = {(p.row, p.task, p.protocol): p for p in figures}
     for (entry, task, protocol), own in measured.items():
         beside = published.get((entry, _task_name(facts, task), protocol))
         of_folds, official = _folds(facts, task)
-        control = measured.get((control_of(facts, entry), task, protocol))
-        compared = own.correct and control and control is not own and control.same_clips(own)
         hindered = hindrances(facts, task, own, beside, official) if beside and own.scores else []
-        interval = accuracy(own.correct) if own.correct else None
+        column = table.columns.get((task, protocol))
+        interval = column.intervals.get(entry) if column else None
         table.cells.append(
             Cell(
                 entry=entry,
@@ -133,7 +178,9 @@ def make_table(plan: Plan, store: Store) -> Table:
                 hindrances=hindered,
                 verdict=verdict(interval, beside, bool(hindered)) if beside and own.scores else "",
                 interval=interval,
-                against_control=paired_difference(own.correct, control.correct) if compared and control else None,
+                rank=column.ranks.get(entry) if column else None,
+                convergence=_convergence(own, scratch[entry, task, protocol], measured, task, protocol),
+                against_control=column.against_control.get(entry) if column else None,
                 **own.summary(),
             )
         )
@@ -144,7 +191,58 @@ def make_table(plan: Plan, store: Store) -> Table:
                 table.cells.append(Cell(figure.row, task, figure.protocol, *_folds(facts, task), published=figure))
     if "class_wise" in facts:
         table.classes = class_figures(facts, measured, store)
+    table.across = _across(table)
     return table
+
+
+def _compared(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[tuple[str, str], Column]:
+    """The entries of every column against each other, where clips have one label."""
+    controls = {entry: control_of(facts, entry) for entry in facts["entries"]}
+    columns = {}
+    for task, folds in facts["tasks"].items():
+        correct: dict[str, dict[str, Correct]] = defaultdict(dict)
+        for (entry, own_task, protocol), own in measured.items():
+            if own_task == task and own.correct:
+                correct[protocol][entry] = own.correct
+        for protocol, column in compare_task(correct, controls, len(folds)).items():
+            columns[task, protocol] = column
+    return columns
+
+
+def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
+    """The entry with random weights that sets the mark of a column: with the same encoder, if there is one."""
+    models = {entry: _model(plan, own[0]) for (entry, *column), own in rows.items() if tuple(column) == place[1:]}
+    random = [entry for entry, model in models.items() if model.get("weights", {}).get("kind") == "random"]
+    same = [entry for entry in random if models[entry]["encoder"] == models[place[0]].get("encoder")]
+    control = control_of(plan.facts, place[0])
+    return control if control in random else next(iter([*same, *random]), "")
+
+
+def _model(plan: Plan, row: Row) -> dict[str, Any]:
+    """The encoder, weights and front end that a record is of."""
+    job = plan.jobs[row.key]
+    return plan.jobs[job.needs["embed"]].config if "embed" in job.needs else job.config
+
+
+def _convergence(
+    own: Measured, scratch: str, measured: Mapping[Place, Measured], task: str, protocol: str
+) -> Convergence | None:
+    of_scratch = measured[scratch, task, protocol].curve if scratch else None
+    return convergence(own.curve, scratch, of_scratch) if own.curve else None
+
+
+def _across(table: Table) -> list[Across]:
+    """For every protocol on several tasks, its entries that every one of them measures."""
+    found = []
+    for protocol in table.facts["protocols"]:
+        own = [cell for cell in table.cells if cell.protocol == protocol and cell.mean is not None and cell.complete]
+        score = {(cell.task, cell.entry): cell.mean for cell in own}
+        tasks = [task for task in table.facts["tasks"] if any(cell.task == task for cell in own)]
+        entries = [entry for entry in table.facts["entries"] if all((task, entry) in score for task in tasks)]
+        if len(tasks) > 1 and len(entries) > 2:
+            test = friedman(np.array([[score[task, entry] for entry in entries] for task in tasks], np.float64))
+            found.append(Across(protocol, tasks, entries, test))
+    return found
 
 
 def control_of(facts: dict[str, Any], entry: str) -> str:
@@ -161,29 +259,3 @@ def _folds(facts: dict[str, Any], task: str) -> tuple[int, int]:
     """How many folds of a task the suite asks for, and how many there are; older plans asked for all."""
     asked = len(facts["tasks"][task])
     return asked, facts.get("official_folds", {}).get(task, asked)
-
-
-def read_tables(runs: Path, suite: str | None, scale: str | None) -> list[Table]:
-    """The leaderboards of a suite that was run on a store (at one scale, or at all), or of every suite.
-
-    Raises:
-        Mistake: if there is none.
-    """
-    store = Store(runs)
-    names = store.plans()
-    if suite is not None:
-        known = names
-        asked = _suite_name(Path(suite), scale) if suite.endswith((".yaml", ".yml")) else suite
-        names = [n for n in known if n == plan_name(asked, scale) or (scale is None and n.split("@")[0] == asked)]
-        if not names:
-            raise Mistake(f"{plan_name(asked, scale)} was not run here", where=str(runs), fix=nearest(asked, known))
-    if not names:
-        raise Mistake(
-            "no suite was run here", where=str(runs), fix="audiobench run SUITE, or name another folder: --runs DIR"
-        )
-    return [make_table(Plan.from_json(stored["plan"]), store) for n in names if (stored := store.load_plan(n))]
-
-
-def _suite_name(path: Path, scale: str | None) -> str:
-    document, _ = read_suite(path, scale)
-    return str(document.data.get("name", path.stem))

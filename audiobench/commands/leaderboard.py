@@ -6,14 +6,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiobench.commands.options import RUNS, Debug, Runs, Scale
+from audiobench.commands.options import Debug, MergedRuns, Others, Scale, Selection, folders_of
 
 
 def leaderboard(
     suite: Annotated[str | None, typer.Argument(help="Name of a suite that was run here; all by default.")] = None,
     scale: Scale = None,
-    runs: Runs = RUNS,
-    form: Annotated[Literal["md", "csv", "json"], typer.Option("--format", help="What to write.")] = "md",
+    runs: MergedRuns = None,
+    others: Others = None,
+    selection: Selection = None,
+    form: Annotated[Literal["md", "latex", "csv", "json"], typer.Option("--format", help="What to write.")] = "md",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if --output is not what the records give.")
@@ -22,16 +24,20 @@ def leaderboard(
 ) -> None:
     """Regenerate leaderboards from the records."""
     from leaderboard.render import render
-    from leaderboard.table import read_tables
+    from leaderboard.sources import read_plans
+    from leaderboard.table import make_table
     from registry.errors import Mistake
 
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
-    text = "\n".join(render(table, form) for table in read_tables(runs, suite, scale))
+    folders = folders_of(runs, others)
+    plans = read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr))
+    text = "\n".join(render(make_table(plan, store, selection), form) for plan, store in plans)
     if output is None:
         print(text, end="")
     elif not check:
         output.write_text(text)
     elif not output.exists() or output.read_text() != text:
-        print(f"{output} is not what the records in {runs} give; write it again without --check", file=sys.stderr)
+        named = " and ".join(map(str, folders))
+        print(f"{output} is not what the records in {named} give; write it again without --check", file=sys.stderr)
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """Options that several subcommands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,3 +20,25 @@ Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task;
 Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 RUNS = Path("runs")
+MergedRuns = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="AUDIOBENCH_RUNS",
+        help="Folder of records and checkpoints.",
+        file_okay=False,
+        show_default=f"{RUNS}, unless there is --from",
+    ),
+]
+Others = Annotated[
+    list[Path] | None,
+    typer.Option("--from", help="Merge in the results of this folder; may be repeated.", exists=True, file_okay=False),
+]
+Selection = Annotated[
+    Literal["last", "best-mean", "inner", "split1"] | None,
+    typer.Option(help="Rule that picks the epoch, instead of the suite's."),
+]
+
+
+def folders_of(runs: Path | None, others: list[Path] | None) -> list[Path]:
+    """The folders to read records from, the first of them the one to write into."""
+    return [*([runs] if runs else []), *(others or [])] or [RUNS]

@@ -61,10 +61,11 @@ def run(
     request.keep(plan, store)
     report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
 
+    from leaderboard.merge import separate
     from leaderboard.render import show, write_markdown
     from leaderboard.table import make_table
 
-    table = make_table(plan, store)
+    table = make_table(separate(plan, store), store)
     show(table, Console() if sys.stdout.isatty() else Console(width=140))
     print(f"leaderboard: {write_markdown(table, store)}")
     if report.failed:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
-COMMAND = [sys.executable, "-m", "audiobench"]
 
 
 def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
@@ -31,20 +31,6 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
             if k not in ("seconds", "peak_memory", "environment", "clips_per_second", "steps_per_second", "embedding")
         }
     return found
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The tiny suite, run once: its file and its records."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "tiny.yaml").write_text(TINY)
-    done = subprocess.run(
-        [*COMMAND, "run", folder / "tiny.yaml", "--runs", folder / "runs"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Tiny · sounds" in done.stdout
-    assert "pretrain moco on sounds: loss" in done.stderr
-    return folder / "tiny.yaml", folder / "runs"
 
 
 def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Path]) -> None:
@@ -134,7 +120,7 @@ def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audioben
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("form", ["md", "csv", "json"])
+@pytest.mark.parametrize("form", ["md", "latex", "csv", "json"])
 def test_leaderboards_are_regenerated_from_the_records(
     finished: tuple[Path, Path], audiobench: Call, tmp_path: Path, form: str
 ) -> None:
@@ -168,8 +154,9 @@ def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiob
     assert cells["moco", "knn"]["selection"] == "inner"
     assert cells["moco", "freeze"]["selection"] == "last"
     control = cells["moco", "knn"]["against_control"]
-    assert control["mean"] == pytest.approx(cells["moco", "knn"]["mean"] - cells["random", "knn"]["mean"])
-    assert control["low"] <= control["mean"] <= control["high"]
+    difference = control["difference"]
+    assert difference["mean"] == pytest.approx(cells["moco", "knn"]["mean"] - cells["random", "knn"]["mean"])
+    assert difference["low"] <= difference["mean"] <= difference["high"]
 
 
 def test_a_missing_fold_shows_as_coverage_not_as_a_smaller_mean(

@@ -13,15 +13,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from leaderboard.statistics import accuracy, draws, mcnemar, paired_difference, paired_p, pairwise_p
+from leaderboard.comparison import Column, compare_task
+from leaderboard.statistics import draws
 
-pytestmark = pytest.mark.slow  # a minute or two in all
+pytestmark = pytest.mark.slow  # two minutes in all
 
 Folds = dict[int, NDArray[np.float64]]
 
 SIZES = [80, 80, 90, 70, 80]
 SHARED = 0.7  # of the variance of what makes a clip hard
-TRIALS = 1_000
+TRIALS = 600
 
 
 def trial(rng: np.random.Generator, accuracies: Sequence[float], sizes: Sequence[int] = SIZES) -> list[Folds]:
@@ -37,35 +38,44 @@ def trial(rng: np.random.Generator, accuracies: Sequence[float], sizes: Sequence
     return entries
 
 
-@pytest.mark.parametrize("truth", [0.5, 0.85])
-def test_the_interval_of_an_accuracy_covers_it(truth: float) -> None:
+def compared(entries: Sequence[Folds]) -> Column:
+    """The entries of a column, the first of which is the control of the others."""
+    names = {str(i): entry for i, entry in enumerate(entries)}
+    controls = dict.fromkeys(list(names)[1:], "0")
+    return compare_task({"knn": names}, controls, len(entries[0]))["knn"]
+
+
+@pytest.mark.parametrize(("truth", "gain"), [(0.5, 0.05), (0.85, 0.0)])
+def test_intervals_cover_what_they_are_of(truth: float, gain: float) -> None:
     rng = np.random.default_rng(0)
-    intervals = [accuracy(trial(rng, [truth])[0]) for _ in range(TRIALS)]
-    assert 0.93 <= np.mean([i.low <= truth <= i.high for i in intervals]) <= 0.97
-
-
-@pytest.mark.parametrize("gain", [0.0, 0.05])
-def test_the_interval_of_a_paired_difference_covers_it(gain: float) -> None:
-    rng = np.random.default_rng(1)
-    pairs = [trial(rng, [0.7 + gain, 0.7]) for _ in range(TRIALS)]
-    intervals = [paired_difference(a, b) for a, b in pairs]
-    assert 0.93 <= np.mean([i.low <= gain <= i.high for i in intervals]) <= 0.97
+    columns = [compared(trial(rng, [truth, truth + gain])) for _ in range(TRIALS)]
+    own = [column.intervals["0"] for column in columns]
+    assert 0.93 <= np.mean([i.low <= truth <= i.high for i in own]) <= 0.97
+    differences = [column.against_control["1"].difference for column in columns]
+    assert 0.93 <= np.mean([i.low <= gain <= i.high for i in differences]) <= 0.97
 
 
 def test_paired_tests_find_nothing_where_nothing_is_and_something_where_something_is() -> None:
     rng = np.random.default_rng(2)
-    null = [trial(rng, [0.7, 0.7]) for _ in range(TRIALS)]
-    assert 0.02 <= np.mean([paired_p(a, b) <= 0.05 for a, b in null]) <= 0.06
-    assert 0.02 <= np.mean([mcnemar(a, b) <= 0.05 for a, b in null]) <= 0.06
-    gained = [trial(rng, [0.78, 0.7]) for _ in range(100)]
-    assert np.mean([paired_p(a, b) <= 0.05 for a, b in gained]) > 0.8
-    assert np.mean([mcnemar(a, b) <= 0.05 for a, b in gained]) > 0.8
+    null = [compared(trial(rng, [0.7, 0.7])).against_control["1"] for _ in range(TRIALS)]
+    assert 0.02 <= np.mean([found.p <= 0.05 for found in null]) <= 0.06
+    assert 0.02 <= np.mean([(found.mcnemar or 0) <= 0.05 for found in null]) <= 0.06
+    gained = [compared(trial(rng, [0.7, 0.78])).against_control["1"] for _ in range(100)]
+    assert np.mean([found.p <= 0.05 for found in gained]) > 0.8
+    assert np.mean([(found.mcnemar or 1) <= 0.05 for found in gained]) > 0.8
 
 
 def test_many_pairs_together_rarely_find_what_is_not_there() -> None:
     rng = np.random.default_rng(3)
-    found = [(pairwise_p(trial(rng, [0.7] * 5, [60, 60])) <= 0.05).any() for _ in range(200)]
-    assert np.mean(found) <= 0.08  # 0.05, and two standard deviations of 200 trials
+    columns = [compared(trial(rng, [0.7] * 5, [60, 60])) for _ in range(200)]
+    assert np.mean([any(rank.last < 5 for rank in c.ranks.values()) for c in columns]) <= 0.08  # 0.05 + 2 deviations
+    assert np.mean([any(pair.p <= 0.05 for pair in c.pairs) for c in columns]) <= 0.08
+
+
+def test_of_forty_entries_the_one_that_is_better_comes_first() -> None:
+    column = compared(trial(np.random.default_rng(5), [0.6] * 39 + [0.9]))
+    assert str(column.ranks["39"]) == "1"
+    assert {column.ranks[str(i)].first for i in range(39)} == {2}
 
 
 def test_twenty_entries_on_9000_clips_take_seconds() -> None:

@@ -7,14 +7,15 @@ from scipy import stats
 
 from leaderboard.statistics import (
     DRAWS,
+    Interval,
+    bootstrap_p,
     critical_difference,
     draws,
     friedman,
     holm,
+    interval,
     mcnemar,
-    paired_difference,
-    paired_p,
-    pairwise_p,
+    mean_over_folds,
     ranks,
 )
 
@@ -31,24 +32,26 @@ def draw(rng: np.random.Generator, gain: float) -> tuple[Folds, Folds]:
     return a, b
 
 
-def test_the_difference_is_the_mean_over_folds() -> None:
-    a = {1: np.array([1.0, 1.0, 0.0]), 2: np.array([1.0, 0.0])}
-    b = {1: np.array([1.0, 0.0, 0.0]), 2: np.array([1.0, 1.0])}
-    assert paired_difference(a, b).mean == pytest.approx((1 / 3 - 1 / 2) / 2)
+def difference(a: Folds, b: Folds) -> Interval:
+    """The paired difference, as a leaderboard has it."""
+    drawn = draws([a, b])
+    return interval(mean_over_folds(a) - mean_over_folds(b), drawn[0] - drawn[1])
 
 
-def test_the_interval_covers_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for _ in range(400):
-        interval = paired_difference(*draw(rng, 0.05))
-        hits += interval.low <= 0.05 <= interval.high
-    assert 0.92 <= hits / 400 <= 0.98
+def p_value(a: Folds, b: Folds) -> float:
+    drawn = draws([a, b])
+    return bootstrap_p(mean_over_folds(a) - mean_over_folds(b), drawn[0] - drawn[1])
+
+
+def test_an_accuracy_is_the_mean_over_folds() -> None:
+    assert mean_over_folds({1: np.array([1.0, 1.0, 0.0]), 2: np.array([1.0, 0.0])}) == pytest.approx(
+        (2 / 3 + 1 / 2) / 2
+    )
 
 
 def test_the_interval_is_scipys_for_one_fold() -> None:
     a, b = draw(np.random.default_rng(1), 0.1)
-    ours = paired_difference({0: a[0]}, {0: b[0]})
+    ours = difference({0: a[0]}, {0: b[0]})
     theirs = stats.bootstrap(
         (a[0] - b[0],), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
@@ -57,16 +60,9 @@ def test_the_interval_is_scipys_for_one_fold() -> None:
 
 def test_systems_on_other_clips_are_not_compared() -> None:
     with pytest.raises(ValueError, match="same clips"):
-        paired_difference({1: np.ones(3)}, {1: np.ones(4)})
+        draws([{1: np.ones(3)}, {1: np.ones(4)}])
     with pytest.raises(ValueError, match="same clips"):
-        paired_difference({1: np.ones(3)}, {2: np.ones(3)})
-
-
-def test_differences_are_drawn_as_the_committed_tables_drew_them() -> None:
-    interval = paired_difference(*draw(np.random.default_rng(2), 0.05))
-    assert (interval.mean, interval.low, interval.high) == pytest.approx(
-        (0.059999999999999984, 0.0325, 0.08750000000000001), abs=1e-12
-    )
+        draws([{1: np.ones(3)}, {2: np.ones(3)}])
 
 
 def test_every_entry_sees_the_same_draw() -> None:
@@ -75,8 +71,6 @@ def test_every_entry_sees_the_same_draw() -> None:
     assert drawn.shape == (3, DRAWS)
     assert (drawn[0] == drawn[2]).all()
     np.testing.assert_allclose(draws([b])[0], drawn[1], atol=1e-12)
-    interval = paired_difference(a, b)
-    assert np.percentile(drawn[0] - drawn[1], [2.5, 97.5]) == pytest.approx([interval.low, interval.high], abs=0.003)
 
 
 def test_draws_have_the_bootstraps_mean_and_variance() -> None:
@@ -99,13 +93,21 @@ def test_draws_in_many_blocks_are_draws_in_one(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_paired_p_value_is_that_of_a_t_test_where_clips_are_many() -> None:
     a, b = draw(np.random.default_rng(5), 0.015)
-    assert paired_p({0: a[0]}, {0: a[0]}) == 1
+    assert p_value({0: a[0]}, {0: a[0]}) == 1
     own, other = ({0: np.concatenate(list(system.values()))} for system in (a, b))
-    p = paired_p(own, other)
+    p = p_value(own, other)
     assert 0.01 < p < 0.5
     assert p == pytest.approx(stats.ttest_rel(own[0], other[0]).pvalue, abs=0.03)
-    assert paired_p(other, own) == pytest.approx(p, abs=0.02)
-    assert pairwise_p([own, other])[0, 1] == pytest.approx(p, abs=0.02)
+    assert p_value(other, own) == pytest.approx(p, abs=0.02)
+
+
+def test_a_p_value_that_no_draw_resolves_is_that_of_a_t_test_too() -> None:
+    a, b = draw(np.random.default_rng(8), 0.12)
+    own, other = ({0: np.concatenate(list(system.values()))} for system in (a, b))
+    p, expected = p_value(own, other), stats.ttest_rel(own[0], other[0]).pvalue
+    assert expected < 1e-6
+    assert np.log10(p) == pytest.approx(np.log10(expected), rel=0.1)
+    assert p_value({0: np.ones(5)}, {0: np.zeros(5)}) == 1 / (DRAWS + 1)  # no deviation: the floor of the draws
 
 
 def test_mcnemar_counts_the_clips_that_one_alone_has_right() -> None:
@@ -113,6 +115,7 @@ def test_mcnemar_counts_the_clips_that_one_alone_has_right() -> None:
     b = {1: np.array([0.0, 0, 0, 0, 0]), 2: np.array([1.0, 1, 0])}
     assert mcnemar(a, b) == pytest.approx(2 * (1 + 6) / 2**6)  # 5 against 1
     assert mcnemar(a, a) == 1
+    assert mcnemar(a, b) == pytest.approx(stats.binomtest(5, 6).pvalue)
     with pytest.raises(ValueError, match="one seed"):
         mcnemar({1: np.array([0.5])}, {1: np.array([1.0])})
 
@@ -121,17 +124,6 @@ def test_holms_adjustment() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # R's p.adjust
     assert holm([0.6, 0.9]) == [1, 1]
     assert holm([]) == []
-
-
-def test_pairs_are_adjusted_together() -> None:
-    rng = np.random.default_rng(6)
-    weak = {1: (rng.uniform(size=200) < 0.3).astype(float)}
-    strong = {1: (rng.uniform(size=200) < 0.8).astype(float)}
-    p = pairwise_p([weak, strong, weak])
-    assert (p == p.T).all()
-    assert p[0, 1] == pytest.approx(3 / (DRAWS + 1))
-    assert p[0, 2] == p[1, 1] == 1
-    assert [str(rank) for rank in ranks([0.3, 0.8, 0.3], p)] == ["2-3", "1", "2-3"]
 
 
 def test_ranks_tie_within_noise() -> None:

@@ -15,6 +15,7 @@ from benchmark.store import Store
 from leaderboard.render import render
 from leaderboard.table import Cell, Table, make_table
 
+CLASSES = ["air_conditioner", "gun_shot"]
 LABELS = {1: [0, 1, 0, 1], 2: [1, 1, 0, 0]}
 Epochs = dict[int, dict[int, list[int]]]  # for each fold, what was predicted after each epoch
 
@@ -34,7 +35,7 @@ def record(store: Store, plan: Plan, entry: str, seed: int, by_fold: Epochs) -> 
             curve += [{**row, "epoch": epoch} for row in rows]
         last += [{**row, "label": label} for row, label in zip(rows, LABELS[fold], strict=True)]
     store.folder(job).mkdir(parents=True)
-    result = {"schema": 1, "folds": folds, "clips_seen_in_pretraining": 0, "skipped": 0}
+    result = {"schema": 1, "folds": folds, "classes": CLASSES, "clips_seen_in_pretraining": 0, "skipped": 0}
     (store.folder(job) / "result.json").write_text(json.dumps(result))
     pd.DataFrame(last).to_parquet(store.folder(job) / "predictions.parquet")
     pd.DataFrame(curve).to_parquet(store.folder(job) / "epochs.parquet")
@@ -98,7 +99,11 @@ def test_an_entry_may_have_a_control_of_its_own(tmp_path: Path) -> None:
     runs = {("moco", 0): RIGHT, ("cpc", 0): RIGHT, ("random", 0): half, ("random-raw", 0): RIGHT}
     table = make(tmp_path, "last", runs, control="random", controls={"cpc": "random-raw"})
     differences = {entry: cell(table, entry).against_control for entry in ("moco", "cpc", "random-raw")}
-    assert {entry: d.mean for entry, d in differences.items() if d} == {"moco": 0.25, "cpc": 0.0, "random-raw": 0.25}
+    assert {entry: d.difference.mean for entry, d in differences.items() if d} == {
+        "moco": 0.25,
+        "cpc": 0.0,
+        "random-raw": 0.25,
+    }
     text = render(table, "md")
     assert "minus control [95 %]" in text
     assert "Controls: random-raw of cpc; of all others random." in text
@@ -109,7 +114,7 @@ def test_entries_that_were_pretrained_on_test_recordings_are_marked(tmp_path: Pa
     moco, clar, random = table.cells[:3]
     table.cells = [replace(moco, seen=3), replace(clar, seen=4, labels_seen=True), replace(random, labels_seen=True)]
     text = render(table, "md")
-    assert [line.split("|")[1].strip() for line in text.splitlines() if "1.000" in line] == [
+    assert [line.split("|")[1].strip() for line in text.splitlines() if "**1.000" in line] == [
         "moco †",
         "clar ‡",
         "random",
@@ -144,8 +149,9 @@ def test_published_figures_stand_beside_and_differ_only_by_the_same_selection(tm
 def test_the_control_is_compared_clip_by_clip(tmp_path: Path) -> None:
     half: Epochs = {1: {1: [0, 1, 1, 0]}, 2: RIGHT[2]}
     table = make(tmp_path, "last", {("moco", 0): RIGHT, ("scratch", 0): half}, control="scratch")
-    difference = cell(table, "moco").against_control
-    assert difference is not None
+    compared = cell(table, "moco").against_control
+    assert compared is not None
+    difference = compared.difference
     assert difference.mean == 0.25
     assert 0 <= difference.low <= 0.25 <= difference.high <= 0.5
     assert cell(table).against_control is None
@@ -190,15 +196,14 @@ def test_rows_of_the_published_table_that_the_suite_lacks_stand_beside(tmp_path:
 
 def test_classes_of_one_fold_equal_scikit_learns_and_stand_beside_the_published(tmp_path: Path) -> None:
     guesses: Epochs = {1: {1: [0, 1, 1, 1]}, 2: {1: LABELS[2]}}
-    wanted = {"folds": {"esc50": 1}, "classes": {"esc50": ["air_conditioner", "gun_shot"]}}
-    suite = {"reproduces": "lin2022/table-3.3", "class_wise": wanted}
+    suite = {"reproduces": "lin2022/table-3.3", "class_wise": {"esc50": 1}}
     table = make(tmp_path, "last", {("moco", 0): guesses}, **suite)
     report = classification_report(LABELS[1], guesses[1][1], output_dict=True)
-    assert [one.name for one in table.classes] == ["air_conditioner", "gun_shot"]
+    assert [one.measured.name for one in table.classes] == CLASSES
     for i, one in enumerate(table.classes):
         theirs = report[str(i)]
-        assert one.support == theirs["support"]
-        found = (one.measured["precision"], one.measured["recall"], one.measured["F1"])
+        assert one.measured.clips == theirs["support"]
+        found = tuple(one.measured.figures[metric] for metric in ("precision", "recall", "F1"))
         assert found == pytest.approx((theirs["precision"], theirs["recall"], theirs["f1-score"]))
     assert table.classes[0].published == {"precision": 0.708, "recall": 0.68, "F1": 0.694}
     assert set(table.classes[1].published) == {"precision", "recall", "F1"}  # of Gunshot

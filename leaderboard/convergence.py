@@ -1,0 +1,64 @@
+"""How fast an entry learns: accuracy by epoch, which Lin 2022 shows in Figures 3.3 to 3.8 and does not measure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SHARE = 0.9  # of the best of training from scratch
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy on the test folds by epoch.
+
+    Args:
+        epochs: that were evaluated.
+        mean: over folds (over seeds first), in [0, 1], after each of them.
+        deviation: standard deviation over folds; None with one fold.
+    """
+
+    epochs: list[int]
+    mean: list[float]
+    deviation: list[float] | None
+
+    @staticmethod
+    def over_folds(epochs: Sequence[int], accuracy: Mapping[int, Sequence[float]]) -> "Curve":
+        """The curve of several folds' accuracies by epoch."""
+        curve_FE = np.array(list(accuracy.values()))
+        deviation = curve_FE.std(0, ddof=1).tolist() if len(curve_FE) > 1 else None
+        return Curve(list(epochs), curve_FE.mean(0).tolist(), deviation)
+
+    @property
+    def area(self) -> float:
+        """Area under the curve for an epoch of width 1 / epochs: the mean accuracy while learning."""
+        return float(np.mean(self.mean))
+
+    def epochs_to(self, accuracy: float) -> int | None:
+        """The first epoch with this mean accuracy; None if there is none."""
+        return next((epoch for epoch, mean in zip(self.epochs, self.mean, strict=True) if mean >= accuracy), None)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What a curve says beside its end.
+
+    Args:
+        curve: of the entry.
+        scratch: the entry with random weights whose best accuracy sets the mark; empty if there is none.
+        mark: 90 % of that accuracy.
+        epochs_to_mark: until the mean over folds reaches it; None if it never does.
+    """
+
+    curve: Curve
+    scratch: str = ""
+    mark: float | None = None
+    epochs_to_mark: int | None = None
+
+
+def convergence(curve: Curve, scratch: str, of_scratch: Curve | None) -> Convergence:
+    """A curve against that of training from scratch, if there is one."""
+    if of_scratch is None:
+        return Convergence(curve)
+    mark = SHARE * max(of_scratch.mean)
+    return Convergence(curve, scratch, mark, curve.epochs_to(mark))

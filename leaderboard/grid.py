@@ -1,0 +1,248 @@
+"""A leaderboard as grids of text: what Markdown, LaTeX, the terminal and the page have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leaderboard.confusion import METRICS
+from leaderboard.convergence import Convergence
+from leaderboard.notes import marks
+from leaderboard.table import Across, Cell, Table, control_of
+
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of a leaderboard.
+
+    Args:
+        name: that heads it.
+        protocol: whose cells it shows; empty for what belongs to the entry, the same under all of them.
+        text: of a cell.
+        value: of a cell, which sorts.
+    """
+
+    name: str
+    protocol: str
+    text: Callable[[Cell], str]
+    value: Callable[[Cell], Value]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, and whether it is among the best of its column."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table: title, header and rows. The columns named in ``left`` are words, the others figures."""
+
+    title: str
+    header: list[str]
+    rows: list[list[Text]]
+    left: tuple[int, ...] = (0,)
+
+
+def grids(table: Table) -> list[Grid]:
+    """Every table of a leaderboard: tasks, how fast entries learned them, figures by class, and ranks across tasks."""
+    found = []
+    for task in table.facts["tasks"]:
+        found.append(_leaderboard(table, task))
+        found += convergence_grids(table, task)
+    return [*found, *class_grids(table), *map(_across, table.across)]
+
+
+def heading(table: Table, task: str) -> str:
+    """The task, and its folds where they are not all of the data set's."""
+    asked = table.facts["tasks"][task]
+    official = next(cell.official_folds for cell in table.cells if cell.task == task)
+    return task if len(asked) == official else f"{task} (folds {', '.join(map(str, asked))} of {official})"
+
+
+def columns(table: Table, task: str) -> list[Shown]:
+    """What a task's leaderboard shows of its cells: only what there is."""
+    cells = [cell for cell in table.cells if cell.task == task]
+    found: list[Shown] = []
+    for protocol in table.facts["protocols"]:
+        own = [cell for cell in cells if cell.protocol == protocol]
+        if own:
+            found += _of_protocol(table, protocol, own)
+    return found + [shown for shown in _COSTS if any(map(shown.text, cells))]
+
+
+def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
+    selection = next((cell.selection for cell in cells if cell.selection), "")
+    metric = next((cell.metric for cell in cells if cell.mean is not None), "accuracy")
+    found = [Shown(f"{metric} ({selection})" if selection else metric, protocol, figure, lambda cell: cell.mean)]
+    if any(cell.auc is not None for cell in cells):
+        found.append(Shown("AUC", protocol, lambda cell: _three(cell.auc), lambda cell: cell.auc))
+        found.append(Shown("d'", protocol, lambda cell: _three(cell.d_prime), lambda cell: cell.d_prime))
+    if any(cell.rank for cell in cells):
+        found.append(Shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
+    if any(cell.against_control for cell in cells):
+        controls = {control_of(table.facts, cell.entry) for cell in cells if cell.against_control}
+        name = f"minus {controls.pop() if len(controls) == 1 else 'control'} [95 %]"
+        found.append(Shown(name, protocol, _against_control, _difference))
+        found.append(Shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
+    if any(cell.published for cell in cells):
+        compared = any(cell.comparable for cell in cells)
+        name = "published (difference)" if compared else "published"
+        found.append(Shown(name, protocol, published, _published_score))
+        if compared:
+            found.append(Shown("verdict", protocol, lambda cell: cell.verdict, lambda cell: cell.verdict))
+    return found
+
+
+def _leaderboard(table: Table, task: str) -> Grid:
+    cells = [cell for cell in table.cells if cell.task == task]
+    shown = columns(table, task)
+    # One protocol's columns stand together, and the first of them says whose they are.
+    names = {id(s): s.name for s in shown}
+    for protocol in table.facts["protocols"]:
+        first = next((s for s in shown if s.protocol == protocol), None)
+        if first:
+            names[id(first)] = first.name.replace("accuracy", protocol).replace("mAP", f"{protocol} mAP")
+    rows = []
+    for entry in dict.fromkeys(cell.entry for cell in cells):
+        own = {cell.protocol: cell for cell in cells if cell.entry == entry}
+        row = [Text(entry + "".join(f" {sign}" for sign, _ in marks(own.values())))]
+        for one in shown:
+            text = next(filter(None, map(one.text, of_column(own, one))), "")
+            row.append(Text(text, best=one.text is figure and is_best(own.get(one.protocol), cells)))
+        rows.append(row)
+    return Grid(heading(table, task), ["entry", *(names[id(one)] for one in shown)], rows)
+
+
+def of_column(cells: dict[str, Cell], shown: Shown) -> list[Cell]:
+    """The cells of an entry that a column shows: one, or all of which the first that has something counts."""
+    if not shown.protocol:
+        return list(cells.values())
+    return [cells[shown.protocol]] if shown.protocol in cells else []
+
+
+def is_best(cell: Cell | None, cells: list[Cell]) -> bool:
+    """Whether a figure is the best of its column, or not told apart from it; without ranks, the best alone."""
+    if cell is None or cell.mean is None or not cell.complete:
+        return False
+    if cell.rank:
+        return cell.rank.first == 1
+    others = [other for other in cells if other.protocol == cell.protocol and other.mean is not None and other.complete]
+    return len(others) > 1 and cell.mean == max(other.mean or 0 for other in others)
+
+
+def convergence_grids(table: Table, task: str) -> list[Grid]:
+    """How fast the entries learned a task, where every epoch was evaluated."""
+    cells = [cell for cell in table.cells if cell.task == task and cell.convergence]
+    protocols = [p for p in table.facts["protocols"] if any(cell.protocol == p for cell in cells)]
+    if not protocols:
+        return []
+    marked = {c.protocol for c in cells if c.convergence and c.convergence.mark is not None}
+    header = ["entry"]
+    for protocol in protocols:
+        header += [f"{protocol}: epochs to the mark"] if protocol in marked else []
+        header.append(f"{protocol}: area under the curve")
+    rows = []
+    for entry in dict.fromkeys(cell.entry for cell in cells):
+        row = [Text(entry)]
+        for protocol in protocols:
+            found = next((c.convergence for c in cells if (c.entry, c.protocol) == (entry, protocol)), None)
+            row += [Text(_reached(found))] if protocol in marked else []
+            row.append(Text(_three(found.curve.area) if found else ""))
+        rows.append(row)
+    return [Grid(f"{task}: convergence", header, rows)]
+
+
+def _reached(found: Convergence | None) -> str:
+    if found is None or found.mark is None:
+        return ""
+    return str(found.epochs_to_mark or f"more than {found.curve.epochs[-1]}")
+
+
+def class_grids(table: Table) -> list[Grid]:
+    """Each task that is shown class by class."""
+    found = []
+    for task in dict.fromkeys(one.task for one in table.classes):
+        own = [one for one in table.classes if one.task == task]
+        beside = any(one.published for one in own)
+        header = ["class", "clips", "entry", "protocol"]
+        for metric in METRICS:
+            header += [metric, "published"] if beside else [metric]
+        rows = []
+        for one in sorted(own, key=lambda one: one.measured.name):
+            row = [one.measured.name, str(one.measured.clips), one.entry, one.protocol]
+            for metric in METRICS:
+                row.append(_three(one.measured.figures[metric]))
+                row += [_three(one.published.get(metric))] if beside else []
+            rows.append([Text(text) for text in row])
+        found.append(Grid(f"{task}, fold {own[0].fold}, class by class", header, rows, left=(0, 2, 3)))
+    return found
+
+
+def _across(across: Across) -> Grid:
+    ordered = sorted(zip(across.test.mean_ranks, across.entries, strict=True))
+    rows = [[Text(entry), Text(f"{rank:.2f}")] for rank, entry in ordered]
+    return Grid(f"{across.protocol} across {', '.join(across.tasks)}", ["entry", "mean rank"], rows)
+
+
+_COSTS = [
+    Shown("parameters", "", lambda c: f"{c.parameters:,}" if c.parameters is not None else "", lambda c: c.parameters),
+    Shown("clips/s", "", lambda c: _rate(c.clips_per_second, 0), lambda c: c.clips_per_second),
+    Shown("steps/s", "", lambda c: _rate(c.steps_per_second, 2), lambda c: c.steps_per_second),
+]
+
+
+def figure(cell: Cell) -> str:
+    """The measured figure with its deviation over folds, or why there is none."""
+    if cell.mean is None:
+        if cell.selection:
+            return "no choice"
+        return "" if cell.published and cell.entry == cell.published.row else "not run"
+    text = f"{cell.mean:.3f}" + (f" ± {cell.deviation:.3f}" if cell.deviation is not None else "")
+    return text if cell.complete else f"{text} ({cell.folds}/{cell.of_folds} folds)"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value to three digits."""
+    if p is None:
+        return ""
+    return "< .001" if p < 0.0005 else f"{p:.3f}".removeprefix("0")
+
+
+def published(cell: Cell) -> str:
+    """The published figure, and where it means something the measured one's difference from it."""
+    if cell.published is None:
+        return ""
+    text = f"{cell.published.score:.3f}"
+    return f"{text} ({cell.mean - cell.published.score:+.3f})" if cell.mean is not None and cell.comparable else text
+
+
+def _published_score(cell: Cell) -> Value:
+    return cell.published.score if cell.published else None
+
+
+def _against_control(cell: Cell) -> str:
+    found = cell.against_control and cell.against_control.difference
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
+
+
+def _difference(cell: Cell) -> Value:
+    return cell.against_control.difference.mean if cell.against_control else None
+
+
+def _p(cell: Cell) -> float | None:
+    return cell.against_control.p if cell.against_control else None
+
+
+def _middle_rank(cell: Cell) -> Value:
+    return (cell.rank.first + cell.rank.last) / 2 if cell.rank else None
+
+
+def _three(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None else ""
+
+
+def _rate(value: float | None, digits: int) -> str:
+    return f"{value:.{digits}f}" if value is not None else ""

@@ -1,0 +1,319 @@
+"""One leaderboard from several folders of records, with one kind of data in each column.
+
+An entry is its model (encoder, front end, weights, window, and how they were pretrained), and a cell is an entry under
+a protocol's settings: where two folders agree on both, their rows are one entry's, whatever seeds, draws or tasks each
+of them ran. Where they do not, the later folder's entry stands under a name of its own.
+
+Data are not part of that comparison, since they make columns instead of rows; see ``separate``.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmark.job import Job
+from benchmark.plan import Plan, Row
+from benchmark.store import Store
+from registry.errors import Mistake, Mistakes
+
+ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
+
+_T = TypeVar("_T")
+Settings = dict[tuple[str, ...], set[str]]  # of an entry: of its model, at _MODEL, and of each cell at (task, protocol)
+
+_BY_TASK = {"tasks", "official_folds", "task_names", "class_wise"}  # facts, of which the last two may not be there
+_MODEL = ("encoder", "frontend", "weights", "window")
+_REPEATS = ("seed", "draw", "folds")  # what tells the parts of one cell from each other
+
+
+class Stores(Store):
+    """Several folders of records, read as one: a record is that of the first folder that has it.
+
+    Args:
+        folders: at least one; one that is named twice counts once.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(folders[0])
+        places: dict[Path, Path] = {}
+        for folder in folders:
+            places.setdefault(folder.resolve(), folder)
+        self.stores = {name: Store(own) for name, own in zip(_short_names(list(places)), places.values(), strict=True)}
+
+    def find(self, kind: str, key: str) -> Path:
+        """The folder of a finished job by its key; that of the first store where none has it."""
+        return next((store.find(kind, key) for store in self.holders(kind, key).values()), super().find(kind, key))
+
+    def holders(self, kind: str, key: str) -> dict[str, Store]:
+        """The stores that have a record, by the shortest name that tells them apart."""
+        return {name: one for name, one in self.stores.items() if (one.find(kind, key) / "result.json").exists()}
+
+    def load_plan(self, name: str) -> dict[str, Any] | None:
+        """What a suite asked for in all folders together, or None.
+
+        Raises:
+            Mistakes: where folders contradict each other.
+        """
+        found = {label: store.load_plan(name) for label, store in self.stores.items()}
+        plans = {label: Plan.from_json(stored["plan"]) for label, stored in found.items() if stored}
+        return {"plan": merge_plans(plans).to_json()} if plans else None
+
+    def plans(self) -> list[str]:
+        """The names of every suite, with its scale, that was run on one of the stores."""
+        return sorted({name for store in self.stores.values() for name in store.plans()})
+
+
+def _short_names(places: Sequence[Path]) -> list[str]:
+    """The ends of paths, just long enough to differ."""
+    ends = ([str(Path(*place.parts[-depth:])) for place in places] for depth in count(1))
+    return next(names for names in ends if len(set(names)) == len(names))
+
+
+def merge_plans(plans: Mapping[str, Plan]) -> Plan:
+    """The union of what one suite asked for in several folders.
+
+    Args:
+        plans: by the folder's name; at least one.
+
+    Raises:
+        Mistakes: where what makes figures comparable, such as the selection of epochs, differs between folders.
+    """
+    _check_agreement(plans)
+    merged: Plan | None = None
+    known: dict[str, dict[str, Settings]] = {}  # of each entry, by the names that it has in the merged plan
+    for label, plan in plans.items():
+        names = {}
+        for entry, own in _settings(plan).items():
+            variants = known.setdefault(entry, {})
+            name = next((name for name, other in variants.items() if _agree(other, own)), None)
+            if name is None:
+                name = f"{entry} ({label})" if variants else entry
+            variants[name] = {**own, **variants.get(name, {})}
+            names[entry] = name
+        merged = _join(merged, plan, names) if merged else plan
+    assert merged
+    return merged
+
+
+def _check_agreement(plans: Mapping[str, Plan]) -> None:
+    known: dict[str, tuple[str, Any]] = {}
+    mistakes = []
+    for label, plan in plans.items():
+        for name, value in _to_agree(plan.facts).items():
+            first, other = known.setdefault(name, (label, value))
+            if value != other:
+                what = (
+                    f"{plan.name} is not the same suite: {name}: {_text(other)} in {first}, {_text(value)} in {label}"
+                )
+                fix = "leave one of the folders out, or run one suite file on both"
+                mistakes.append(Mistake(what, where=f"{first} and {label}", fix=fix))
+    if mistakes:
+        raise Mistakes(mistakes)
+
+
+def _to_agree(facts: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same in every folder, by its name."""
+    found = {name: facts[name] for name in ("selection", "reproduces", "control")}
+    for task, folds in facts["tasks"].items():
+        found[f"folds of {task}"] = folds
+        found[f"registry's name of {task}"] = facts.get("task_names", {}).get(task, task)
+        found[f"official folds of {task}"] = facts["official_folds"][task]
+        found[f"fold of {task} shown class by class"] = facts.get("class_wise", {}).get(task)
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+
+
+def _settings(plan: Plan) -> dict[str, Settings]:
+    """The settings of every entry; not those of jobs that a missing file blocks, for they are not all known."""
+    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts["entries"]}
+    for row in plan.rows:
+        job = plan.jobs[row.key]
+        if _blocked(plan, job):
+            continue
+        model = plan.jobs[job.needs["embed"]] if "embed" in job.needs else job
+        pretrain = plan.jobs.get(model.needs.get("pretrain", ""))
+        trained = (_lasting(pretrain), pretrain.needs) if pretrain else None
+        own = _lasting(model)
+        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL if part in own}]))
+        protocol = {part: value for part, value in _lasting(job).items() if part not in _MODEL}
+        found[row.entry][row.task, row.protocol].add(_canonical(protocol))
+    return found
+
+
+def _blocked(plan: Plan, job: Job) -> bool:
+    return bool(job.blocked) or any(_blocked(plan, plan.jobs[key]) for key in job.needs.values())
+
+
+def _lasting(job: Job) -> dict[str, Any]:
+    """A job's settings without what tells the parts of one cell from each other."""
+    kept = {name: value for name, value in job.config.items() if name not in _REPEATS}
+    if "weights" in kept:
+        kept["weights"] = {name: value for name, value in kept["weights"].items() if name != "seed"}
+    return kept
+
+
+def _agree(one: Settings, other: Settings) -> bool:
+    return all(one[place] == other[place] for place in one.keys() & other.keys())
+
+
+def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
+    """A plan with what another asks for besides, whose entries get other names."""
+    ours, theirs = merged.facts, plan.facts
+    facts = {**theirs, **ours}
+    for listed in ("anchors", "protocols", "seeds"):
+        facts[listed] = _union(ours[listed], theirs[listed])
+    facts["entries"] = _union(ours["entries"], (names[entry] for entry in theirs["entries"]))
+    facts["controls"] = _controls(ours, theirs, names)
+    for by_name in {*_BY_TASK, "shots"} & facts.keys():
+        facts[by_name] = {**ours.get(by_name, {}), **theirs.get(by_name, {})}
+    if "swept" in theirs:
+        of_theirs = {entry: [names[name] for name in own] for entry, own in theirs["swept"].items()}
+        before = ours.get("swept", {})
+        facts["swept"] = {e: _union(before.get(e, []), of_theirs.get(e, [])) for e in {**before, **of_theirs}}
+        points = {names[name]: point for name, point in theirs["variations"].items()}
+        facts["variations"] = {**ours.get("variations", {}), **points}
+    rows = _union(merged.rows, (replace(row, entry=names[row.entry]) for row in plan.rows))
+    return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files})
+
+
+def _controls(ours: dict[str, Any], theirs: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """Entries' own controls; one that only this folder has keeps this folder's control, whatever its name is now."""
+    controls: dict[str, str] = dict(ours["controls"])
+    for entry, name in names.items():
+        control = theirs["controls"].get(entry, theirs["control"])
+        control = names.get(control, control)
+        if name not in ours["entries"] and control not in (name, ours["control"]):
+            controls[name] = control
+    return controls
+
+
+def _union(first: Iterable[_T], second: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys([*first, *second]))
+
+
+def differences(plan: Plan, stores: Stores) -> list[str]:
+    """Where a cell's records are in several folders and their figures, or their audio, are not the same.
+
+    Equal work on another device may end elsewhere: the first folder's figures are shown, and these sentences tell.
+    """
+    shared: dict[tuple[str, str, str, str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = defaultdict(list)
+    for row in plan.rows:
+        holders = stores.holders("evaluate", row.key)
+        if len(holders) > 1:
+            (first, store), *others = holders.items()
+            shown = store.result("evaluate", row.key)
+            for label, other in others:
+                place = (row.entry, row.task, row.protocol, first, label)
+                shared[place].append((shown, other.result("evaluate", row.key)))
+    found = []
+    for (entry, task, protocol, first, label), pairs in shared.items():
+        ours, theirs = (_mean(record[i] for record in pairs) for i in (0, 1))
+        other_audio = any(a["data_hash"] != b["data_hash"] for a, b in pairs)
+        if other_audio or abs(ours - theirs) > ROUNDING:
+            audio = " of other audio" if other_audio else ""
+            found.append(
+                f"{entry}, {protocol} on {task}: {ours:.3f} in {first} is shown, and not {theirs:.3f}{audio} in {label}"
+            )
+    return found
+
+
+def _mean(records: Iterable[dict[str, Any]]) -> float:
+    figures = [fold[record["metric"]] for record in records for fold in record["folds"].values()]
+    return float(sum(figures) / len(figures))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What a row was, or would be, measured on.
+
+    Args:
+        listing: the task's settings, and the hash of its clips' names, sizes, labels, folds and sources.
+        pack: key of the pack: the same listing at one sample rate.
+        audio: hash of the pack's samples, as the record tells it; None where there is no record.
+    """
+
+    listing: tuple[str, str]
+    pack: str
+    audio: str | None
+
+
+def separate(plan: Plan, store: Store) -> Plan:
+    """The plan with one kind of data in each column: rows on other data than most go to columns of their own.
+
+    Data are the same where the listings are (the task's settings, and names, sizes, labels, folds and sources of its
+    clips), and the samples. Samples are compared between records of one pack alone, for at another rate the same
+    recordings have other samples. So of each pack the audio that most cells have counts as the listing's, at whatever
+    rate, and any other is other data. Of a task, the data that most cells have keep the column (ties: the first); the
+    others get ``TASK (data 1a2b3c4d)``, of the samples' hash, or of the listing's where another column has those
+    samples. Rows without a record go with their listing, or stay where that was nowhere measured.
+    """
+    data = {row: _data(plan, store, row) for row in plan.rows}
+    column: dict[Row, str] = {}
+    for task in plan.facts["tasks"]:
+        column |= _columns(task, {row: own for row, own in data.items() if row.task == task})
+    task_of = {name: row.task for row, name in column.items() if name != row.task}
+    if not task_of:
+        return plan
+    rows = [replace(row, task=column[row]) for row in plan.rows]
+    return replace(plan, facts=_with_columns(plan.facts, task_of), rows=rows)
+
+
+def _data(plan: Plan, store: Store, row: Row) -> _Data:
+    job = plan.jobs[row.key]
+    config = plan.jobs[job.needs["pack"]].config
+    audio = store.result("evaluate", row.key)["data_hash"] if store.done(job) else None
+    return _Data((_canonical(config["task"]), str(config["inputs"])), job.needs["pack"], audio)
+
+
+def _columns(task: str, data: Mapping[Row, _Data]) -> dict[Row, str]:
+    """The column of every row of a task."""
+    measured = {row: own for row, own in data.items() if own.audio}
+    usual: dict[str, str | None] = {}  # the audio that stays with the listing, by pack
+    for own in _by_cells(measured):
+        usual.setdefault(own.pack, own.audio)
+
+    def kind(own: _Data) -> _Data:
+        """The listing alone, at whatever rate, or audio that is not its usual."""
+        return replace(own, pack="", audio=None) if own.audio in (None, usual.get(own.pack)) else own
+
+    names: dict[_Data, str] = {}
+    told: set[str] = set()
+    for of_column in _by_cells({row: kind(own) for row, own in measured.items()}):
+        audios = [own.audio for own in measured.values() if kind(own) == of_column and own.audio]
+        short = of_column.listing[1] if audios[0] in told else audios[0]
+        names[of_column] = f"{task} (data {short[:8]})" if names else task
+        told |= set(audios)
+    return {row: names.get(kind(own), task) for row, own in data.items()}
+
+
+def _by_cells(data: Mapping[Row, _Data]) -> list[_Data]:
+    """The kinds of data, those of most cells first, then in order of appearance."""
+    cells: dict[_Data, set[tuple[str, str]]] = defaultdict(set)
+    for row, own in data.items():
+        cells[own].add((row.entry, row.protocol))
+    return sorted(cells, key=lambda own: -len(cells[own]))
+
+
+def _with_columns(facts: dict[str, Any], task_of: Mapping[str, str]) -> dict[str, Any]:
+    """A plan's facts with columns that are as those of their tasks, each after its task."""
+
+    def spread(by_task: dict[str, Any]) -> dict[str, Any]:
+        wider: dict[str, Any] = {}
+        for task, value in by_task.items():
+            wider |= {task: value, **{name: value for name, own in task_of.items() if own == task}}
+        return wider
+
+    registered = {task: task for task in task_of.values()} | facts.get("task_names", {})
+    facts = {**facts, "task_names": registered}
+    return {**facts, **{by_task: spread(facts[by_task]) for by_task in _BY_TASK & facts.keys()}}
+
+
+def _canonical(settings: Any) -> str:
+    return json.dumps(settings, sort_keys=True)

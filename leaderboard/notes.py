@@ -1,0 +1,101 @@
+"""What a reader must know beside the figures: footnotes, and the marks that call for them."""
+
+from collections.abc import Iterable
+
+from leaderboard.published import known_faults
+from leaderboard.selection import MEANING, RULES
+from leaderboard.table import Cell, Table
+
+# What marks an entry that was pretrained on recordings of the test folds, by whether it learned their labels.
+_SEEN = {
+    False: ("†", "Transductive: the pretraining corpus holds recordings of the test folds, without labels"),
+    True: ("‡", "Not a fair figure: labels of recordings of the test folds were learned in pretraining"),
+}
+
+
+def marks(cells: Iterable[Cell]) -> list[tuple[str, str]]:
+    """What marks an entry, and what that means: † and ‡ for recordings and labels that it saw in pretraining."""
+    learned = {cell.labels_seen for cell in cells if cell.mean is not None and cell.seen}
+    return [meaning for labels, meaning in _SEEN.items() if labels in learned]
+
+
+def notes(table: Table) -> list[str]:
+    """What a reader must know beside the figures."""
+    measured = [cell for cell in table.cells if cell.mean is not None]
+    ranked = list(dict.fromkeys(cell.task for cell in measured if cell.metric == "mAP"))
+    notes = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
+    if ranked:
+        notes.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d' over classes, without an interval.")
+    notes += [f"{rule}: {MEANING[rule]}" for rule in RULES if any(c.selection == rule and not c.k for c in measured)]
+    if any(cell.k for cell in measured):
+        tasks = dict.fromkeys(cell.task for cell in measured if cell.k)
+        chosen = {
+            task: "; ".join(f"{c.entry} {', '.join(map(str, c.k))}" for c in measured if c.k and c.task == task)
+            for task in tasks
+        }
+        listed = ". ".join(f"{task}: {ks}" if len(tasks) > 1 else ks for task, ks in chosen.items())
+        notes.append(f"inner, of neighbours: K chosen by cross-validation inside the training folds ({listed}).")
+    if any(cell.against_control for cell in measured):
+        notes.append(
+            "95 % intervals: paired bootstrap over clips within folds, 10,000 draws. p: of no difference from the"
+            " control, by the same draws, adjusted by Holm over the column."
+        )
+    if any(cell.rank for cell in measured):
+        notes.append(
+            "rank: 1-2 where no difference of two entries is significant (paired bootstrap, 0.05, adjusted by Holm over"
+            " all pairs of the column). Bold: the best, and what is not told apart from it."
+        )
+    marks = {(c.convergence.scratch, c.task, c.protocol): c.convergence.mark for c in measured if c.convergence}
+    listed = ", ".join(
+        f"{mark:.3f} ({protocol} {scratch} on {task})" for (scratch, task, protocol), mark in marks.items() if mark
+    )
+    if listed:
+        notes.append(f"mark: 90 % of the best epoch of training from random weights: {listed}.")
+    if marks:
+        notes.append("area under the curve: the mean over epochs of the mean accuracy over folds.")
+    notes += [
+        f"{across.protocol} across tasks: Friedman p {across.test.p:.3f}; mean ranks that differ by less than"
+        f" {across.test.critical_difference:.2f} are not told apart (Nemenyi, 0.05)."
+        for across in table.across
+    ]
+    others = table.facts.get("controls", {})
+    if others:
+        pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
+        notes.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
+    for learned, (mark, meaning) in _SEEN.items():
+        seen: dict[tuple[int, str], dict[str, None]] = {}  # entries, each once, by how much of which task
+        for cell in measured:
+            if cell.seen and cell.labels_seen == learned:
+                seen.setdefault((cell.seen, cell.task), {})[cell.entry] = None
+        if seen:
+            shares = "; ".join(f"{count} clips of {task} ({', '.join(own)})" for (count, task), own in seen.items())
+            notes.append(f"{mark} {meaning}: {shares}.")
+    devices = dict.fromkeys(cell.device for cell in measured if cell.device)
+    if devices:
+        notes.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
+    missing = {cell.task: cell.missing for cell in measured if cell.missing}
+    if missing:
+        listed = ", ".join(f"{count} of {task}" for task, count in missing.items())
+        notes.append(f"Recordings that were not there: {listed}. Figures on other clips are other figures.")
+    skipped = max((cell.skipped for cell in measured), default=0)
+    if skipped:
+        notes.append(f"{skipped} unusable recordings were left out.")
+    reasons = dict.fromkeys(reason for cell in measured for reason in cell.hindrances)
+    if reasons:
+        notes.append(f"Not comparable with the published figures, so without a difference: {'; '.join(reasons)}.")
+    if any(cell.comparable for cell in measured):
+        notes.append("verdict: whether the published figure lies within the measured one's 95 % interval.")
+    notes += [
+        f"{c.published.row}, {c.protocol}: {c.published.note}." for c in table.cells if c.published and c.published.note
+    ]
+    notes += known_faults(table.facts["reproduces"])
+    papers = sorted({c.published.source for c in measured if c.published})
+    others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
+    sources = sorted({f"{figure.row}: {figure.source}" for figure in others})
+    notes += [f"Published: {source}." for source in [*papers, *sources]]
+    return notes
+
+
+def _seeds(cells: list[Cell]) -> str:
+    seeds = max((cell.seeds for cell in cells), default=1)
+    return f", each fold the mean of {seeds} seeds" if seeds > 1 else ""

@@ -1,0 +1,48 @@
+"""Which epoch counts. Every rule is derived from one run: a record holds the predictions after every epoch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+Rule = Literal["last", "best-mean", "inner", "split1"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+MEANING: dict[str, str] = {
+    "last": "figures after the last epoch.",
+    "best-mean": "the epoch with the best mean over the test folds, which is optimistic: they choose and are measured"
+    " (the rule of Lin 2022, it seems).",
+    "inner": "for each fold, the epoch that is best on the other folds, each by the model that was tested on it: clips"
+    " of the training folds choose.",
+    "split1": "the epoch that is best on the first fold, for all folds (the rule of Wang 2021 for ESC-50); the first"
+    " fold itself is optimistic.",
+}
+
+
+def selected_epochs(
+    accuracy: Mapping[int, Sequence[float]], epochs: Sequence[int], rule: Rule, first: int
+) -> dict[int, int] | None:
+    """The epoch whose predictions count, for every fold; the earliest of equals.
+
+    ``inner`` takes nothing from the fold that is measured but what every rule takes: the models whose accuracy chooses
+    for it had its clips among those they were trained on.
+
+    Args:
+        accuracy: for each fold that is measured, after each epoch, in [0, 1].
+        epochs: that were evaluated, the same for every fold.
+        rule: one of ``RULES``.
+        first: the fold that chooses under ``split1``.
+
+    Returns:
+        By fold; None where the rule cannot choose: ``inner`` with one fold, ``split1`` without the first.
+    """
+    curve_FE = np.array([accuracy[fold] for fold in accuracy])
+    if (rule == "inner" and len(curve_FE) < 2) or (rule == "split1" and first not in accuracy):
+        return None
+    chooser_FE = {
+        "last": np.broadcast_to(np.arange(len(epochs)), curve_FE.shape),
+        "best-mean": np.broadcast_to(curve_FE.mean(0), curve_FE.shape),
+        "inner": curve_FE.sum(0) - curve_FE,
+        "split1": np.broadcast_to(accuracy.get(first, curve_FE[0]), curve_FE.shape),
+    }[rule]
+    best_F = np.round(chooser_FE, 9).argmax(1)  # sums that differ by rounding alone are equals
+    return {fold: epochs[int(at)] for fold, at in zip(accuracy, best_F, strict=True)}

@@ -1,0 +1,40 @@
+"""Four rules, one run."""
+
+import pytest
+
+from leaderboard.selection import RULES, Rule, selected_epochs
+
+EPOCHS = [2, 4, 6]
+ACCURACY = {1: [0.9, 0.2, 0.3], 2: [0.1, 0.5, 0.4], 3: [0.2, 0.8, 0.9]}  # means 0.4, 0.5, 0.533
+
+
+@pytest.mark.parametrize(
+    ("rule", "chosen"),
+    [
+        ("last", {1: 6, 2: 6, 3: 6}),
+        ("best-mean", {1: 6, 2: 6, 3: 6}),
+        ("inner", {1: 4, 2: 6, 3: 2}),  # of the other two: .3 1.3 1.3, 1.1 1.0 1.2, 1.0 .7 .7
+        ("split1", {1: 2, 2: 2, 3: 2}),
+    ],
+)
+def test_every_rule_chooses_as_it_says(rule: Rule, chosen: dict[int, int]) -> None:
+    assert selected_epochs(ACCURACY, EPOCHS, rule, first=1) == chosen
+
+
+def test_the_earliest_of_equals_is_chosen() -> None:
+    ties = {1: [0.1, 0.3, 0.3], 2: [0.1, 0.3, 0.3]}
+    for rule in ("best-mean", "inner", "split1"):
+        assert selected_epochs(ties, EPOCHS, rule, first=1) == {1: 4, 2: 4}
+
+
+def test_what_a_fold_is_measured_at_does_not_depend_on_its_own_accuracy_under_inner() -> None:
+    for own in ([0.0, 0.0, 1.0], [1.0, 0.0, 0.0]):
+        chosen = selected_epochs({**ACCURACY, 3: own}, EPOCHS, "inner", first=1)
+        assert chosen is not None
+        assert chosen[3] == 2
+
+
+def test_a_rule_without_its_fold_chooses_nothing() -> None:
+    assert selected_epochs({2: [0.1, 0.2, 0.3]}, EPOCHS, "inner", first=1) is None
+    assert selected_epochs({2: [0.1, 0.2, 0.3]}, EPOCHS, "split1", first=1) is None
+    assert {r for r in RULES if selected_epochs({1: [0.1, 0.2, 0.3]}, EPOCHS, r, first=1)} == set(RULES) - {"inner"}
