@@ -159,7 +159,7 @@ class Predictions:
         predicted_N: class indices.
     """
 
-    clip_N: NDArray[np.object_]
+    clip_N: NDArray[np.str_]
     label_N: NDArray[np.int64]
     predicted_N: NDArray[np.int64]
 
@@ -198,4 +198,4 @@ def _columns(path: Path, *names: str) -> list[NDArray[Any]]:
     from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
 
     table = ParquetFile(path).read(columns=list(names))
-    return [table.column(name).to_numpy() for name in names]
+    return [np.array(table.column(name).to_pylist()) for name in names]  # its to_numpy would load pandas too

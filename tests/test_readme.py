@@ -29,4 +29,6 @@ def test_the_leaderboard_is_the_one_that_the_records_give(audiobench: Callable[.
     folder = Path(__file__).parent.parent / "leaderboard"
     given = audiobench("leaderboard", "esc10", "--scale", "cpu", "--runs", folder / "records")
     assert given.out == (folder / "esc10.cpu.md").read_text()
-    assert given.out.split("## esc10\n\n")[1] in README
+    table, _, rest = given.out.split("## esc10\n\n")[1].partition("\n\n")
+    assert table in README
+    assert rest[rest.index("- Accuracy") :] in README

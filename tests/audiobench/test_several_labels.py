@@ -39,7 +39,7 @@ def test_several_labels_are_ranked_from_recordings_to_leaderboard(
             assert facts["auc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
             assert facts["epochs"] == []
     shown = audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "md").out
-    assert "freeze (last) |   AUC |" in shown
+    assert "freeze mAP (last) |   AUC |" in shown
     assert "Of folder: mean average precision" in shown
     found = json.loads(audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "json").out)
     cell = next(c for c in found["cells"] if c["protocol"] == "freeze" and c["entry"] == "random")

@@ -1,0 +1,93 @@
+"""The leaderboard as a dot plot: every entry's figure with its 95 % interval, and the published figure beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leaderboard.figures import BLUE, FAINT, INK, SCORE, SMALL, VERMILLION, WIDTH, counted, style, wrapped
+
+ROW = 0.2  # inches
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One entry.
+
+    Args:
+        mean: of the folds' figures, in [0, 1].
+        low, high: of the 95 % interval; None where there is none, as of mAP.
+        published: the figure that a paper prints.
+        rank: that it may have within noise: ``1-2``; may be empty.
+        control: whether the others are compared with it.
+    """
+
+    entry: str
+    mean: float
+    low: float | None
+    high: float | None
+    published: float | None = None
+    rank: str = ""
+    control: bool = False
+
+
+@style
+def draw(bars: Sequence[Bar], title: str = "", metric: str = "accuracy") -> Figure:
+    """One row an entry, the best on top; a line through the panel where the control is."""
+    rows = _sorted(bars)
+    names = [wrapped(bar.entry, 40) for bar in rows]
+    figure = Figure((WIDTH, 1.0 + ROW * sum(0.3 + 0.7 * len(name.split("\n")) for name in names)), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(rows))
+    for place, bar in zip(places, rows, strict=True):
+        colour = INK if bar.control else BLUE
+        if bar.low is not None and bar.high is not None:
+            axes.plot([bar.low, bar.high], [place, place], color=colour, linewidth=1.6, solid_capstyle="round")
+        axes.plot([bar.mean], [place], color=colour, marker="s" if bar.control else "o", markersize=5.5)
+        axes.text(1.01, place, bar.rank, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL)
+        if bar.control:
+            axes.axvline(bar.mean, color=INK, alpha=FAINT, linewidth=1, zorder=0.5)
+    _published(axes, rows)
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set(xlabel=_label(bars, metric), title=title)
+    axes.tick_params(axis="y", length=0)
+    axes.grid()
+    if any(bar.rank for bar in bars):
+        axes.text(1.01, 1, "rank", transform=axes.transAxes, va="bottom", fontsize=SMALL)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower right")
+    return figure
+
+
+def _published(axes: Axes, rows: Sequence[Bar]) -> None:
+    """Hollow diamonds, all as one line without a stroke."""
+    points = [(bar.published, place) for place, bar in enumerate(rows) if bar.published is not None]
+    if points:
+        x, y = zip(*points, strict=True)
+        axes.plot(
+            x, y, "D", markersize=6, markerfacecolor="none", markeredgecolor=VERMILLION, zorder=3, label="published"
+        )
+
+
+def _sorted(bars: Sequence[Bar]) -> list[Bar]:
+    return sorted(bars, key=lambda bar: bar.mean, reverse=True)
+
+
+def _label(bars: Sequence[Bar], metric: str) -> str:
+    drawn = any(bar.low is not None for bar in bars)
+    control = next((f"; line: control, {bar.entry}" for bar in bars if bar.control), "")
+    return f"{metric} (fraction{', 95 % interval' if drawn else ''}{control})"
+
+
+def alt(bars: Sequence[Bar], metric: str = "accuracy") -> str:
+    """The figure in words: the best, the last and the control."""
+    rows = _sorted(bars)
+    best, last = rows[0], rows[-1]
+    within = f" (95 % interval {SCORE.format(best.low)} to {SCORE.format(best.high)})" if best.low is not None else ""
+    words = f"Dot plot of {metric}, {counted(len(rows), 'entry', 'entries')}. "
+    words += f"{best.entry} is best with {SCORE.format(best.mean)}{within}"
+    words += f", {last.entry} last with {SCORE.format(last.mean)}" if len(rows) > 1 else ""
+    control = next((bar for bar in rows if bar.control and bar not in (best, last)), None)
+    return words + (f"; the control {control.entry} has {SCORE.format(control.mean)}." if control else ".")

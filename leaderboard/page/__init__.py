@@ -1,0 +1,66 @@
+"""One self-contained HTML page from a report: no file beside it, nothing fetched, opened with a double click."""
+
+import base64
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from leaderboard.page import drawing
+from leaderboard.page.content import EmbeddingMap, Figure, Grid, Item, Report
+
+HERE = Path(__file__).parent
+MANY_ROWS = 8  # from here on a table can be filtered
+MANY_CLASSES = 12  # beyond, a map's legend is folded
+
+
+def render(report: Report) -> str:
+    """The page. All texts are escaped; only a figure's ``svg`` goes in as it is.
+
+    Raises:
+        ValueError: if two parts share an id, a row is not as long as its header, or a coordinate is not finite.
+        KeyError: if a map's label or prediction is not among its classes.
+    """
+    _check(report)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    environment.filters["kind"] = _kind
+    theme, script = (_file("theme.js"), "\n".join(map(_file, ("page.js", "grid.js", "map.js"))))
+    return environment.get_template("page.html.jinja").render(
+        report=report,
+        drawing=drawing,
+        many_rows=MANY_ROWS,
+        many_classes=MANY_CLASSES,
+        style=Markup(_file("style.css")),
+        theme=Markup(theme),
+        script=Markup(script),
+        script_hashes=" ".join(map(_hash, (theme, script))),
+    )
+
+
+def _check(report: Report) -> None:
+    items = [item for section in report.sections for item in section.items]
+    named = [item.id for item in items if isinstance(item, Grid | Figure | EmbeddingMap)]
+    twice = [name for name, count in Counter([*named, *(s.id for s in report.sections)]).items() if count > 1]
+    if twice:
+        raise ValueError(f"used for more than one part of the page: {', '.join(twice)}")
+    for item in items:
+        if isinstance(item, Grid) and any(len(row) != len(item.columns) for row in item.rows):
+            raise ValueError(f"{item.id}: a row is not as long as the header, {len(item.columns)}")
+
+
+def _kind(item: Item) -> str:
+    return type(item).__name__
+
+
+def _file(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """Names a script in the content security policy, so that no other one would run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,0 +1,64 @@
+"""A suite's report: everything that its records show, in the order in which a reader asks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.plan import Plan
+from benchmark.store import Store
+from leaderboard.page.content import Report, Section
+from leaderboard.report import board, classes, costs, learning, maps, provenance, sweeps
+from leaderboard.report.evidence import Drawing, Evidence
+from leaderboard.selection import Rule
+from leaderboard.table import make_table
+
+
+def make_report(
+    plan: Plan,
+    store: Store,
+    *,
+    rule: Rule | None = None,
+    suite: Sequence[Path] = (),
+    data: Path | None = None,
+    beside: Path = Path(),
+    mapped: Sequence[str] = (),
+) -> tuple[Report, list[Drawing]]:
+    """The report of a suite that was run, and every figure in it.
+
+    Args:
+        plan: of the suite.
+        store: holds its records; what else is there (losses, embeddings, packs) shows in more figures.
+        rule: that selects epochs, instead of the suite's own.
+        suite: its file, and those that it extends.
+        data: the folder of data sets: clips on maps can then be played, and folds and corpora are audited.
+        beside: the folder that the page will lie in, from which recordings are linked.
+        mapped: entries whose embeddings are mapped; the best of each task and its control if there are none.
+    """
+    evidence = Evidence(plan, make_table(plan, store, rule), store, data, beside)
+    sections = [
+        board.section(evidence),
+        board.pairs(evidence),
+        learning.section(evidence),
+        sweeps.section(evidence),
+        classes.section(evidence),
+        maps.section(evidence, mapped),
+        costs.section(evidence),
+        provenance.asked(evidence, suite),
+        provenance.section(evidence),
+    ]
+    table, facts = evidence.table, evidence.table.facts
+    counts = [_count(facts["entries"], "entry", "entries"), _count(facts["tasks"], "task", "tasks")]
+    report = Report(
+        title=table.title,
+        subtitle=f"{table.name}: {', '.join([*counts, _count(facts['protocols'], 'protocol', 'protocols')])}",
+        facts=board.key_facts(evidence),
+        sections=[section for section in sections if section.items],
+        footer="Made by audiobench from stored records; no model was run.",
+    )
+    return report, evidence.drawings
+
+
+def _count(things: Sequence[str], one: str, several: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else several}"
+
+
+__all__ = ["Drawing", "Section", "make_report"]

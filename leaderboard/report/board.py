@@ -1,0 +1,165 @@
+"""The leaderboard on a page: tables that sort, intervals as bars, and every two entries against each other."""
+
+from leaderboard import grid as grids
+from leaderboard.figures import intervals, rank_difference
+from leaderboard.grid import Shown
+from leaderboard.notes import marks, notes
+from leaderboard.page.content import Cell as PageCell
+from leaderboard.page.content import Column, Grid, Item, Mark, Notes, Section
+from leaderboard.report.evidence import Evidence, name_of
+from leaderboard.selection import MEANING
+from leaderboard.table import Cell, Table, control_of
+
+HELP = {
+    "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted by Holm over all pairs",
+    "p": "of no difference from the control, by paired bootstrap, adjusted by Holm over the column",
+    "verdict": "whether the published figure lies within the measured one's 95 % interval",
+    "parameters": "of the encoder",
+    "clips/s": "whole clips embedded a second, front end included",
+    "steps/s": "of the pretraining",
+}
+
+
+def key_facts(evidence: Evidence) -> list[tuple[str, str]]:
+    """The strip below the title."""
+    facts = evidence.table.facts
+    measured = [cell for cell in evidence.table.cells if cell.mean is not None]
+    asked = len({(row.entry, row.task, row.protocol) for row in evidence.plan.rows})
+    folds = ", ".join(f"{len(own)} of {task}" for task, own in facts["tasks"].items())
+    found = [
+        ("measured", f"{len(measured)} of {asked} cells"),
+        ("test clips", ", ".join(f"{clips:,} of {task}" for task, clips in _clips(evidence).items())),
+        ("folds", folds),
+        ("seeds", ", ".join(map(str, facts.get("seeds", [0])))),
+        ("epochs selected by", evidence.table.rule),
+        ("control", facts["control"] or ""),
+        ("scale", facts["scale"] or "as the suite stands"),
+        ("published", facts["reproduces"] or ""),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def section(evidence: Evidence) -> Section:
+    """The leaderboard, task by task."""
+    items: list[Item] = []
+    for task in evidence.tasks:
+        items.append(_leaderboard(evidence.table, task))
+        for protocol in evidence.protocols:
+            cells = evidence.cells(task, protocol)
+            if len(cells) > 1:
+                bars = [_bar(evidence.table, cell) for cell in cells]
+                title = f"{task}, {protocol}"
+                name = name_of("intervals", task, protocol)
+                metric = cells[0].metric
+                plot = intervals.draw(bars, metric=metric)
+                items.append(evidence.figure(name, title, plot, intervals.alt(bars, metric=metric)))
+    for across in evidence.table.across:
+        ranks = rank_difference.MeanRanks(across.entries, across.test.mean_ranks, across.test.critical_difference)
+        title = f"{across.protocol} across {', '.join(across.tasks)}"
+        caption = (
+            f"Mean ranks over {len(across.tasks)} tasks (Friedman p {across.test.p:.3f}). Entries whose mean ranks"
+            f" differ by less than {across.test.critical_difference:.2f} are not told apart (Nemenyi, 0.05)."
+        )
+        name = name_of("ranks", across.protocol)
+        plot = rank_difference.draw(ranks)
+        items.append(evidence.figure(name, title, plot, rank_difference.alt(ranks), caption))
+    return Section("leaderboard", "Leaderboard", [], [*items, Notes(notes(evidence.table))])
+
+
+def _leaderboard(table: Table, task: str) -> Grid:
+    cells = [cell for cell in table.cells if cell.task == task]
+    shown = grids.columns(table, task)
+    rows = []
+    for entry in dict.fromkeys(cell.entry for cell in cells):
+        own = {cell.protocol: cell for cell in cells if cell.entry == entry}
+        signs = tuple(Mark(sign, meaning) for sign, meaning in marks(own.values()))
+        row = [PageCell(entry, entry, marks=signs)]
+        for one in shown:
+            places = [cell for cell in grids.of_column(own, one) if one.text(cell)]
+            row.append(_cell(one, places[0], cells) if places else PageCell(""))
+        rows.append(row)
+    columns = [Column("entry", "text"), *(_column(one) for one in shown)]
+    return Grid(name_of("board", task), grids.heading(table, task), columns, rows, copy=True)
+
+
+def _column(shown: Shown) -> Column:
+    selection = shown.name.partition("(")[2].rstrip(")")
+    help_text = MEANING.get(selection, "") if shown.text is grids.figure else HELP.get(shown.name, "")
+    return Column(shown.name, "text" if shown.name == "verdict" else "number", shown.protocol, help_text)
+
+
+def _cell(shown: Shown, cell: Cell, column: list[Cell]) -> PageCell:
+    """A figure with its interval as a bar and the published one as a diamond; other columns as they are."""
+    value = shown.value(cell)
+    if shown.text is not grids.figure:
+        found = cell.against_control if shown.name.startswith("minus ") else None
+        note = f"McNemar: p {found.mcnemar:.3g}" if found and found.mcnemar is not None else ""
+        bar = (found.difference.low, found.difference.mean, found.difference.high) if found else None
+        return PageCell(shown.text(cell), value, interval=bar, note=note)
+    interval = (cell.interval.low, cell.interval.mean, cell.interval.high) if cell.interval else None
+    note = f"{cell.clips:,} clips in {cell.folds} folds" if cell.mean is not None else ""
+    if cell.k:
+        note += f"; K {', '.join(map(str, cell.k))}"
+    return PageCell(
+        shown.text(cell),
+        value,
+        interval,
+        diamond=cell.published.score if cell.published else None,
+        note=note,
+        best=grids.is_best(cell, column),
+    )
+
+
+def _bar(table: Table, cell: Cell) -> intervals.Bar:
+    assert cell.mean is not None
+    return intervals.Bar(
+        cell.entry,
+        cell.mean,
+        cell.interval.low if cell.interval else None,
+        cell.interval.high if cell.interval else None,
+        cell.published.score if cell.published else None,
+        str(cell.rank or ""),
+        control=cell.entry == table.facts["control"],
+    )
+
+
+def _clips(evidence: Evidence) -> dict[str, int]:
+    return {
+        task: max((cell.clips for cell in evidence.table.cells if cell.task == task), default=0)
+        for task in evidence.tasks
+    }
+
+
+def pairs(evidence: Evidence) -> Section:
+    """Every two entries of every column, which ranks rest on."""
+    items: list[Item] = []
+    columns = [Column("entry", "text"), Column("minus", "text"), Column("difference [95 %]")]
+    columns += [Column("p", help="paired bootstrap, adjusted by Holm"), Column("McNemar p", help="adjusted by Holm")]
+    for (task, protocol), column in evidence.table.columns.items():
+        if not column.pairs:
+            continue
+        rows = []
+        for pair in column.pairs:
+            low, mean, high = pair.difference.low, pair.difference.mean, pair.difference.high
+            exact = PageCell(grids.p_text(pair.mcnemar), pair.mcnemar)
+            rows.append(
+                [
+                    PageCell(pair.entry),
+                    PageCell(pair.other),
+                    PageCell(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", mean, (low, mean, high)),
+                    PageCell(grids.p_text(pair.p), pair.p, best=pair.p <= 0.05),
+                    exact,
+                ]
+            )
+        name = name_of("pairs", task, protocol)
+        title = f"{task}, {protocol}: {len(rows)} pairs"
+        items.append(Grid(name, title, columns, rows, row_names=2, copy=True, open=len(rows) <= 10))
+    intro = ["Every two entries on the same clips, the better one first. Bold: significant at 0.05."]
+    return Section("pairs", "Pairs", intro, items)
+
+
+def controls(evidence: Evidence) -> dict[str, str]:
+    """The control of every entry that has one, and is not it."""
+    facts = evidence.table.facts
+    found = {entry: control_of(facts, entry) for entry in facts["entries"]}
+    return {entry: control for entry, control in found.items() if control and control != entry}

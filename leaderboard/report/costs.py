@@ -1,0 +1,67 @@
+"""What figures cost: parameters, time, memory, throughput."""
+
+from collections import Counter
+from typing import Any
+
+from leaderboard.figures import cost
+from leaderboard.page.content import Cell, Column, Grid, Item, Section
+from leaderboard.report.evidence import Evidence, name_of
+
+KINDS = {"pretrain": "pretraining", "embed": "embedding", "evaluate": "evaluation"}
+GIBI = 2**30
+
+
+def section(evidence: Evidence) -> Section:
+    """Accuracy against size and throughput, and the jobs of every entry."""
+    items: list[Item] = []
+    for task in evidence.tasks:
+        for protocol in evidence.protocols:
+            points = [
+                cost.Point(cell.entry, cell.mean, cell.parameters, cell.clips_per_second)
+                for cell in evidence.cells(task, protocol)
+                if cell.mean is not None and (cell.parameters or cell.clips_per_second)
+            ]
+            if len(points) > 1:
+                name = name_of("cost", task, protocol)
+                title = f"{task}, {protocol}: what accuracy costs"
+                items.append(evidence.figure(name, title, cost.draw(points), cost.alt(points)))
+    intro = [
+        "Seconds of the jobs that an entry needs, each counted for every entry that shares it; what a job waited for is"
+        " not counted. Peak memory is the most that the process had held by the end of a job, this or an earlier one."
+    ]
+    return Section("cost", "Cost", intro, [*items, _jobs(evidence)])
+
+
+def _jobs(evidence: Evidence) -> Grid:
+    columns = [Column("entry", "text"), *(Column(name, group="seconds") for name in KINDS.values())]
+    columns += [Column("host", group="peak memory, GiB"), Column("device", group="peak memory, GiB")]
+    columns += [
+        Column("pretraining", group="a second", help="steps"),
+        Column("embedding", group="a second", help="clips"),
+    ]
+    rows = []
+    for entry in evidence.table.facts["entries"]:
+        rows.append([Cell(entry), *_row(evidence, entry)])
+    return Grid("jobs", "Jobs", columns, rows, copy=True)
+
+
+def _row(evidence: Evidence, entry: str) -> list[Cell]:
+    seconds: Counter[str] = Counter()
+    peak: dict[str, float] = {}
+    rates: dict[str, float] = {}
+    for kind in KINDS:
+        for job in evidence.needed(evidence.rows(entry), kind):
+            found: dict[str, Any] = evidence.result(job) or {}
+            seconds[kind] += found.get("seconds", 0)
+            for where, most in found.get("peak_memory", {}).items():
+                peak[where] = max(peak.get(where, 0), most / GIBI)
+            rates |= {name: found[name] for name in ("steps_per_second", "clips_per_second") if name in found}
+    return [
+        *(_figure(seconds.get(kind) or None, 1) for kind in KINDS),
+        *(_figure(peak.get(where), 2) for where in ("host", "device")),
+        *(_figure(rates.get(name), 2) for name in ("steps_per_second", "clips_per_second")),
+    ]
+
+
+def _figure(value: float | None, digits: int) -> Cell:
+    return Cell("" if value is None else f"{value:,.{digits}f}", value)

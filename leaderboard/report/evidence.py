@@ -1,0 +1,102 @@
+"""What every part of a report is made from."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure as Plot
+
+from benchmark.job import Job
+from benchmark.plan import Plan, Row
+from benchmark.store import Store
+from leaderboard.figures import svg
+from leaderboard.page.content import Figure
+from leaderboard.table import Cell, Table
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the report, to be saved by itself.
+
+    Args:
+        name: of its file, without a suffix.
+        plot: drawn.
+    """
+
+    name: str
+    plot: Plot
+
+
+@dataclass
+class Evidence:
+    """A leaderboard with its plan and records.
+
+    Args:
+        plan: of the suite.
+        table: made from it.
+        store: of the records.
+        data: the folder of data sets, if it is at hand.
+        beside: the folder that the page will lie in.
+        drawings: every figure so far.
+    """
+
+    plan: Plan
+    table: Table
+    store: Store
+    data: Path | None
+    beside: Path
+    drawings: list[Drawing] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The columns of the suite."""
+        return list(self.table.facts["tasks"])
+
+    @property
+    def protocols(self) -> list[str]:
+        """Of the suite."""
+        return list(self.table.facts["protocols"])
+
+    def cells(self, task: str, protocol: str) -> list[Cell]:
+        """What is measured of a column, in the suite's order."""
+        return [c for c in self.table.cells if (c.task, c.protocol) == (task, protocol) and c.mean is not None]
+
+    def rows(self, entry: str, task: str | None = None, protocol: str | None = None) -> list[Row]:
+        """The rows of the plan that an entry has, on a task and under a protocol if they are named."""
+        return [
+            row
+            for row in self.plan.rows
+            if row.entry == entry and task in (None, row.task) and protocol in (None, row.protocol)
+        ]
+
+    def needed(self, rows: list[Row], kind: str) -> list[Job]:
+        """The jobs of a kind that rows rest on, each once."""
+        found: dict[str, Job] = {}
+        queue = [row.key for row in rows]
+        while queue:
+            job = self.plan.jobs[queue.pop()]
+            queue += job.needs.values()
+            if job.kind == kind:
+                found[job.key] = job
+        return list(found.values())
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """A job's record, if it is at hand."""
+        return self.store.result(job.kind, job.key) if self.store.done(job) else None
+
+    def losses(self, job: Job) -> list[dict[str, Any]]:
+        """What a pretraining logged, epoch by epoch; nothing if it is not at hand."""
+        path = self.store.find("pretrain", job.key) / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def figure(self, name: str, title: str, plot: Plot, alt: str, caption: str = "") -> Figure:
+        """A figure for the page, kept to be saved as well."""
+        self.drawings.append(Drawing(name, plot))
+        return Figure(name, title, svg(plot, name), alt, caption)
+
+
+def name_of(*parts: str) -> str:
+    """A name for ids and files."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")

@@ -1,0 +1,87 @@
+"""How entries learned: loss of pretraining, accuracy by epoch, and what other rules would have selected."""
+
+from leaderboard.figures import curves, loss
+from leaderboard.grid import convergence_grids
+from leaderboard.measured import Measured
+from leaderboard.page.content import Cell, Column, Grid, Item, Section
+from leaderboard.report.evidence import Evidence, name_of
+from leaderboard.selection import MEANING, RULES
+
+_FEW = 10  # rows: a longer table is folded
+
+
+def section(evidence: Evidence) -> Section:
+    """Losses, curves, convergence, and figures under every rule of selection."""
+    items: list[Item] = []
+    for task in evidence.tasks:
+        for protocol in evidence.protocols:
+            items += _curves(evidence, task, protocol)
+        for found in convergence_grids(evidence.table, task):
+            columns = [Column(name, "number" if i else "text") for i, name in enumerate(found.header)]
+            rows = [
+                [Cell(one.text, _number(one.text) if i else None) for i, one in enumerate(row)] for row in found.rows
+            ]
+            name = name_of("convergence", task)
+            items.append(Grid(name, found.title, columns, rows, copy=True, open=len(rows) <= _FEW))
+        items += _selection(evidence, task)
+    return Section("learning", "Learning", [], [*_losses(evidence), *items])
+
+
+def _losses(evidence: Evidence) -> list[Item]:
+    losses = {}
+    for entry in evidence.table.facts["entries"]:
+        for job in evidence.needed(evidence.rows(entry), "pretrain")[:1]:
+            own = [(row["epoch"], row["loss"]) for row in evidence.losses(job)]
+            if own:
+                losses[entry] = own
+    if not losses:
+        return []
+    caption = "Losses of different methods have different scales. Of several seeds, the first."
+    return [evidence.figure("loss", "Loss of pretraining", loss.draw(losses), loss.alt(losses), caption)]
+
+
+def _curves(evidence: Evidence, task: str, protocol: str) -> list[Item]:
+    found = [cell for cell in evidence.cells(task, protocol) if cell.convergence]
+    if not found or len(found[0].convergence.curve.epochs) < 2:  # type: ignore[union-attr]
+        return []
+    drawn, marks = [], set()
+    for cell in found:
+        assert cell.convergence
+        curve = cell.convergence.curve
+        marks.add(cell.convergence.mark)
+        control = cell.entry in (cell.convergence.scratch, evidence.table.facts["control"])
+        drawn.append(curves.Curve(cell.entry, curve.epochs, curve.mean, curve.deviation, control))
+    mark = marks.pop() if len(marks) == 1 else None
+    plot = curves.draw(drawn, mark=mark)
+    caption = "Accuracy on the test folds by epoch, mean and one standard deviation over folds."
+    name = name_of("curves", task, protocol)
+    return [evidence.figure(name, f"{task}, {protocol} by epoch", plot, curves.alt(drawn), caption)]
+
+
+def _selection(evidence: Evidence, task: str) -> list[Item]:
+    """The figures of one task under every rule, each a column of its own."""
+    protocols = [p for p in evidence.protocols if any(cell.convergence for cell in evidence.cells(task, p))]
+    if not protocols:
+        return []
+    columns = [Column("entry", "text")]
+    columns += [Column(f"({rule})", group=protocol, help=MEANING[rule]) for protocol in protocols for rule in RULES]
+    rows = []
+    for entry in evidence.table.facts["entries"]:
+        own = []
+        for protocol in protocols:
+            places = evidence.rows(entry, task, protocol)
+            for rule in RULES:
+                found = Measured.read(places, evidence.plan, evidence.store, rule) if places else Measured()
+                mean = found.summary().get("mean")
+                own.append(Cell(f"{mean:.3f}" if mean is not None else "", mean))
+        if any(cell.text for cell in own):
+            rows.append([Cell(entry), *own])
+    title = f"{task}: the same run under every rule of selection"
+    return [Grid(name_of("selection", task), title, columns, rows, copy=True, open=len(rows) <= _FEW)]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.split()[-1]) + 0.5 if text else None  # "more than 30"

@@ -1,0 +1,144 @@
+"""Embeddings in the plane: near clips sound alike to the encoder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.files import replace_file
+from benchmark.job import Job
+from leaderboard.figures import embedding_map
+from leaderboard.measured import predictions
+from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
+from leaderboard.report.evidence import Evidence, name_of
+from leaderboard.table import control_of
+from registry.errors import Mistake
+from registry.lookup import nearest, recall
+
+
+def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
+    """A map for every task and entry that is asked for; by default the best entry and its control.
+
+    Raises:
+        Mistake: if an entry is not in the suite.
+    """
+    known = evidence.table.facts["entries"]
+    for entry in mapped:
+        if entry not in known:
+            raise Mistake(f"the suite has no entry {entry!r} to map", fix=nearest(entry, known))
+    items: list[Item] = []
+    lacking: list[str] = []
+    for task in evidence.tasks:
+        for protocol, entry in _chosen(evidence, task, mapped):
+            found = _map(evidence, entry, task, protocol)
+            items += found
+            lacking += [] if found else [f"{entry} on {task}"]
+    if lacking:
+        items.append(Prose([f"Not drawn, because its embeddings or its pack are not at hand: {', '.join(lacking)}."]))
+    intro = [
+        "t-SNE of embeddings, normalised, at most 2,000 clips. Distances between far groups mean nothing; which clips"
+        " are neighbours does. Predictions are those of the protocol named, each clip's from the fold that tested it."
+    ]
+    return Section("maps", "Maps", intro, items)
+
+
+def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[str, str]]:
+    """Protocol and entries of a task's maps: under the first protocol that works on embeddings."""
+    for protocol in evidence.protocols:
+        cells = {
+            cell.entry: cell
+            for cell in evidence.cells(task, protocol)
+            if evidence.needed(evidence.rows(cell.entry, task, protocol), "embed")
+        }
+        if cells:
+            best = max(cells, key=lambda entry: cells[entry].mean or 0)
+            wanted = mapped or [best, control_of(evidence.table.facts, best)]
+            return [(protocol, entry) for entry in dict.fromkeys(wanted) if entry in cells]
+    return []
+
+
+def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]:
+    rows = evidence.rows(entry, task, protocol)
+    embed = evidence.needed(rows, "embed")[0]
+    pack = evidence.plan.jobs[embed.needs["pack"]]
+    embedding_ND = _embeddings(evidence, embed)
+    listing = evidence.store.find("pack", pack.key) / "clips.parquet"
+    if embedding_ND is None or not listing.exists():
+        return []
+    import pandas as pd
+
+    clips = pd.read_parquet(listing, columns=["id", "label"])
+    own = evidence.table.measured[entry, task, protocol]
+    if own.metric != "accuracy":
+        return []
+    guess = {
+        clip: int(predicted)
+        for key in own.keys[:: max(own.seeds * own.draws, 1)]
+        for found in predictions(evidence.store, key, own.epochs).values()
+        for clip, predicted in zip(found.clip_N, found.predicted_N, strict=True)
+    }
+    tested = np.flatnonzero(clips["id"].isin(list(guess)).to_numpy())
+    point_N2, at = _projected(evidence, embed, embedding_ND, tested)
+    ids, labels = clips["id"].to_numpy()[at], clips["label"].to_numpy()[at]
+    guesses = [guess[clip] for clip in ids]
+    audio = _audio(evidence, pack)
+    points = [
+        Point(float(x), float(y), clip, own.classes[label], own.classes[predicted], audio.get(clip, ""))
+        for (x, y), clip, label, predicted in zip(point_N2, ids, labels, guesses, strict=True)
+    ]
+    title, name = f"{entry} on {task}, {protocol}", name_of("map", entry, task)
+    plot = embedding_map.draw(point_N2, labels.tolist(), guesses, own.classes)
+    alt = embedding_map.alt(labels.tolist(), guesses, own.classes)
+    return [
+        EmbeddingMap(name, title, own.classes, points, "" if audio else "Recordings are not at hand to be played."),
+        evidence.figure(f"{name}-figure", f"{title}: true and predicted class", plot, alt),
+    ]
+
+
+def _projected(
+    evidence: Evidence, embed: Job, embedding_ND: NDArray[np.float32], tested: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points of some of the tested clips, and which; kept beside the records, since t-SNE takes its time."""
+    path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
+    if path.exists():
+        kept = np.load(path)
+        return kept["points"], tested[kept["chosen"]]
+    points_N2, chosen = embedding_map.project(embedding_ND[tested], seed=0)
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:
+            np.savez(file, points=points_N2, chosen=chosen)
+
+    replace_file(path, write)
+    return points_N2, tested[chosen]
+
+
+def _embeddings(evidence: Evidence, job: Job) -> NDArray[np.float32] | None:
+    """``[N, D]``: the mean over the windows of each clip, of unit length; None if they are not at hand."""
+    from safetensors.numpy import load_file
+
+    path = evidence.store.find("embed", job.key) / "embeddings.safetensors"
+    if not path.exists():
+        return None
+    found = load_file(path)
+    owner_W = found["clip"]
+    sums_ND: NDArray[np.float32] = np.zeros((int(owner_W.max()) + 1, found["window"].shape[1]), np.float32)
+    np.add.at(sums_ND, owner_W, found["window"])
+    sums_ND /= np.maximum(np.linalg.norm(sums_ND, axis=1, keepdims=True), 1e-9)
+    return sums_ND
+
+
+def _audio(evidence: Evidence, pack: Job) -> dict[str, str]:
+    """Where each clip's recording lies, as seen from the page; nothing where the data are not at hand."""
+    if evidence.data is None:
+        return {}
+    component, settings = recall("tasks", pack.config["task"])
+    try:
+        clips = component(settings).clips(evidence.data)
+    except Mistake:
+        return {}
+    here = evidence.beside.resolve()
+    return {clip.id: quote(os.path.relpath(Path(clip.path).resolve(), here)) for clip in clips if clip.path}

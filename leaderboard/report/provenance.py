@@ -1,0 +1,115 @@
+"""Where figures come from: the suite, the machines, the data, and the commands that make them again."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.audit import audit
+from benchmark.progress import Progress
+from leaderboard.page.content import Cell, Code, Column, Grid, Item, Notes, Section
+from leaderboard.report.board import controls
+from leaderboard.report.evidence import Evidence
+from registry.lookup import recall
+from registry.tasks import Task
+
+KINDS = ("pack", "measure", "pretrain", "embed", "evaluate")
+
+
+def asked(evidence: Evidence, suite: Sequence[Path]) -> Section:
+    """The suite file, with those that it extends, and the command for every row."""
+    table = evidence.table
+    command = ["audiobench", "run", table.facts["suite"]]
+    if table.facts["scale"]:
+        command += ["--scale", table.facts["scale"]]
+    for seed in table.facts.get("seeds", [0]):
+        command += ["--seed", str(seed)] if table.facts.get("seeds", [0]) != [0] else []
+    rows = []
+    for entry in table.facts["entries"]:
+        control = controls(evidence).get(entry, "")
+        rows.append([Cell(entry), Cell(control), Cell(f"{shlex.join([*command, '--entry', entry])} --data DATA")])
+    columns = [Column("entry", "text"), Column("control", "text"), Column("command", "text")]
+    items: list[Item] = [
+        *(Code(file.read_text(), "yaml", file.name) for file in suite),
+        Code(f"{shlex.join(command)} --data DATA", "shell", "everything"),
+        Grid("commands", "Every row", columns, rows, copy=True),
+    ]
+    intro = ["DATA is the folder that holds the data sets. What is finished is not done again."]
+    return Section("suite", "Suite", intro, items)
+
+
+def section(evidence: Evidence) -> Section:
+    """Machines, versions, data."""
+    items: list[Item] = [_environments(evidence), _data(evidence)]
+    findings = _findings(evidence)
+    if findings:
+        items.append(Notes(findings))
+    return Section("provenance", "Provenance", [], items)
+
+
+def _environments(evidence: Evidence) -> Grid:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for job in evidence.plan.jobs.values():
+        found = evidence.result(job)
+        if found and "environment" in found:
+            counts[_environment(found["environment"])] += 1
+    names = ["device", "precision", "threads", "commit", "versions"]
+    columns = [*(Column(name, "text") for name in names), Column("jobs")]
+    rows = [[*map(Cell, own), Cell(str(count), count)] for own, count in counts.most_common()]
+    return Grid("environments", "Machines and versions", columns, rows)
+
+
+def _environment(found: dict[str, Any]) -> tuple[str, ...]:
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return found["device"], found["precision"], str(found["threads"]), found["commit"] or "", versions
+
+
+def _data(evidence: Evidence) -> Grid:
+    """Hashes of the audio that every task was tested on, by its records."""
+    hashes: dict[tuple[str, str, str], int] = {}
+    for row in evidence.plan.rows:
+        found = evidence.result(evidence.plan.jobs[row.key])
+        pack = evidence.plan.jobs.get(evidence.plan.jobs[row.key].needs.get("pack", ""))
+        if found and pack:
+            place = (row.task, str(pack.config["sample_rate"]), found["data_hash"])
+            hashes[place] = hashes.get(place, 0) + 1
+    columns = [
+        Column("task", "text"),
+        Column("sample rate, Hz"),
+        Column("SHA-256 of the samples", "text"),
+        Column("records"),
+    ]
+    rows = [
+        [Cell(task), Cell(rate, int(rate)), Cell(digest), Cell(str(count), count)]
+        for (task, rate, digest), count in hashes.items()
+    ]
+    return Grid("data", "Data", columns, rows)
+
+
+def _findings(evidence: Evidence) -> list[str]:
+    """What an audit of the tasks and corpora finds by their listings; nothing without the data."""
+    if evidence.data is None:
+        return ["Data sets were not at hand, so that only what the records say of overlaps is marked (†, ‡)."]
+    tasks: dict[str, Task] = {}
+    for job in evidence.plan.jobs.values():
+        if job.kind == "pack":
+            component, settings = recall("tasks", job.config["task"])
+            tasks.setdefault(job.config["task"]["name"], component(settings))
+    report = audit(tasks, evidence.data, Progress(), lenient=True)
+    found = [
+        f"{own.name}: {len(own.spanning)} of {own.sources} sources have clips in several folds"
+        f" ({', '.join(one.source for one in own.spanning[:8])}{', ...' if len(own.spanning) > 8 else ''})."
+        for own in report.data_sets
+        if own.spanning
+    ]
+    for one in report.shared:
+        part = f" {one.part} is a part of the other." if one.part else ""
+        found.append(
+            f"{one.first} and {one.second} share {one.recordings} recordings by {one.by}: {len(one.clips[0])} and"
+            f" {len(one.clips[1])} clips.{part}"
+            if one.recordings
+            else f"{one.first} and {one.second} share no recording, by {one.by}."
+        )
+    found += [f"{a} and {b} were not compared: they name no recordings by a common id." for a, b in report.not_compared]
+    return found + [f"{name} was not audited: {why}." for name, why in report.left_out.items()]
