@@ -22,38 +22,54 @@ def marks(cells: Iterable[Cell]) -> list[tuple[str, str]]:
 def notes(table: Table) -> list[str]:
     """What a reader must know beside the figures."""
     measured = [cell for cell in table.cells if cell.mean is not None]
+    return [
+        *_figures(measured),
+        *_comparisons(table, measured),
+        *_learning(measured),
+        *_seen(measured),
+        *_data(measured),
+        *_published(table, measured),
+    ]
+
+
+def _figures(measured: list[Cell]) -> list[str]:
+    """What the figures are, and which rule selected them."""
+    found = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
     ranked = list(dict.fromkeys(cell.task for cell in measured if cell.metric == "mAP"))
-    notes = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
     if ranked:
-        notes.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d' over classes, without an interval.")
-    notes += [f"{rule}: {MEANING[rule]}" for rule in RULES if any(c.selection == rule and not c.k for c in measured)]
-    if any(cell.k for cell in measured):
-        tasks = dict.fromkeys(cell.task for cell in measured if cell.k)
+        found.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d' over classes, without an interval.")
+    draws = {cell.protocol: cell.draws for cell in measured if cell.draws > 1}
+    if draws:
+        listed = ", ".join(f"{protocol} {count}" for protocol, count in draws.items())
+        found.append(
+            f"Few clips train: each fold the mean of several draws of them, the same for every entry ({listed})."
+        )
+    found += [f"{rule}: {MEANING[rule]}" for rule in RULES if any(c.selection == rule and not c.k for c in measured)]
+    tasks = list(dict.fromkeys(cell.task for cell in measured if cell.k))
+    if tasks:
         chosen = {
             task: "; ".join(f"{c.entry} {', '.join(map(str, c.k))}" for c in measured if c.k and c.task == task)
             for task in tasks
         }
         listed = ". ".join(f"{task}: {ks}" if len(tasks) > 1 else ks for task, ks in chosen.items())
-        notes.append(f"inner, of neighbours: K chosen by cross-validation inside the training folds ({listed}).")
+        found.append(f"inner, of neighbours: K chosen by cross-validation inside the training folds ({listed}).")
+    return found
+
+
+def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
+    """What intervals, p-values and ranks rest on, and who is compared with whom."""
+    found = []
     if any(cell.against_control for cell in measured):
-        notes.append(
+        found.append(
             "95 % intervals: paired bootstrap over clips within folds, 10,000 draws. p: of no difference from the"
             " control, by the same draws, adjusted by Holm over the column."
         )
     if any(cell.rank for cell in measured):
-        notes.append(
+        found.append(
             "rank: 1-2 where no difference of two entries is significant (paired bootstrap, 0.05, adjusted by Holm over"
             " all pairs of the column). Bold: the best, and what is not told apart from it."
         )
-    marks = {(c.convergence.scratch, c.task, c.protocol): c.convergence.mark for c in measured if c.convergence}
-    listed = ", ".join(
-        f"{mark:.3f} ({protocol} {scratch} on {task})" for (scratch, task, protocol), mark in marks.items() if mark
-    )
-    if listed:
-        notes.append(f"mark: 90 % of the best epoch of training from random weights: {listed}.")
-    if marks:
-        notes.append("area under the curve: the mean over epochs of the mean accuracy over folds.")
-    notes += [
+    found += [
         f"{across.protocol} across tasks: Friedman p {across.test.p:.3f}; mean ranks that differ by less than"
         f" {across.test.critical_difference:.2f} are not told apart (Nemenyi, 0.05)."
         for across in table.across
@@ -61,7 +77,23 @@ def notes(table: Table) -> list[str]:
     others = table.facts.get("controls", {})
     if others:
         pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
-        notes.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
+        found.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
+    return found
+
+
+def _learning(measured: list[Cell]) -> list[str]:
+    curves = {(c.convergence.scratch, c.task, c.protocol): c.convergence.mark for c in measured if c.convergence}
+    marks = ", ".join(
+        f"{mark:.3f} ({protocol} {scratch} on {task})" for (scratch, task, protocol), mark in curves.items() if mark
+    )
+    found = [f"mark: 90 % of the best epoch of training from random weights: {marks}."] if marks else []
+    area = "area under the curve: the mean over epochs of the mean accuracy over folds."
+    return [*found, area] if curves else found
+
+
+def _seen(measured: list[Cell]) -> list[str]:
+    """What entries saw of the test recordings in pretraining."""
+    found = []
     for learned, (mark, meaning) in _SEEN.items():
         seen: dict[tuple[int, str], dict[str, None]] = {}  # entries, each once, by how much of which task
         for cell in measured:
@@ -69,31 +101,40 @@ def notes(table: Table) -> list[str]:
                 seen.setdefault((cell.seen, cell.task), {})[cell.entry] = None
         if seen:
             shares = "; ".join(f"{count} clips of {task} ({', '.join(own)})" for (count, task), own in seen.items())
-            notes.append(f"{mark} {meaning}: {shares}.")
+            found.append(f"{mark} {meaning}: {shares}.")
+    return found
+
+
+def _data(measured: list[Cell]) -> list[str]:
+    """Where embeddings were timed, and what was not there."""
+    found = []
     devices = dict.fromkeys(cell.device for cell in measured if cell.device)
     if devices:
-        notes.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
+        found.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
     missing = {cell.task: cell.missing for cell in measured if cell.missing}
     if missing:
         listed = ", ".join(f"{count} of {task}" for task, count in missing.items())
-        notes.append(f"Recordings that were not there: {listed}. Figures on other clips are other figures.")
+        found.append(f"Recordings that were not there: {listed}. Figures on other clips are other figures.")
     skipped = max((cell.skipped for cell in measured), default=0)
-    if skipped:
-        notes.append(f"{skipped} unusable recordings were left out.")
+    return [*found, f"{skipped} unusable recordings were left out."] if skipped else found
+
+
+def _published(table: Table, measured: list[Cell]) -> list[str]:
+    """What to know of the published figures, and where they are from."""
+    found = []
     reasons = dict.fromkeys(reason for cell in measured for reason in cell.hindrances)
     if reasons:
-        notes.append(f"Not comparable with the published figures, so without a difference: {'; '.join(reasons)}.")
+        found.append(f"Not comparable with the published figures, so without a difference: {'; '.join(reasons)}.")
     if any(cell.comparable for cell in measured):
-        notes.append("verdict: whether the published figure lies within the measured one's 95 % interval.")
-    notes += [
+        found.append("verdict: whether the published figure lies within the measured one's 95 % interval.")
+    found += [
         f"{c.published.row}, {c.protocol}: {c.published.note}." for c in table.cells if c.published and c.published.note
     ]
-    notes += known_faults(table.facts["reproduces"])
+    found += known_faults(table.facts["reproduces"])
     papers = sorted({c.published.source for c in measured if c.published})
     others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
     sources = sorted({f"{figure.row}: {figure.source}" for figure in others})
-    notes += [f"Published: {source}." for source in [*papers, *sources]]
-    return notes
+    return [*found, *(f"Published: {source}." for source in [*papers, *sources])]
 
 
 def _seeds(cells: list[Cell]) -> str:

@@ -57,7 +57,7 @@ def _markdown(table: Table) -> str:
 
 
 def _latex(table: Table) -> str:
-    """Tables for a paper (booktabs), each with the notes below it as comments."""
+    """Tables for a paper, with the notes below them as comments."""
     parts = []
     for grid in grids(table):
         escaped = Grid(
@@ -70,7 +70,7 @@ def _latex(table: Table) -> str:
             "\\begin{table}",
             "\\centering",
             f"\\caption{{{_escape(table.title)}: {escaped.title}}}",
-            _tabulate(escaped, "latex_booktabs_raw", lambda text: f"\\textbf{{{text}}}"),
+            _tabulate(escaped, "latex_raw", lambda text: f"\\textbf{{{text}}}"),
             "\\end{table}",
             "",
         ]

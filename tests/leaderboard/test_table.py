@@ -13,6 +13,7 @@ from benchmark.job import Job
 from benchmark.plan import Plan, Row
 from benchmark.store import Store
 from leaderboard.render import render
+from leaderboard.selection import RULES
 from leaderboard.table import Cell, Table, make_table
 
 CLASSES = ["air_conditioner", "gun_shot"]
@@ -213,3 +214,22 @@ def test_classes_of_one_fold_equal_scikit_learns_and_stand_beside_the_published(
     expected = ["air_conditioner", "2", "moco", "finetune", "1.000", "0.708", "0.500", "0.680", "0.667", "0.694"]
     assert [part.strip() for part in row.strip("|").split("|")] == expected
     assert "a copy of children_playing" in text
+
+
+def test_latex_sets_the_best_in_bold_and_escapes_what_latex_reads(tmp_path: Path) -> None:
+    wrong: Epochs = {fold: {1: [1 - label for label in labels]} for fold, labels in LABELS.items()}
+    text = render(make(tmp_path, "last", {("a_b & c", 0): RIGHT, ("bad", 0): wrong}), "latex")
+    row = next(line for line in text.splitlines() if line.strip().startswith("a"))
+    assert " ".join(row.split()).startswith("a\\_b \\& c & \\textbf{1.000 $\\pm$ 0.000} & 1 &")
+    assert "\\textbf{0.000" not in text
+    assert text.count("\\begin{table}") == text.count("\\end{table}") == 2  # the leaderboard, and convergence
+
+
+def test_all_rules_are_derived_from_one_run_and_named(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), Plan("made", make(tmp_path, "last", {}).facts)
+    record(store, plan, "scratch", 0, CURVE)
+    # Right by epoch: 4 2 2 of fold 1, 2 4 2 of fold 2.
+    for rule, mean in zip(RULES, (0.5, 0.75, 0.5, 0.75), strict=True):
+        found = cell(make_table(plan, store, rule))
+        assert (found.mean, found.selection) == (mean, rule)
+        assert f"finetune ({rule})" in render(make_table(plan, store, rule), "md")
