@@ -29,6 +29,7 @@ class Measured:
     seeds: int = 0
     draws: int = 0  # of the training clips, where it learned from a few of each class
     selection: str = ""
+    by_epoch: dict[int, list[float]] = field(default_factory=dict)  # accuracy of each fold after each epoch
     curve: Curve | None = None
     k: list[int] = field(default_factory=list)
     seen: int = 0
@@ -78,6 +79,7 @@ class Measured:
             return True
         self.selection = rule
         accuracy = _by_fold([{f: own["accuracy_by_epoch"] for f, own in of_row.items()} for of_row in folds], repeats)
+        self.by_epoch = {fold: own.tolist() for fold, own in accuracy.items()}
         self.curve = Curve.over_folds(facts["epochs"], accuracy) if accuracy else None
         if rule != "last":
             self.epochs = selected_epochs(accuracy, facts["epochs"], rule, first)
@@ -91,6 +93,14 @@ class Measured:
         self.scores = {fold: float(figure) for fold, figure in found["mAP"].items()}
         self.auc, self.d_prime = (float(np.mean(list(found[name].values()))) for name in ("auc", "d_prime"))
         self.clips = int(sum(found["clips"].values()))
+
+    def mean_under(self, rule: Rule, first: int) -> float | None:
+        """The accuracy over folds under a rule of selection; None without epochs, or where the rule cannot choose."""
+        if not self.curve:
+            return None
+        at = {epoch: i for i, epoch in enumerate(self.curve.epochs)}
+        chosen = selected_epochs(self.by_epoch, self.curve.epochs, rule, first)
+        return float(np.mean([self.by_epoch[fold][at[epoch]] for fold, epoch in chosen.items()])) if chosen else None
 
     def pairs(self, store: Store) -> dict[int, NDArray[np.int64]]:
         """By fold, ``[n, 2]``: the label and the prediction of every clip, of every seed and draw."""

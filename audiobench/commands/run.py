@@ -66,7 +66,7 @@ def run(
     from leaderboard.table import make_table
 
     table = make_table(separate(plan, store), store)
-    show(table, Console() if sys.stdout.isatty() else Console(width=140))
+    show(table, Console() if sys.stdout.isatty() else Console(width=200))
     print(f"leaderboard: {write_markdown(table, store)}")
     if report.failed:
         print(report, file=sys.stderr)

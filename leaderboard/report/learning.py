@@ -2,7 +2,6 @@
 
 from leaderboard.figures import curves, loss
 from leaderboard.grid import convergence_grids
-from leaderboard.measured import Measured
 from leaderboard.page.content import Cell, Column, Grid, Item, Section
 from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.selection import MEANING, RULES
@@ -69,10 +68,9 @@ def _selection(evidence: Evidence, task: str) -> list[Item]:
     for entry in evidence.table.facts["entries"]:
         own = []
         for protocol in protocols:
-            places = evidence.rows(entry, task, protocol)
+            found = evidence.table.measured.get((entry, task, protocol))
             for rule in RULES:
-                found = Measured.read(places, evidence.plan, evidence.store, rule) if places else Measured()
-                mean = found.summary().get("mean")
+                mean = found.mean_under(rule, evidence.table.facts["tasks"][task][0]) if found else None
                 own.append(Cell(f"{mean:.3f}" if mean is not None else "", mean))
         if any(cell.text for cell in own):
             rows.append([Cell(entry), *own])

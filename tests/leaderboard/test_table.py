@@ -230,6 +230,7 @@ def test_all_rules_are_derived_from_one_run_and_named(tmp_path: Path) -> None:
     record(store, plan, "scratch", 0, CURVE)
     # Right by epoch: 4 2 2 of fold 1, 2 4 2 of fold 2.
     for rule, mean in zip(RULES, (0.5, 0.75, 0.5, 0.75), strict=True):
-        found = cell(make_table(plan, store, rule))
-        assert (found.mean, found.selection) == (mean, rule)
+        table = make_table(plan, store, rule)
+        assert (cell(table).mean, cell(table).selection) == (mean, rule)
+        assert table.measured["scratch", "esc50", "finetune"].mean_under(rule, first=1) == mean
         assert f"finetune ({rule})" in render(make_table(plan, store, rule), "md")
