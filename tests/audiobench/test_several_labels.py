@@ -24,7 +24,9 @@ def test_several_labels_are_ranked_from_recordings_to_leaderboard(
     write(tmp_path / "birds" / "birds.csv", "\n".join(rows))
     named = "{name: folder, path: birds, table: birds.csv, folds: 2}"
     tiny.write_text(tiny.read_text().replace("tasks: [{name: sounds, clips: 2}]", f"tasks: [{named}]"))
-    ran = audiobench("run", tiny, "--runs", tmp_path / "runs", "--data", tmp_path, "--entry", "random")
+    ran = audiobench(
+        "run", tiny, "--runs", tmp_path / "runs", "--data", tmp_path, "--entry", "random", "--entry", "npid"
+    )
     assert ran.status == 0, ran.err
     assert "freeze random on folder: mAP" in ran.err
     for path in (tmp_path / "runs" / "evaluate").glob("*/result.json"):
@@ -45,3 +47,8 @@ def test_several_labels_are_ranked_from_recordings_to_leaderboard(
     cell = next(c for c in found["cells"] if c["protocol"] == "freeze" and c["entry"] == "random")
     assert (cell["metric"], cell["clips"], cell["folds"]) == ("mAP", 24, 2)
     assert cell["against_control"] is None
+    page = tmp_path / "page.html"
+    answer = audiobench("report", tiny, "--runs", tmp_path / "runs", "--data", tmp_path, "--output", page)
+    assert answer.status == 0, answer.err
+    assert "mAP (last)" in page.read_text()
+    assert f"{cell['mean']:.3f} ± {cell['deviation']:.3f}" in page.read_text()
