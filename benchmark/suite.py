@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.document import WEIGHTS, Document, Keys, inherit, plugin_files, read_suite
+from benchmark.rules import Rule
 from benchmark.shots import Column, Few, columns_of, objections, without_few
 from benchmark.sweep import Variations, expand_sweep
 from registry.errors import Mistake, Mistakes
@@ -47,9 +48,7 @@ class Suite(BaseModel):
     reproduces: str | None = Field(None, description="the published table that stands beside it: lin2022/table-3.1")
     anchors: list[str] = Field([], description="systems of leaderboard/anchors.csv to list as well")
     control: str | None = Field(None, description="the entry that the others are compared with, pair by pair")
-    selection: Literal["last", "best-mean", "inner", "split1"] = Field(
-        "last", description="rule that picks the epoch whose figures are shown"
-    )
+    selection: Rule = Field("last", description="rule that picks the epoch whose figures are shown")
     seeds: list[int] = Field([0], min_length=1, description="every job that draws is done once a seed")
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
     frontend: Reference = Field(..., description="of every entry that names none")

@@ -30,10 +30,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Text:
-    """A text, and whether it is among the best of its column."""
+    """A text, whether it is among the best of its column, and the number that it is, if it is one."""
 
     text: str
     best: bool = False
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,6 @@ def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
 def _leaderboard(table: Table, task: str) -> Grid:
     cells = [cell for cell in table.cells if cell.task == task]
     shown = columns(table, task)
-    # One protocol's columns stand together, and the first of them says whose they are.
-    names = {id(s): s.name for s in shown}
-    for protocol in table.facts["protocols"]:
-        first = next((s for s in shown if s.protocol == protocol), None)
-        if first:
-            names[id(first)] = first.name.replace("accuracy", protocol).replace("mAP", f"{protocol} mAP")
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
         own = {cell.protocol: cell for cell in cells if cell.entry == entry}
@@ -113,7 +108,14 @@ def _leaderboard(table: Table, task: str) -> Grid:
             text = next(filter(None, map(one.text, of_column(own, one))), "")
             row.append(Text(text, best=one.text is figure and is_best(own.get(one.protocol), cells)))
         rows.append(row)
-    return Grid(heading(table, task), ["entry", *(names[id(one)] for one in shown)], rows)
+    return Grid(heading(table, task), ["entry", *map(_head, shown)], rows)
+
+
+def _head(shown: Shown) -> str:
+    """A column's head in one row: the first of a protocol's columns says whose they are."""
+    if shown.text is not figure:
+        return shown.name
+    return shown.name.replace("accuracy", shown.protocol).replace("mAP", f"{shown.protocol} mAP")
 
 
 def of_column(cells: dict[str, Cell], shown: Shown) -> list[Cell]:
@@ -149,16 +151,18 @@ def convergence_grids(table: Table, task: str) -> list[Grid]:
         row = [Text(entry)]
         for protocol in protocols:
             found = next((c.convergence for c in cells if (c.entry, c.protocol) == (entry, protocol)), None)
-            row += [Text(_reached(found))] if protocol in marked else []
-            row.append(Text(_three(found.curve.area) if found else ""))
+            row += [_reached(found)] if protocol in marked else []
+            row.append(_number(found.curve.area if found else None))
         rows.append(row)
     return [Grid(f"{task}: convergence", header, rows)]
 
 
-def _reached(found: Convergence | None) -> str:
+def _reached(found: Convergence | None) -> Text:
     if found is None or found.mark is None:
-        return ""
-    return str(found.epochs_to_mark or f"more than {found.curve.epochs[-1]}")
+        return Text("")
+    if found.epochs_to_mark is None:
+        return Text(f"more than {found.curve.epochs[-1]}")
+    return Text(str(found.epochs_to_mark), value=found.epochs_to_mark)
 
 
 def class_grids(table: Table) -> list[Grid]:
@@ -172,18 +176,19 @@ def class_grids(table: Table) -> list[Grid]:
             header += [metric, "published"] if beside else [metric]
         rows = []
         for one in sorted(own, key=lambda one: one.measured.name):
-            row = [one.measured.name, str(one.measured.clips), one.entry, one.protocol]
+            clips = Text(str(one.measured.clips), value=one.measured.clips)
+            row = [Text(one.measured.name), clips, Text(one.entry), Text(one.protocol)]
             for metric in METRICS:
-                row.append(_three(one.measured.figures[metric]))
-                row += [_three(one.published.get(metric))] if beside else []
-            rows.append([Text(text) for text in row])
+                row.append(_number(one.measured.figures[metric]))
+                row += [_number(one.published.get(metric))] if beside else []
+            rows.append(row)
         found.append(Grid(f"{task}, fold {own[0].fold}, class by class", header, rows, left=(0, 2, 3)))
     return found
 
 
 def _across(across: Across) -> Grid:
     ordered = sorted(zip(across.test.mean_ranks, across.entries, strict=True))
-    rows = [[Text(entry), Text(f"{rank:.2f}")] for rank, entry in ordered]
+    rows = [[Text(entry), Text(f"{rank:.2f}", value=rank)] for rank, entry in ordered]
     return Grid(f"{across.protocol} across {', '.join(across.tasks)}", ["entry", "mean rank"], rows)
 
 
@@ -238,6 +243,10 @@ def _p(cell: Cell) -> float | None:
 
 def _middle_rank(cell: Cell) -> Value:
     return (cell.rank.first + cell.rank.last) / 2 if cell.rank else None
+
+
+def _number(value: float | None) -> Text:
+    return Text(_three(value), value=value)
 
 
 def _three(value: float | None) -> str:

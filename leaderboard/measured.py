@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.plan import Plan, Row
+from benchmark.rules import Rule
 from benchmark.store import Store
 from leaderboard.convergence import Curve
-from leaderboard.selection import Rule, selected_epochs
+from leaderboard.selection import selected_epochs
 from registry.lookup import recall
 
 
@@ -112,7 +113,7 @@ class Measured:
 
     def summary(self) -> dict[str, Any]:
         if not self.scores:
-            return {"selection": self.selection}
+            return {"selection": self.selection} if self.by_epoch else {}  # folds are there, and the rule cannot choose
         figures = list(self.scores.values())
         return {
             "metric": self.metric,

@@ -1,11 +1,12 @@
 """Which epoch counts. Every rule is derived from one run: a record holds the predictions after every epoch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-Rule = Literal["last", "best-mean", "inner", "split1"]
+from benchmark.rules import Rule
+
 RULES: tuple[Rule, ...] = get_args(Rule)
 MEANING: dict[str, str] = {
     "last": "figures after the last epoch.",
@@ -33,11 +34,11 @@ def selected_epochs(
         first: the fold that chooses under ``split1``.
 
     Returns:
-        By fold; None where the rule cannot choose: ``inner`` with one fold, ``split1`` without the first.
+        By fold; None where the rule cannot choose: without a fold, ``inner`` with one, ``split1`` without the first.
     """
-    curve_FE = np.array([accuracy[fold] for fold in accuracy])
-    if (rule == "inner" and len(curve_FE) < 2) or (rule == "split1" and first not in accuracy):
+    if not accuracy or (rule == "inner" and len(accuracy) < 2) or (rule == "split1" and first not in accuracy):
         return None
+    curve_FE = np.array(list(accuracy.values()))
     chooser_FE = {
         "last": np.broadcast_to(np.arange(len(epochs)), curve_FE.shape),
         "best-mean": np.broadcast_to(curve_FE.mean(0), curve_FE.shape),

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from benchmark.plan import Plan, Row
+from benchmark.rules import Rule
 from benchmark.store import Store
 from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Column, Comparison, compare_task
 from leaderboard.convergence import Convergence, convergence
 from leaderboard.measured import Measured
 from leaderboard.published import Published, anchored, reproduced
-from leaderboard.selection import Rule
 from leaderboard.statistics import Correct, Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
 

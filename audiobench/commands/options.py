@@ -1,9 +1,11 @@
 """Options that several subcommands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from benchmark.rules import Rule
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
 Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]
@@ -34,7 +36,7 @@ Others = Annotated[
     typer.Option("--from", help="Merge in the results of this folder; may be repeated.", exists=True, file_okay=False),
 ]
 Selection = Annotated[
-    Literal["last", "best-mean", "inner", "split1"] | None,
+    Rule | None,
     typer.Option(help="Rule that picks the epoch, instead of the suite's."),
 ]
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.plan import Plan
+from benchmark.rules import Rule
 from benchmark.store import Store
-from leaderboard.page.content import Report, Section
+from leaderboard.page.content import Report
 from leaderboard.report import board, classes, costs, learning, maps, provenance, sweeps
 from leaderboard.report.evidence import Drawing, Evidence
-from leaderboard.selection import Rule
 from leaderboard.table import make_table
 
 
@@ -59,6 +59,3 @@ def make_report(
 
 def _count(things: Sequence[str], one: str, several: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else several}"
-
-
-__all__ = ["Drawing", "Section", "make_report"]

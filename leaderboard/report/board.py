@@ -30,7 +30,7 @@ def key_facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("measured", f"{len(measured)} of {asked} cells"),
         ("test clips", ", ".join(f"{clips:,} of {task}" for task, clips in _clips(evidence).items())),
         ("folds", folds),
-        ("seeds", ", ".join(map(str, facts.get("seeds", [0])))),
+        ("seeds", ", ".join(map(str, facts["seeds"]))),
         ("epochs selected by", evidence.table.rule),
         ("control", facts["control"] or ""),
         ("scale", facts["scale"] or "as the suite stands"),

@@ -5,10 +5,9 @@ from numpy.typing import NDArray
 
 from leaderboard.confusion import METRICS, ByClass, by_class, confusion_matrix, most_confused
 from leaderboard.figures import confusion
-from leaderboard.grid import Grid as TextGrid
 from leaderboard.grid import class_grids
 from leaderboard.page.content import Cell, Column, Grid, Item, Prose, Section
-from leaderboard.report.evidence import Evidence, name_of
+from leaderboard.report.evidence import Evidence, name_of, page_grid
 
 
 def section(evidence: Evidence) -> Section:
@@ -17,7 +16,7 @@ def section(evidence: Evidence) -> Section:
     for task in evidence.tasks:
         for protocol in evidence.protocols:
             items += _column(evidence, task, protocol)
-    items += [_shown(grid) for grid in class_grids(evidence.table)]
+    items += [page_grid(grid, row_names=4) for grid in class_grids(evidence.table)]
     intro = [
         "F1 of every class over all folds. Confusions are those of the entry with the highest accuracy, summed over"
         " folds and seeds."
@@ -64,16 +63,6 @@ def _f1(task: str, protocol: str, figures: dict[str, list[ByClass]]) -> Grid:
         rows.append(row + [Cell(f"{value:.3f}", value, best=value == max(f1) > 0 and len(f1) > 1) for value in f1])
     name = name_of("f1", task, protocol)
     return Grid(name, f"{task}, {protocol}: F1 by class", columns, rows, copy=True, open=False)
-
-
-def _shown(found: TextGrid) -> Grid:
-    """What the suite asks for class by class, with published figures beside."""
-    columns = [Column(name, "text" if i in found.left else "number") for i, name in enumerate(found.header)]
-    rows = [
-        [Cell(one.text, None if i in found.left or not one.text else float(one.text)) for i, one in enumerate(row)]
-        for row in found.rows
-    ]
-    return Grid(name_of(found.title), found.title, columns, rows, row_names=4, copy=True)
 
 
 def _all(task: str, protocol: str, entry: str, figures: list[ByClass]) -> Grid:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from matplotlib.figure import Figure as Plot
 from benchmark.job import Job
 from benchmark.plan import Plan, Row
 from benchmark.store import Store
+from leaderboard import grid
 from leaderboard.figures import svg
-from leaderboard.page.content import Figure
-from leaderboard.table import Cell, Table
+from leaderboard.page.content import Cell, Column, Figure, Grid
+from leaderboard.table import Cell as Measurement
+from leaderboard.table import Table
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Evidence:
         """Of the suite."""
         return list(self.table.facts["protocols"])
 
-    def cells(self, task: str, protocol: str) -> list[Cell]:
+    def cells(self, task: str, protocol: str) -> list[Measurement]:
         """What is measured of a column, in the suite's order."""
         return [c for c in self.table.cells if (c.task, c.protocol) == (task, protocol) and c.mean is not None]
 
@@ -72,11 +75,11 @@ class Evidence:
         ]
 
     def needed(self, rows: list[Row], kind: str) -> list[Job]:
-        """The jobs of a kind that rows rest on, each once."""
+        """The jobs of a kind that rows rest on, each once, the first row's first."""
         found: dict[str, Job] = {}
-        queue = [row.key for row in rows]
+        queue = deque(row.key for row in rows)
         while queue:
-            job = self.plan.jobs[queue.pop()]
+            job = self.plan.jobs[queue.popleft()]
             queue += job.needs.values()
             if job.kind == kind:
                 found[job.key] = job
@@ -100,3 +103,10 @@ class Evidence:
 def name_of(*parts: str) -> str:
     """A name for ids and files."""
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
+
+
+def page_grid(found: grid.Grid, row_names: int = 1, *, open_: bool = True) -> Grid:
+    """A grid of text as a table of the page."""
+    columns = [Column(name, "text" if i in found.left else "number") for i, name in enumerate(found.header)]
+    rows = [[Cell(one.text, one.value, best=one.best) for one in row] for row in found.rows]
+    return Grid(name_of(found.title), found.title, columns, rows, row_names=row_names, copy=True, open=open_)

@@ -3,7 +3,7 @@
 from leaderboard.figures import curves, loss
 from leaderboard.grid import convergence_grids
 from leaderboard.page.content import Cell, Column, Grid, Item, Section
-from leaderboard.report.evidence import Evidence, name_of
+from leaderboard.report.evidence import Evidence, name_of, page_grid
 from leaderboard.selection import MEANING, RULES
 
 _FEW = 10  # rows: a longer table is folded
@@ -16,12 +16,7 @@ def section(evidence: Evidence) -> Section:
         for protocol in evidence.protocols:
             items += _curves(evidence, task, protocol)
         for found in convergence_grids(evidence.table, task):
-            columns = [Column(name, "number" if i else "text") for i, name in enumerate(found.header)]
-            rows = [
-                [Cell(one.text, _number(one.text) if i else None) for i, one in enumerate(row)] for row in found.rows
-            ]
-            name = name_of("convergence", task)
-            items.append(Grid(name, found.title, columns, rows, copy=True, open=len(rows) <= _FEW))
+            items.append(page_grid(found, open_=len(found.rows) <= _FEW))
         items += _selection(evidence, task)
     return Section("learning", "Learning", [], [*_losses(evidence), *items])
 
@@ -76,10 +71,3 @@ def _selection(evidence: Evidence, task: str) -> list[Item]:
             rows.append([Cell(entry), *own])
     title = f"{task}: the same run under every rule of selection"
     return [Grid(name_of("selection", task), title, columns, rows, copy=True, open=len(rows) <= _FEW)]
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return float(text.split()[-1]) + 0.5 if text else None  # "more than 30"

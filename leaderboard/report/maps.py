@@ -46,12 +46,13 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
 
 
 def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[str, str]]:
-    """Protocol and entries of a task's maps: under the first protocol that works on embeddings."""
-    for protocol in evidence.protocols:
+    """Protocol and entries of a task's maps, where clips have one label: under the first protocol on embeddings."""
+    few = evidence.table.facts.get("shots", {})
+    for protocol in sorted(evidence.protocols, key=lambda name: name in few):  # all clips before few
         cells = {
             cell.entry: cell
             for cell in evidence.cells(task, protocol)
-            if evidence.needed(evidence.rows(cell.entry, task, protocol), "embed")
+            if cell.metric == "accuracy" and evidence.needed(evidence.rows(cell.entry, task, protocol), "embed")
         }
         if cells:
             best = max(cells, key=lambda entry: cells[entry].mean or 0)
@@ -64,24 +65,22 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     rows = evidence.rows(entry, task, protocol)
     embed = evidence.needed(rows, "embed")[0]
     pack = evidence.plan.jobs[embed.needs["pack"]]
-    embedding_ND = _embeddings(evidence, embed)
+    embeddings = evidence.store.find("embed", embed.key) / "embeddings.safetensors"
     listing = evidence.store.find("pack", pack.key) / "clips.parquet"
-    if embedding_ND is None or not listing.exists():
+    if not (embeddings.exists() and listing.exists()):
         return []
     import pandas as pd
 
     clips = pd.read_parquet(listing, columns=["id", "label"])
     own = evidence.table.measured[entry, task, protocol]
-    if own.metric != "accuracy":
-        return []
     guess = {
         clip: int(predicted)
-        for key in own.keys[:: max(own.seeds * own.draws, 1)]
+        for key in reversed(own.keys)  # of several seeds the first stays
         for found in predictions(evidence.store, key, own.epochs).values()
         for clip, predicted in zip(found.clip_N, found.predicted_N, strict=True)
     }
     tested = np.flatnonzero(clips["id"].isin(list(guess)).to_numpy())
-    point_N2, at = _projected(evidence, embed, embedding_ND, tested)
+    point_N2, at = _projected(evidence, embed, embeddings, tested)
     ids, labels = clips["id"].to_numpy()[at], clips["label"].to_numpy()[at]
     guesses = [guess[clip] for clip in ids]
     audio = _audio(evidence, pack)
@@ -99,14 +98,20 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
 
 
 def _projected(
-    evidence: Evidence, embed: Job, embedding_ND: NDArray[np.float32], tested: NDArray[np.int64]
+    evidence: Evidence, embed: Job, embeddings: Path, tested: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points of some of the tested clips, and which; kept beside the records, since t-SNE takes its time."""
     path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
     if path.exists():
         kept = np.load(path)
         return kept["points"], tested[kept["chosen"]]
-    points_N2, chosen = embedding_map.project(embedding_ND[tested], seed=0)
+    from torch.nn.functional import normalize
+
+    from benchmark.embed import load_embeddings
+
+    made = load_embeddings(embeddings)
+    unit_ND = normalize(made.mean(int(made.clip_W.max()) + 1), dim=1).numpy()
+    points_N2, chosen = embedding_map.project(unit_ND[tested], seed=0)
 
     def write(aside: Path) -> None:
         with aside.open("wb") as file:
@@ -114,21 +119,6 @@ def _projected(
 
     replace_file(path, write)
     return points_N2, tested[chosen]
-
-
-def _embeddings(evidence: Evidence, job: Job) -> NDArray[np.float32] | None:
-    """``[N, D]``: the mean over the windows of each clip, of unit length; None if they are not at hand."""
-    from safetensors.numpy import load_file
-
-    path = evidence.store.find("embed", job.key) / "embeddings.safetensors"
-    if not path.exists():
-        return None
-    found = load_file(path)
-    owner_W = found["clip"]
-    sums_ND: NDArray[np.float32] = np.zeros((int(owner_W.max()) + 1, found["window"].shape[1]), np.float32)
-    np.add.at(sums_ND, owner_W, found["window"])
-    sums_ND /= np.maximum(np.linalg.norm(sums_ND, axis=1, keepdims=True), 1e-9)
-    return sums_ND
 
 
 def _audio(evidence: Evidence, pack: Job) -> dict[str, str]:

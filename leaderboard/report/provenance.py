@@ -14,8 +14,6 @@ from leaderboard.report.evidence import Evidence
 from registry.lookup import recall
 from registry.tasks import Task
 
-KINDS = ("pack", "measure", "pretrain", "embed", "evaluate")
-
 
 def asked(evidence: Evidence, suite: Sequence[Path]) -> Section:
     """The suite file, with those that it extends, and the command for every row."""
@@ -23,8 +21,8 @@ def asked(evidence: Evidence, suite: Sequence[Path]) -> Section:
     command = ["audiobench", "run", table.facts["suite"]]
     if table.facts["scale"]:
         command += ["--scale", table.facts["scale"]]
-    for seed in table.facts.get("seeds", [0]):
-        command += ["--seed", str(seed)] if table.facts.get("seeds", [0]) != [0] else []
+    seeds = table.facts["seeds"]
+    command += [part for seed in seeds for part in ("--seed", str(seed))] if seeds != [0] else []
     rows = []
     for entry in table.facts["entries"]:
         control = controls(evidence).get(entry, "")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from leaderboard.selection import RULES, Rule, selected_epochs
+from benchmark.rules import Rule
+from leaderboard.selection import RULES, selected_epochs
 
 EPOCHS = [2, 4, 6]
 ACCURACY = {1: [0.9, 0.2, 0.3], 2: [0.1, 0.5, 0.4], 3: [0.2, 0.8, 0.9]}  # means 0.4, 0.5, 0.533
@@ -36,5 +37,6 @@ def test_what_a_fold_is_measured_at_does_not_depend_on_its_own_accuracy_under_in
 
 def test_a_rule_without_its_fold_chooses_nothing() -> None:
     assert selected_epochs({2: [0.1, 0.2, 0.3]}, EPOCHS, "inner", first=1) is None
+    assert all(rule and selected_epochs({}, EPOCHS, rule, first=1) is None for rule in RULES)
     assert selected_epochs({2: [0.1, 0.2, 0.3]}, EPOCHS, "split1", first=1) is None
     assert {r for r in RULES if selected_epochs({1: [0.1, 0.2, 0.3]}, EPOCHS, r, first=1)} == set(RULES) - {"inner"}

@@ -95,6 +95,20 @@ def test_a_fold_that_one_seed_lacks_is_left_out_and_shown(tmp_path: Path) -> Non
     assert "1.000 (1/2 folds)" in render(table, "md")
 
 
+@pytest.mark.parametrize("selection", RULES)
+def test_seeds_that_share_no_fold_give_no_figure_under_any_rule(tmp_path: Path, selection: str) -> None:
+    runs = {("scratch", 0): {1: CURVE[1]}, ("scratch", 1): {2: CURVE[2]}}
+    table = make(tmp_path, selection, runs)
+    assert cell(table).mean is None
+    assert "not run" in render(table, "md")
+
+
+def test_a_rule_that_cannot_choose_says_so(tmp_path: Path) -> None:
+    table = make(tmp_path, "inner", {("scratch", 0): {1: CURVE[1]}})
+    assert cell(table).mean is None
+    assert "no choice" in render(table, "md")
+
+
 def test_an_entry_may_have_a_control_of_its_own(tmp_path: Path) -> None:
     half: Epochs = {1: {1: [0, 1, 1, 0]}, 2: RIGHT[2]}
     runs = {("moco", 0): RIGHT, ("cpc", 0): RIGHT, ("random", 0): half, ("random-raw", 0): RIGHT}
