@@ -37,7 +37,7 @@ class Plan:
     """The jobs of a suite, in an order in which they can run, and the cells they fill.
 
     ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
-    stands in keys, to its path, which does not.
+    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Plan:
     jobs: dict[str, Job] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    texts: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, job: Job) -> str:
         """Adds a job once, and returns its key."""
@@ -70,12 +71,14 @@ class Plan:
             "jobs": [job.to_json() for job in self.jobs.values()],
             "rows": [vars(row) for row in self.rows],
             "files": self.files,
+            "texts": self.texts,
         }
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Plan":
         """A plan from its stored form."""
-        plan = Plan(stored["name"], stored["facts"], rows=[Row(**row) for row in stored["rows"]], files=stored["files"])
+        rows, texts = [Row(**row) for row in stored["rows"]], [(name, text) for name, text in stored["texts"]]
+        plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
         return plan
@@ -282,8 +285,8 @@ def _task(choice: Choice) -> Task:
 
 def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:
     """The hash of a task's listing, and why there is none."""
-    component, settings = recall("tasks", task)
     try:
+        component, settings = recall("tasks", task)
         return listing_hash(component(settings).clips(data)), ""
     except Mistake as mistake:
         return None, str(mistake)

@@ -12,11 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from benchmark.files import replace_file, sync
+from benchmark.files import sync
 from benchmark.job import Job, Kind
 from benchmark.migrate import migrate
+from benchmark.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
 from registry.errors import Mistake
 
 
@@ -83,25 +84,36 @@ class Store:
             self._publish(job, aside)
 
     def save_plan(self, name: str, plan: dict[str, Any]) -> None:
-        """Keeps what a suite asked for, under its name and scale."""
-        replace_file(self.plan_path(name), lambda path: path.write_text(json.dumps(plan, indent=1)))
+        """Keeps what a suite asked for, under its name and scale and the digest of what it asks (``asked``)."""
+        write_plan(self.plan_path(name, plan.get("asked", "")), plan)
 
-    def load_plan(self, name: str) -> dict[str, Any] | None:
-        """What a suite asked for last, or None.
+    def load_plan(
+        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
+    ) -> dict[str, Any] | None:
+        """What the suite of a name asked for that was run last; or the one that asks this; or None.
+
+        Args:
+            name: the suite's, with its scale.
+            asked: digest of what the suite asks; empty for whichever was run last.
+            tell: is told of other suites of this name, and of what cannot be read.
 
         Raises:
-            Mistake: if it is of another schema.
+            Mistake: if it is damaged, or of another schema.
         """
-        path = self.plan_path(name)
-        return _read("plan", path) if path.exists() else None
+        folder = self.root / "plans"
+        return plan_of(folder, name, asked, tell) if asked else last_plan(folder, name, tell)
+
+    def has_plan(self, name: str, asked: str) -> bool:
+        """Whether a suite that asks this was run, or one of its name by an older version, which did not tell."""
+        return self.plan_path(name, asked).exists() or self.plan_path(name).exists()
 
     def plans(self) -> list[str]:
         """The names of every suite, with its scale, that was run on this store."""
-        return sorted(path.stem.replace("%", "/") for path in (self.root / "plans").glob("*.json"))
+        return plan_names(self.root / "plans")
 
-    def plan_path(self, name: str) -> Path:
+    def plan_path(self, name: str, asked: str = "") -> Path:
         """Where the plan of a suite lies."""
-        return self.root / "plans" / f"{name.replace('/', '%')}.json"
+        return plan_path(self.root / "plans", name, asked)
 
     def _publish(self, job: Job, aside: Path) -> None:
         for path in aside.iterdir():
@@ -114,7 +126,7 @@ class Store:
         self.checkpoint(job).unlink(missing_ok=True)
 
 
-def _read(kind: Kind | Literal["plan"], path: Path) -> dict[str, Any]:
+def _read(kind: Kind, path: Path) -> dict[str, Any]:
     try:
         return migrate(kind, json.loads(path.read_text()))
     except Mistake as mistake:

@@ -9,7 +9,7 @@ Data are not part of that comparison, since they make columns instead of rows; s
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -52,13 +52,16 @@ class Stores(Store):
         """The stores that have a record, by the shortest name that tells them apart."""
         return {name: one for name, one in self.stores.items() if (one.find(kind, key) / "result.json").exists()}
 
-    def load_plan(self, name: str) -> dict[str, Any] | None:
-        """What a suite asked for in all folders together, or None.
+    def load_plan(
+        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
+    ) -> dict[str, Any] | None:
+        """What the suite of a name asked for in all folders together, of each what was run last; or None.
 
         Raises:
+            Mistake: if a folder's plan is damaged, or of another schema.
             Mistakes: where folders contradict each other.
         """
-        found = {label: store.load_plan(name) for label, store in self.stores.items()}
+        found = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
         plans = {label: Plan.from_json(stored["plan"]) for label, stored in found.items() if stored}
         return {"plan": merge_plans(plans).to_json()} if plans else None
 
@@ -180,7 +183,8 @@ def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
         points = {names[name]: point for name, point in theirs["variations"].items()}
         facts["variations"] = {**ours.get("variations", {}), **points}
     rows = _union(merged.rows, (replace(row, entry=names[row.entry]) for row in plan.rows))
-    return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files})
+    texts = _union(merged.texts, plan.texts)
+    return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files}, texts)
 
 
 def _controls(ours: dict[str, Any], theirs: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.store import Store
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
@@ -26,7 +27,9 @@ def shared(tmp_path: Path, audiobench: Call) -> Path:
     suite.write_text(SUITE)
     answer = audiobench("run", suite, "--runs", both, "--device", "cpu")
     assert answer.status == 0, answer.err
-    rows = json.loads((both / "plans" / "tiny.json").read_text())["plan"]["rows"]
+    stored = Store(both).load_plan("tiny")
+    assert stored
+    rows = stored["plan"]["rows"]
     for folder, entry in (("here", "random"), ("there", "wide")):
         shutil.copytree(both / "plans", tmp_path / folder / "plans")
         for row in rows:
@@ -74,8 +77,10 @@ def test_two_halves_are_the_leaderboard_of_one_machine_until_settings_part_them(
     found = cells(audiobench(*merge, "--from", shared / "other", "--format", "json"))
     assert set(found) == {"random", "wide", "wide (other)"}
     assert {entry: found[entry][:2] for entry in whole} == {entry: values[:2] for entry, values in whole.items()}
-    for path in (shared / "other" / "plans").iterdir():
-        path.write_text(path.read_text().replace('"selection": "last"', '"selection": "best-mean"'))
+    stored = Store(shared / "other").load_plan("tiny")
+    assert stored
+    stored["plan"]["facts"]["selection"] = "best-mean"
+    Store(shared / "other").save_plan("tiny", stored)
     answer = audiobench(*merge, "--from", shared / "other")
     assert answer.status == 2
     assert "selection: last in here, best-mean in other" in answer.err
