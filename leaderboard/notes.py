@@ -125,7 +125,7 @@ def _smallest(table: Table) -> list[str]:
     for task in table.facts["tasks"]:
         found = {protocol: column.smallest for (own, protocol), column in table.columns.items() if own == task}
         told = [
-            f"{protocol} {one.alone:.3f} alone, {one.of_all:.3f} among {one.pairs} pairs"
+            f"{protocol} {one.alone:.3f}" + (f", {one.of_all:.3f} among {one.pairs} pairs" if one.pairs > 1 else "")
             for protocol, one in found.items()
             if one and one.alone
         ]
