@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from registry.settings import Settings
+from registry.settings import Later, Settings
 
 
 class Training(Settings):
@@ -22,18 +22,25 @@ class Training(Settings):
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="step: times 0.1 at each milestone")
     milestones: list[float] = Field([0.6, 0.8], description="of step, as fractions of the budget")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up")
+    warmup_from: Later[float] = Field(0.0, ge=0, le=1, description="where warm-up begins, as a share of the peak")
+    final_rate: Later[float] = Field(0.0, ge=0, le=1, description="where cosine ends, as a share of the peak")
 
     def learning_rate_at(self, epoch: float) -> float:
         """The learning rate at a point of training, in epochs from 0 to ``epochs``."""
         if epoch < self.warmup_epochs:
-            return self.learning_rate * epoch / self.warmup_epochs
+            return self._above(self.warmup_from, self.learning_rate * epoch / self.warmup_epochs)
         done = epoch / self.epochs
         if self.schedule == "step":
             return self.learning_rate * 0.1 ** sum(done >= m for m in self.milestones)
         if self.schedule == "cosine":
             span = max(self.epochs - self.warmup_epochs, 1e-9)
-            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
+            fallen = self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
+            return self._above(self.final_rate, fallen)
         return self.learning_rate
+
+    def _above(self, share: float, rate: float) -> float:
+        """A rate between 0 and the peak, raised to lie between a share of the peak and the peak."""
+        return share * self.learning_rate + (1 - share) * rate
 
 
 class Pretraining(Training):

@@ -186,3 +186,11 @@ def test_learning_rates_follow_the_schedules() -> None:
     assert at([0, 100, 200], schedule="cosine") == pytest.approx([0.03, 0.015, 0])
     assert at([5, 10, 105], schedule="cosine", warmup_epochs=10) == pytest.approx([0.015, 0.03, 0.015])
     assert at([0, 199], schedule="constant") == [0.03, 0.03]
+    # A cosine from 0.03 to 0.003 is halfway at 0.0165; half of a warm-up from 0.006 is at 0.018.
+    shares = {"schedule": "cosine", "warmup_epochs": 10, "warmup_from": 0.2, "final_rate": 0.1}
+    assert at([0, 5, 10, 105, 200], **shares) == pytest.approx([0.006, 0.018, 0.03, 0.0165, 0.003])
+
+
+def test_the_rate_of_wang_2021_falls_from_1e_4_to_1e_6() -> None:
+    recipe = Training.model_validate(find("methods", "multiformat").recipe)
+    assert [recipe.learning_rate_at(epoch) for epoch in (0, 200)] == pytest.approx([1e-4, 1e-6])
