@@ -80,6 +80,7 @@ def same(a: Method, b: Method) -> bool:
     [
         *((name, optimizer) for name in ("moco", "npid") for optimizer in ("sgd", "adamw")),
         ("simclr", "lars"),
+        ("byol", "larc"),
         ("byol", "adam"),
     ],
 )

@@ -15,8 +15,6 @@ from registry.errors import Mistake
 from registry.frontends import make_frontend
 from registry.lookup import choose, find
 from registry.methods import Corpus, unit
-from registry.optimizers import make_optimizer
-from registry.training import Training
 from registry.views import Views
 from tests.registry.test_methods import Linear, corpus, method, views, waves
 
@@ -258,27 +256,3 @@ def test_multiformat_needs_two_branches_and_embeddings_of_one_size() -> None:
     with pytest.raises(Mistake, match=r"have .* values") as caught:
         multiformat(multiformat_encoder(waveform=8))
     assert "conv320" in caught.value.fix
-
-
-def test_lars_steps_as_by_hand() -> None:
-    torch.manual_seed(0)
-    layer = nn.Linear(3, 2)
-    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
-    training = Training.model_validate(
-        {"epochs": 1, "batch_size": 1, "optimizer": "lars", "learning_rate": 0.5, "weight_decay": 0.0}
-    )
-    optimizer = make_optimizer(layer, training)
-    velocity, slow = torch.zeros_like(weight), torch.zeros_like(bias)
-    for step in range(3):
-        x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
-        optimizer.zero_grad()
-        layer(x).square().sum().backward()
-        assert layer.weight.grad is not None
-        assert layer.bias.grad is not None
-        trust = 0.001 * weight.norm() / layer.weight.grad.norm()
-        velocity = 0.9 * velocity + trust * layer.weight.grad
-        slow = 0.9 * slow + layer.bias.grad
-        weight, bias = weight - 0.5 * velocity, bias - 0.5 * slow  # the bias is not adapted
-        optimizer.step()
-        torch.testing.assert_close(layer.weight.detach(), weight)
-        torch.testing.assert_close(layer.bias.detach(), bias)
