@@ -52,3 +52,6 @@ class Pretraining(Training):
         None, ge=1, description="most clips at once through the encoder: gradients are cached, exactly; all by default"
     )
     monitor_every: int = Field(5, ge=1, description="epochs from one probe of the monitor task to the next")
+    keep: Later[Literal["last", "best"]] = Field(
+        "last", description="the weights of the last epoch, or those with the best probe of the monitor task"
+    )
