@@ -106,8 +106,9 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     write_tensors(folder / "encoder.safetensors", encoder.state_dict())
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs))
     return {
-        "summary": f"loss {log.epochs[-1]['loss']:.3f}",
+        "summary": f"loss {log.epochs[-1]['loss']:.3f}" + (f", epoch {log.kept} kept" * (training.keep == "best")),
         "loss": log.epochs[-1]["loss"],
+        "kept_epoch": log.kept,
         "steps_per_second": round(log.steps_per_second, 3),
         "data_hash": corpus.content_hash,
         "clips": len(clips_M),
