@@ -79,6 +79,12 @@ class Audioset(Task):
             )
         return clips
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        """The video."""
+        found = _NAME.fullmatch(Path(clip_id).stem)
+        return found["video"] if found else None
+
 
 def _is_held_out(video: str) -> bool:
     """Whether a video is in the twentieth that is held out: the same one everywhere."""

@@ -70,6 +70,10 @@ class Gtzan(Task):
                     clips.append(Clip(f"{genre}/{file}", label, self.fold_of[name], name, path, there.get(file, -1)))
         return require_files([clip for clip in clips if clip.source != _UNREADABLE or self._reads(clip)], folder)
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        return Path(clip_id).stem
+
     def _folds(self) -> dict[str, int]:
         """The fold of each recording that the split uses."""
         if self.split == "filtered":

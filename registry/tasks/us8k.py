@@ -1,6 +1,7 @@
 """UrbanSound8K: urban sounds."""
 
 import csv
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ _COUNTS = {
     "siren": (86, 91, 119, 166, 71, 74, 77, 80, 82, 83),
     "street_music": (100,) * 10,
 }
+_NAME = re.compile(r"(\d+)-\d-\d+-\d+\.\w+")  # source, class, occurrence, slice
 
 
 class Us8k(Task):
@@ -80,6 +82,11 @@ class Us8k(Task):
                 where=str(folder),
                 fix=f"fetch them, or ask for those that are there: {{name: us8k, folds: [{here}]}}",
             )
+
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        found = _NAME.fullmatch(clip_id)
+        return found[1] if found else None
 
     @staticmethod
     def _clip(folder: Path, row: dict[str, str], there: dict[str, int]) -> Clip:

@@ -60,6 +60,7 @@ def test_clips_are_found_by_video_and_offset_and_what_lacks_is_counted(folder: P
         ("evaluation1_9.500.wav", (2,), 1, "evaluation1"),
     ]
     assert made.labels(clips[0]) == ("Speech", "Male speech, man speaking")
+    assert all(clip.source == made.source_of(clip.id) for clip in clips)
     assert made.missing == 2
     assert made.read(clips[0])[1] == 16000
 

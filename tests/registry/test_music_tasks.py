@@ -33,6 +33,7 @@ def test_gtzan_has_the_counts_of_its_splits(genres: Path, split: str) -> None:
     clips = music.clips(genres)
     assert counted(clips, 10) == music.counts
     assert len({clip.id for clip in clips}) == len(clips)
+    assert all(clip.source == music.source_of(clip.id) for clip in clips)
     assert all(clip.id.startswith("{0}/{0}.".format(*music.labels(clip))) for clip in clips)
     if split == "10-fold":
         assert music.counts == dict.fromkeys(music.folds, (10,) * 10)
@@ -127,6 +128,7 @@ def test_fma_lists_its_nested_sets(fma: Path) -> None:
         clips = music.clips(fma)
         assert [(c.id, music.labels(c)[0], c.fold, c.source) for c in clips] == expected[:count]
         assert (len(music.classes), music.folds) == (classes, (1,))
+        assert music.source_of(clips[0].id) is None  # an artist, whom no name tells
         assert [archive.folder for archive in music.archives] == ["FMA/fma_metadata", f"FMA/fma_{size}"]
     for size, pieces in (("small", 8_000), ("medium", 25_000)):
         assert sum(count for (count,) in task({"name": "fma", "size": size}).counts.values()) == pieces
