@@ -102,6 +102,13 @@ class Task(Component):
         """
         raise NotImplementedError
 
+    def checksums(self) -> Mapping[str, str]:
+        """Of the official files, by clip: the SHA-256 in hexadecimal, or its beginning of 16 digits or more.
+
+        Empty where none are stated. A clip that is not in it is not compared.
+        """
+        return {}
+
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
         """The recording that a clip was cut from, if its name tells: of records that name clips and no sources.

@@ -102,7 +102,9 @@ def _segments(path: Path) -> Iterator[tuple[str, int, list[str]]]:
     """The video, the millisecond where the clip begins, and the machine ids of its labels."""
     with _open(path) as file:
         for row in csv.reader(file, skipinitialspace=True):
-            if row and not row[0].startswith("#"):
+            if (
+                row and not row[0].startswith("#") and row[0] != "YTID"
+            ):  # Google's three lines, or the one that copies have
                 video, start, _, machine_ids = row
                 yield video, round(float(start) * 1000), machine_ids.split(",")
 
