@@ -242,7 +242,7 @@ class _Planner:
             "encoder": entry.encoder.config,
             "frontend": entry.frontend.config,
             "augment": [a.config for a in weights.augment],
-            "training": weights.training.model_dump(mode="json"),
+            "training": weights.training.canonical(),
             "crop": self._window(entry),
             "seed": seed,
         }

@@ -299,6 +299,11 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, at, Pretraining)
             return None
+        if training.keep == "best" and raw.get("monitor") is None:
+            self._mistake("the best epoch is kept by a monitor, and none is named", (*at, "keep"), "add monitor: TASK")
+        elif training.keep == "best" and training.monitor_every > training.epochs:
+            what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
+            self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
         return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
 
     def _corpus(self, at: Keys) -> tuple[Choice | None, tuple[Choice, ...]]:

@@ -33,6 +33,12 @@ class Recordings:
         """Some of these clips ``[M]``, in that order, without copying a sample."""
         return replace(self, chosen=self._among_all(clips))
 
+    def norms(self) -> Tensor:
+        """The Euclidean norm ``[N]`` of every whole clip, float32, at full scale 1; it reads them all."""
+        clips = range(len(self)) if self.chosen is None else self.chosen.tolist()
+        waves = (self.samples[self.offsets[c] : self.offsets[c + 1]].astype(np.float64) for c in clips)
+        return torch.tensor([np.linalg.norm(wave_T) / FULL_SCALE for wave_T in waves], dtype=torch.float32)
+
     def crops(self, clips: Tensor, samples: int, crops: int, generator: torch.Generator) -> Tensor:
         """Cuts random windows of one length; a shorter clip is zero-padded at a random place.
 

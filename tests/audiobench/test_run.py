@@ -111,6 +111,20 @@ def test_a_monitored_supervised_pretraining_says_what_it_saw(audiobench: Call, t
     )
 
 
+def test_a_record_says_which_epoch_was_kept(audiobench: Call, tmp_path: Path) -> None:
+    suite = tmp_path / "tiny.yaml"
+    kept = "epochs: 4, keep: best, monitor: {name: sounds, clips: 2}, monitor_every: 1,"
+    suite.write_text(TINY.replace("epochs: 2,", kept, 1))
+    answer = audiobench("run", suite, "--runs", tmp_path / "runs", "--entry", "moco", "--protocol", "knn")
+    assert answer.status == 0, answer.err
+    (folder,) = (tmp_path / "runs" / "pretrain").iterdir()
+    probed = [json.loads(line)["knn"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    record = json.loads((folder / "result.json").read_text())
+    assert record["kept_epoch"] == 1 + probed.index(max(probed))
+    assert f"epoch {record['kept_epoch']} kept" in answer.err
+    assert json.loads((folder / "job.json").read_text())["config"]["training"]["keep"] == "best"
+
+
 def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
     answer = audiobench("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn")
     assert answer.status == 0

@@ -33,6 +33,15 @@ def test_a_short_clip_is_whole_and_padded_at_every_place() -> None:
     assert torch.equal(crops.sum(1), torch.full((300,), 28))
 
 
+def test_norms_are_those_of_whole_clips_at_full_scale_1() -> None:
+    expected = [(n * (n + 1) * (2 * n + 1) / 6) ** 0.5 / 32767 for n in (100, 7, 30)]  # the sum of the first n squares
+    torch.testing.assert_close(recordings().norms(), torch.tensor(expected))
+    some = recordings().subset(torch.tensor([2, 0]))
+    torch.testing.assert_close(some.norms(), torch.tensor([expected[2], expected[0]]))
+    loud = Recordings(np.full(10, -32767, np.int16), np.array([0, 10, 10]), 16000)  # squares that int16 cannot hold
+    torch.testing.assert_close(loud.norms(), torch.tensor([10**0.5, 0.0]))
+
+
 def test_windows_overlap_by_half_and_reach_the_end() -> None:
     assert window_starts(100, 40) == [0, 20, 40, 60]
     assert window_starts(105, 40) == [0, 20, 40, 60, 65]
