@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.digests import Digests
 from benchmark.job import Job
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
-from registry.tasks import Task, listing_hash
+from registry.tasks import Task
 
 if TYPE_CHECKING:
     from benchmark.suite import ResolvedEntry, ResolvedSuite, Weights
@@ -119,17 +120,19 @@ def choose_rows(
     ]
 
 
-def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]) -> Plan:
-    """Every job of a suite, each once, whatever number of cells needs it.
+def make_plan(
+    resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int], digests: Digests | None = None
+) -> Plan:
+    """Every job of a suite, each once, whatever number of cells needs it; ``digests`` remembers what recordings hold.
 
     A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
     """
-    return _Planner(resolved, data).plan(seeds)
+    return _Planner(resolved, data, digests or Digests()).plan(seeds)
 
 
 class _Planner:
-    def __init__(self, resolved: "ResolvedSuite", data: Path | None) -> None:
-        self.resolved, self.data = resolved, data
+    def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
+        self.resolved, self.data, self.digests = resolved, data, digests
         self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts: dict[str, Any] = {
@@ -265,7 +268,7 @@ class _Planner:
     def _pack(self, task: Choice, frontend: Choice, column: str = "") -> str:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
-            self.inputs[asked] = _inputs(task.config, self.data)
+            self.inputs[asked] = _inputs(task.config, self.data, self.digests)
         inputs, blocked = self.inputs[asked]
         config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
         return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
@@ -283,23 +286,24 @@ def _task(choice: Choice) -> Task:
     return task
 
 
-def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:
-    """The hash of a task's listing, and why there is none."""
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str]:
+    """The hash of a task's clips and what they hold, and why there is none."""
     try:
         component, settings = recall("tasks", task)
-        return listing_hash(component(settings).clips(data)), ""
+        return digests.listing(task["name"], component(settings).clips(data)), ""
     except Mistake as mistake:
         return None, str(mistake)
 
 
-def still_holds(plan: Plan, data: Path | None) -> bool:
+def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
-    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
     if any(job.blocked for job in plan.jobs.values()):
         return False  # what was missing may be there by now
-    return all(_inputs(job.config["task"], data)[0] == job.config["inputs"] is not None for job in packs) and all(
-        Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items()
-    )
+    packs = [job.config for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
+    return all(
+        _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
+    ) and all(Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items())
 
 
 def _file_hash(path: Path) -> str:

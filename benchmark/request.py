@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.digests import Digests
 from benchmark.document import Document, plugin_files, read_suite
 from benchmark.migrate import PLAN_SCHEMA
 from benchmark.plan import Plan, make_plan, plan_name, still_holds
@@ -31,7 +32,7 @@ class Request:
         data: the folder of data sets.
         seeds: instead of the suite's own; may be empty.
         plugins: Python files with components, besides the suite's own.
-        tell: is told of a stored plan that cannot be used.
+        tell: is told of recordings that changed, and of a stored plan that cannot be used.
     """
 
     suite: Path
@@ -48,13 +49,14 @@ class Request:
             Mistakes: every mistake in the suite.
         """
         document, files = read_suite(self.suite, self.scale)
+        digests = Digests(store.root / "digests", self.tell)
         stored = self._stored(document, store) if "name" in document.data else None
         if stored and stored["request"] == self._digest():
             plan = Plan.from_json(stored["plan"])
-            if still_holds(plan, self.data):
+            if still_holds(plan, self.data, digests):
                 return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
-        plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds)
+        plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
         plan.texts = [(file.name, file.read_text()) for file in files]
         return plan
 

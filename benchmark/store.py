@@ -2,6 +2,7 @@
 
 RUNS/<kind>/<key>/   job.json  result.json  and what the job made
 RUNS/plans/          what each suite asked for last
+RUNS/digests/        what recordings held when they were last read
 RUNS/.partial/       work under way, and checkpoints
 """
 

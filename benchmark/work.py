@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.corpus import DataSet, Usable, held_by, usable_clips
+from benchmark.digests import Digests
 from benchmark.embed import embed, load_embeddings, save_embeddings
 from benchmark.files import write_tensors
 from benchmark.job import Job
@@ -23,6 +24,7 @@ from benchmark.progress import Progress
 from benchmark.store import Store
 from benchmark.watch import Probe
 from registry.encoders import Encoder
+from registry.errors import Mistake
 from registry.lookup import recall
 from registry.methods import Corpus, Method
 from registry.metrics import ranking
@@ -63,6 +65,8 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     clips = task.clips(at.data)
     at.progress.expect(len(clips))
     result = make_pack(task, clips, job.config["sample_rate"], folder, at.progress, skip_bad=at.skip_bad)
+    if Digests(at.store.root / "digests").listing(job.config["task"]["name"], clips) != job.config["inputs"]:
+        raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
 
 

@@ -238,7 +238,7 @@ class _Data:
     """What a row was, or would be, measured on.
 
     Args:
-        listing: the task's settings, and the hash of its clips' names, sizes, labels, folds and sources.
+        listing: the task's settings, and the hash of its clips' names, contents, labels, folds and sources.
         pack: key of the pack: the same listing at one sample rate.
         audio: hash of the pack's samples, as the record tells it; None where there is no record.
     """
@@ -251,7 +251,7 @@ class _Data:
 def separate(plan: Plan, store: Store) -> Plan:
     """The plan with one kind of data in each column: rows on other data than most go to columns of their own.
 
-    Data are the same where the listings are (the task's settings, and names, sizes, labels, folds and sources of its
+    Data are the same where the listings are (the task's settings, and names, contents, labels, folds and sources of its
     clips), and the samples. Samples are compared between records of one pack alone, for at another rate the same
     recordings have other samples. So of each pack the audio that most cells have counts as the listing's, at whatever
     rate, and any other is other data. Of a task, the data that most cells have keep the column (ties: the first); the
