@@ -16,6 +16,7 @@ from benchmark.plan_file import asked_digest
 from benchmark.store import Store
 from benchmark.suite import load_suite
 from registry.errors import Mistake
+from registry.lookup import installed_plugins
 
 
 def _on_stderr(line: str) -> None:
@@ -85,5 +86,5 @@ class Request:
             for folder in ("registry", "benchmark")
             for file in sorted((root / folder).rglob("*.py"))
         ]
-        asked = [texts, self.scale, str(self.data), self.seeds, code]
+        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins()]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -130,3 +130,39 @@ def test_a_damaged_cache_of_digests_changes_nothing(place: Place) -> None:
     cache.write_text("{")
     answer = place.run(command="plan")
     assert (answer.err, "3 jobs, 3 done" in answer.out) == ("", True)
+
+
+PLUGIN = """
+from registry.encoders.cnn6 import Cnn6
+
+class Mine(Cnn6):
+    def embed(self, x_BCFN):
+        return {scale} * super().embed(x_BCFN)
+"""
+
+
+def test_an_edited_plugin_is_new_work_and_another_of_its_name_too(place: Place, audiobench: Call) -> None:
+    suite = SUITE.replace("{name: cnn6,", "{name: mine,") + "plugins: [mine.py]\n"
+    (place.folder / "mine.yaml").write_text(suite)
+    (place.folder / "mine.py").write_text(PLUGIN.format(scale=1))
+    place.run()
+    assert "3 jobs, 3 done" in place.run(command="plan").out
+    (place.folder / "mine.py").write_text(PLUGIN.format(scale=2))
+    assert "3 jobs, 1 done" in place.run(command="plan").out
+    place.run()
+    hers = place.folder / "hers"
+    hers.mkdir()
+    (hers / "mine.yaml").write_text(suite)
+    (hers / "mine.py").write_text(PLUGIN.format(scale=3))
+    where = ("--data", place.folder / "data", "--runs", place.runs)
+    assert "3 jobs, 1 done" in audiobench("plan", hers / "mine.yaml", *where).out
+    (hers / "mine.py").write_text(PLUGIN.format(scale=1))
+    assert "3 jobs, 3 done" in audiobench("plan", hers / "mine.yaml", *where).out
+
+
+def test_show_tells_the_version_of_a_plugin(place: Place, audiobench: Call) -> None:
+    (place.folder / "mine.py").write_text(PLUGIN.format(scale=1))
+    answer = audiobench("show", "encoders", "mine", "--plugin", place.folder / "mine.py")
+    assert answer.status == 0, answer.err
+    assert "version: 1+" in answer.out
+    assert "version: 1\n" in audiobench("show", "encoders", "cnn6").out
