@@ -231,7 +231,9 @@ class _Planner:
         if weights.missing:
             return {"kind": weights.kind, "sha256": None}, {}
         if weights.path is None:
-            return {"kind": weights.kind}, {}
+            # Not the digest of the file, which would change with the first download: the record says it.
+            name = find("encoders", entry.encoder.name).imagenet(entry.encoder.settings)
+            return {"kind": weights.kind, **({"model": name} if name else {})}, {}
         digest = _file_hash(weights.path)
         self._plan.files[digest] = str(weights.path)
         return {"kind": weights.kind, "sha256": digest}, {}

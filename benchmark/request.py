@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,10 @@ class Request:
             return None
 
     def _digest(self) -> str:
-        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans."""
+        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans.
+
+        timm's is known by its version: it names weights that a suite does not.
+        """
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
         texts = [file.read_text() if file.is_file() else None for file in read]
@@ -86,5 +90,5 @@ class Request:
             for folder in ("registry", "benchmark")
             for file in sorted((root / folder).rglob("*.py"))
         ]
-        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins()]
+        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
