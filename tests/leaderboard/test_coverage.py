@@ -147,7 +147,9 @@ def _clustered(
     rng: np.random.Generator, owner_N: NDArray[np.int64], correlation: float, rows: int
 ) -> NDArray[np.float64]:
     common = rng.normal(size=(rows, owner_N.max() + 1))[:, owner_N]
-    return np.sqrt(correlation) * common + np.sqrt(1 - correlation) * rng.normal(size=(rows, len(owner_N)))
+    alone = rng.normal(size=(rows, len(owner_N)))
+    made: NDArray[np.float64] = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * alone
+    return made
 
 
 def compared(entries: Sequence[dict[int, Answers]]) -> Column:

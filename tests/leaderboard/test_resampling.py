@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from leaderboard.answers import Answers
 from leaderboard.metrics import ACCURACY, MAP
 from leaderboard.resampling import DRAWS, FEWEST, Estimate, draws_of, estimates
-from tests.leaderboard._answers import Answers, answers
+from tests.leaderboard._answers import answers
 
 Folds = dict[int, Answers]
 
