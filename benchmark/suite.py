@@ -53,6 +53,10 @@ class Suite(BaseModel):
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
     frontend: Reference = Field(..., description="of every entry that names none")
     augment: list[Reference] = Field([], description="augmentations while training")
+    samples: Literal["int16", "float32"] = Field(
+        "int16",
+        description="of decoded recordings on disk: float32 neither rounds nor clips, and takes twice the space",
+    )
     crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
     encoder: Reference = Field(..., description="of every entry that names none")
     pretrain: dict[str, Any] = Field(

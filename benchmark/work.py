@@ -64,7 +64,8 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     task = component(settings)
     clips = task.clips(at.data)
     at.progress.expect(len(clips))
-    result = make_pack(task, clips, job.config["sample_rate"], folder, at.progress, skip_bad=at.skip_bad)
+    rate, samples = job.config["sample_rate"], job.config.get("samples", "int16")
+    result = make_pack(task, clips, rate, folder, at.progress, samples=samples, skip_bad=at.skip_bad)
     if Digests(at.store.root / "digests").listing(job.config["task"]["name"], clips) != job.config["inputs"]:
         raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}

@@ -1,6 +1,5 @@
-"""Statistics of predictions: what a difference is worth."""
+"""Statistics of figures and their differences: intervals, many comparisons at once, ranks."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALPHA = 0.05
-RESOLVED = 10  # draws: fewer say little about a share
 
 
 @dataclass(frozen=True)
@@ -18,29 +16,6 @@ class Interval:
     mean: float
     low: float
     high: float
-
-
-def interval(observed: float, drawn: NDArray[np.float64]) -> Interval:
-    """A figure with its 95 % interval, the percentiles of its draws ``[D]``; draws that are NaN are left out."""
-    low, high = np.nanpercentile(drawn, [100 * ALPHA / 2, 100 * (1 - ALPHA / 2)])
-    return Interval(observed, float(low), float(high))
-
-
-def bootstrap_p(observed: float, drawn: NDArray[np.float64]) -> float:
-    """Two-sided p-value of no difference, from the draws ``[D]`` of a paired difference.
-
-    The draws scatter about the observed difference. Moved to zero they stand for the null, and p is the share, the
-    observation counted in, at least as far from zero as what was observed (Davison and Hinkley 1997, section 4.4).
-    Where that share rests on fewer than ten draws, p is that of a normal distribution with the draws' deviation: the
-    share's floor of 1 / (D + 1) would leave nothing significant among more than 500 comparisons.
-    """
-    drawn = drawn[np.isfinite(drawn)]
-    # Accuracies are coarse, so draws often lie exactly as far as the observation: rounding must not part them.
-    extreme = int((np.abs(drawn - observed) >= abs(observed) - 1e-9).sum())
-    deviation = float(drawn.std())
-    if extreme >= RESOLVED or deviation == 0:
-        return (1 + extreme) / (1 + len(drawn))
-    return min(math.erfc(abs(observed) / deviation / math.sqrt(2)), (1 + RESOLVED) / (1 + len(drawn)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
