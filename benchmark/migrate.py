@@ -19,7 +19,9 @@ _NEW_FIELDS: dict[str, dict[str, Any]] = {
         "labels_seen_in_pretraining": False,
         "missing": 0,
         "embedding": None,
+        "weights_sha256": None,
     },
+    "embed": {"weights_sha256": None},
 }
 
 

@@ -4,14 +4,13 @@ A plan is plain data and is kept beside the records, so that a finished suite is
 written, without loading torch: nothing here imports it.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.digests import Digests
+from benchmark.digests import Digests, file_hash
 from benchmark.job import Job
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
@@ -236,7 +235,7 @@ class _Planner:
             # Not the digest of the file, which would change with the first download: the record says it.
             name = find("encoders", entry.encoder.name).imagenet(entry.encoder.settings)
             return {"kind": weights.kind, **({"model": name} if name else {})}, {}
-        digest = _file_hash(weights.path)
+        digest = file_hash(weights.path)
         self._plan.files[digest] = str(weights.path)
         return {"kind": weights.kind, "sha256": digest}, {}
 
@@ -309,9 +308,4 @@ def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
     return all(
         _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
-    ) and all(Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items())
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    ) and all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())

@@ -125,7 +125,9 @@ def hub_file(name: str) -> Path | None:
     from timm.models import get_pretrained_cfg
 
     config = get_pretrained_cfg(name)
-    for file in ("model.safetensors", "pytorch_model.bin") if config and config.hf_hub_id else ():  # timm's order
+    if config is None or config.hf_hub_id is None:
+        return None
+    for file in ("model.safetensors", "pytorch_model.bin"):  # in timm's order
         found = try_to_load_from_cache(config.hf_hub_id, file)
         if isinstance(found, str):
             return Path(found)

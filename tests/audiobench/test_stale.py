@@ -1,5 +1,7 @@
 """Nothing stale: what a suite was run on may change in any way, and the next run takes it as it is now."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -166,3 +168,37 @@ def test_show_tells_the_version_of_a_plugin(place: Place, audiobench: Call) -> N
     assert answer.status == 0, answer.err
     assert "version: 1+" in answer.out
     assert "version: 1\n" in audiobench("show", "encoders", "cnn6").out
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub's cache, offline, with random weights in the place of torchvision's of ResNet-18: their file."""
+    import timm
+    from huggingface_hub import constants
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "hub" / "models--timm--resnet18.tv_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("abc")
+    path = folder / "snapshots" / "abc" / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file(timm.create_model("resnet18").state_dict(), path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return path
+
+
+def test_weights_of_a_hub_are_named_in_keys_and_their_file_in_records(place: Place, hub: Path) -> None:
+    before = {path.parent.name for path in place.runs.glob("e*/*/result.json")}
+    text = SUITE.replace("{name: cnn6, width: 4, dropout: 0.0}", "{name: esresnet, depth: 18}")
+    (place.folder / "mine.yaml").write_text(text.replace("random: {weights: random}", "imagenet: {weights: imagenet}"))
+    place.run()
+    digest = hashlib.sha256(hub.read_bytes()).hexdigest()
+    records = [path for path in place.runs.glob("e*/*/result.json") if path.parent.name not in before]
+    assert [json.loads(path.read_text())["weights_sha256"] for path in records] == [digest] * 2
+    (job,) = [
+        json.loads(path.read_text()) for path in place.runs.glob("embed/*/job.json") if "imagenet" in path.read_text()
+    ]
+    assert job["config"]["weights"] == {"kind": "imagenet", "model": "resnet18.tv_in1k"}
+    hub.unlink()
+    assert "3 jobs, 3 done" in place.run(command="plan").out
