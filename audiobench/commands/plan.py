@@ -20,14 +20,17 @@ def plan(
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Print a suite's jobs, and which of them are done already."""
+    """Print a suite's jobs, which of them are done already, and what differences its tasks could tell."""
     from benchmark.document import suite_path
     from benchmark.request import Request
     from benchmark.store import Store
+    from leaderboard.power import smallest_known
 
     store = Store(runs)
     made = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ())).plan(store)
     print_jobs(made, list(made.jobs.values()), store)
+    for sentence in smallest_known(made, store):
+        print(sentence)
 
 
 def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:

@@ -62,10 +62,13 @@ def run(
     report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.merge import separate
+    from leaderboard.power import keep_smallest
     from leaderboard.render import show, write_markdown
     from leaderboard.table import make_table
 
-    table = make_table(separate(plan, store), store)
+    separated = separate(plan, store)
+    table = make_table(separated, store)
+    keep_smallest(table, separated, store)
     show(table, Console() if sys.stdout.isatty() else Console(width=200))
     print(f"leaderboard: {write_markdown(table, store)}")
     if report.failed:

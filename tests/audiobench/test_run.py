@@ -149,6 +149,21 @@ def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: P
     assert "not run" in answer.out
 
 
+def test_a_plan_tells_what_differences_its_tasks_could_tell(
+    finished: tuple[Path, Path], audiobench: Call, tmp_path: Path
+) -> None:
+    told = audiobench("plan", finished[0], "--runs", finished[1]).out
+    assert "freeze on sounds: the smallest difference that its recordings told is 0." in told
+    assert "among 3 pairs (power 80 %; by the records of tiny)" in told
+    assert "smallest difference" not in audiobench("plan", finished[0], "--runs", tmp_path / "none").out
+    kept = next((finished[1] / "leaderboards").glob("*.smallest.json"))
+    other = tmp_path / "other" / "leaderboards" / kept.name
+    other.parent.mkdir(parents=True)
+    other.write_text(kept.read_text()[:100])  # a cut file tells nothing, and stops nothing
+    answer = audiobench("plan", finished[0], "--runs", tmp_path / "other")
+    assert (answer.status, "smallest difference" in answer.out) == (0, False)
+
+
 def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audiobench: Call, tmp_path: Path) -> None:
     suite, runs = finished
     assert audiobench("plan", suite, "--runs", runs).out.startswith("tiny: 17 jobs, 17 done")
