@@ -110,6 +110,14 @@ def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
     return tensors, facts
 
 
+def carries_digest(path: Path) -> bool:
+    """Whether a safetensors file carries a digest of its content, which then ``read_tensors`` compares."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return _METADATA in (file.metadata() or {})
+
+
 def _digest(tensors: "Mapping[str, Tensor]", facts: Mapping[str, str]) -> str:
     """SHA-256 of names, types, shapes and bytes of tensors, and of facts."""
     from torch import uint8

@@ -125,7 +125,7 @@ class Store:
         Returns:
             Where it lies now; None if it is no longer there, or whole by now, or another run is at work on it.
         """
-        with self._locked(key, None) as hold:
+        with self.locked(key, None) as hold:
             folder = self.find(kind, key)
             if hold == Hold.THEIRS or not folder.exists() or self.check(kind, key, large=True) is None:
                 return None
@@ -142,13 +142,21 @@ class Store:
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
+    def locked(self, key: str, waiting: Callable[[], None] | None) -> Iterator[Hold]:
+        """Holds the lock of a job; ``waiting`` is called if another process does, or None goes on without."""
+        partial = self.root / ".partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        with locked(partial / f"{key}.lock", waiting) as hold:
+            yield hold
+
+    @contextmanager
     def writing(self, job: Job, tell: Callable[[str], None]) -> Iterator[Path | None]:
         """A folder to write a job's results into; it appears under the job's name when the block ends well.
 
         Yields None where the job turns out to be finished, by another run on the same store. ``tell`` is called when
         another run is at work on this very job, whose end is waited for, and of what lay under the job's name.
         """
-        with self._locked(job.key, lambda: tell("another run is at work on it; waiting")) as hold:
+        with self.locked(job.key, lambda: tell("another run is at work on it; waiting")) as hold:
             if self.done(job):
                 yield None
                 return
@@ -175,7 +183,7 @@ class Store:
             Mistake: if it is of another schema.
         """
         path = self.plan_path(name)
-        return _read_plan(path) if path.exists() else None
+        return read_plan(path) if path.exists() else None
 
     def plans(self) -> list[str]:
         """The names of every suite, with its scale, that was run on this store."""
@@ -184,13 +192,6 @@ class Store:
     def plan_path(self, name: str) -> Path:
         """Where the plan of a suite lies."""
         return self.root / "plans" / f"{name.replace('/', '%')}.json"
-
-    @contextmanager
-    def _locked(self, key: str, waiting: Callable[[], None] | None) -> Iterator[Hold]:
-        partial = self.root / ".partial"
-        partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial / f"{key}.lock", waiting) as hold:
-            yield hold
 
     def _publish(self, job: Job, partial: Path, tell: Callable[[str], None]) -> None:
         for path in partial.iterdir():
@@ -217,9 +218,17 @@ def _looks(folder: Path) -> list[tuple[int, ...]] | None:
     return looks if all(map(is_settled, looks)) else None
 
 
-def _read_plan(path: Path) -> dict[str, Any]:
+def read_plan(path: Path) -> dict[str, Any]:
+    """A stored plan, with every field of today.
+
+    Raises:
+        Damaged: if it cannot be read.
+        Mistake: if it is of another schema.
+    """
     try:
         return migrate("plan", read_json(path))
+    except Damaged as damage:
+        raise Damaged(damage.what, path, "run the suite again, or set it aside: audiobench store check --yes") from None
     except Mistake as mistake:
         raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
 
