@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.document import Document
-from benchmark.files import replace_file
+from benchmark.files import Damaged, replace_file
 from benchmark.migrate import migrate
 from benchmark.plan import Plan
 from registry.errors import Mistake
 
 _SHOWN = 8  # digits of a digest in a file's name
 _FILE = re.compile(rf"(?P<name>.+?)(\.(?P<asked>[0-9a-f]{{{_SHOWN}}}))?\.json", re.DOTALL)
-_AGAIN = "run the suite again: what is finished is not done again"
+_AGAIN = "run the suite again, which does nothing twice, or set it aside: audiobench store check --yes"
 
 
 def asked_digest(document: Document) -> str:
@@ -54,12 +54,13 @@ def read_plan(path: Path) -> dict[str, Any]:
     """A stored plan, with every field of today.
 
     Raises:
-        Mistake: if it is damaged, or of another schema.
+        Damaged: if it is not what was written.
+        Mistake: if it is of another schema.
     """
     try:
         stored = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise Mistake(f"a stored plan cannot be read: {error}", where=str(path), fix=_AGAIN) from None
+        raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
         found = migrate("plan", stored)
         if "digest" in stored:
@@ -71,7 +72,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError, ValueError):
         whole = False
     if not whole:
-        raise Mistake("a stored plan is damaged", where=str(path), fix=_AGAIN)
+        raise Damaged("a stored plan is damaged", path, _AGAIN)
     return found
 
 
