@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show
+from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show, store
 
 app = typer.Typer(
     name="audiobench",
@@ -21,6 +21,7 @@ app.command("show")(show.show)
 app.add_typer(data.app, name="data")
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("report")(report.report)
+app.add_typer(store.app, name="store")
 app.command("schema")(schema.schema)
 
 

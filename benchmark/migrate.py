@@ -4,9 +4,9 @@ A schema's number changes when a field changes its meaning or goes: such records
 within a schema is filled here with what it would have said before there was anything to tell.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-from benchmark.job import RECORD_SCHEMA, Kind
+from benchmark.job import RECORD_SCHEMA
 from registry.errors import Mistake
 
 PLAN_SCHEMA = 1
@@ -23,8 +23,8 @@ _NEW_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-def migrate(kind: Kind | Literal["plan"], record: dict[str, Any]) -> dict[str, Any]:
-    """A record, or a stored plan, with every field of today.
+def migrate(kind: str, record: dict[str, Any]) -> dict[str, Any]:
+    """A record of some kind of job, or a stored plan (``plan``), with every field of today.
 
     A plan that names no schema is of the first: the earliest ones named none.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 
-from benchmark.files import read_tensors
+from benchmark.files import Damaged, read_tensors
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
@@ -162,7 +162,7 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             return read_tensors(path)[0]
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, UnpicklingError, EOFError) as error:
+    except (OSError, SafetensorError, Damaged, RuntimeError, UnpicklingError, EOFError) as error:
         raise Mistake(
             f"no readable weights: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
             where=str(path),

@@ -6,7 +6,7 @@ written, without loading torch: nothing here imports it.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,16 +51,23 @@ class Plan:
         self.jobs.setdefault(job.key, job)
         return job.key
 
-    def needed_for(self, rows: Sequence[Row], done: Callable[[Job], bool]) -> list[Job]:
-        """The jobs that some cells still need, in order: what only finished jobs used may be gone."""
+    def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
+        """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
         wanted: set[str] = set()
-        queue = [row.key for row in rows]
+        queue = list(keys)
         while queue:
             key = queue.pop()
             if key not in wanted and not done(self.jobs[key]):
                 wanted.add(key)
-                queue += self.jobs[key].needs.values()
+                queue += self._read_by(self.jobs[key])
         return [job for key, job in self.jobs.items() if key in wanted]
+
+    def _read_by(self, job: Job) -> Iterator[str]:
+        """What a job reads: what it needs, and of an evaluation the recordings that its encoder was pretrained on."""
+        yield from job.needs.values()
+        pretrain = self.jobs.get(pretraining_of(job, self.jobs)) if job.kind == "evaluate" else None
+        if pretrain:
+            yield from (key for role, key in pretrain.needs.items() if role == "corpus" or role.startswith("exclude "))
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
@@ -79,6 +86,12 @@ class Plan:
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
         return plan
+
+
+def pretraining_of(evaluation: Job, jobs: Mapping[str, Job]) -> str:
+    """The key of the pretraining that an evaluated encoder comes from; empty if there is none."""
+    model = jobs[evaluation.needs["embed"]] if "embed" in evaluation.needs else evaluation
+    return model.needs.get("pretrain", "")
 
 
 def plan_name(suite: str, scale: str | None) -> str:

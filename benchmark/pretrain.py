@@ -12,10 +12,11 @@ from pathlib import Path
 from types import FrameType
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.optim import Optimizer
 
-from benchmark.files import read_tensors, replace_file, write_tensors
+from benchmark.files import Damaged, read_tensors, replace_file, set_aside, write_tensors
 from benchmark.model import Device
 from benchmark.progress import Progress
 from benchmark.watch import Probe, look
@@ -55,8 +56,6 @@ class _Run:
         self.metrics: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
         self.best: dict[str, Tensor] = {}  # the encoder after the epoch with the best probe, where that is kept
-        if checkpoint.exists():
-            self._load()
 
     def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
         """One step of the optimiser on a batch; nothing in it waits for the device."""
@@ -114,28 +113,47 @@ class _Run:
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        facts = {"step": str(self.step), "metrics": json.dumps(self.metrics)}
+        facts = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
         replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
 
-    def _load(self) -> None:
-        tensors, facts = read_tensors(self.checkpoint)
-        self.step, self.metrics = int(facts["step"]), json.loads(facts["metrics"])
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {}
-        method = {}
+    def resume(self) -> None:
+        """Goes on from the checkpoint.
+
+        Raises:
+            Damaged: if it is not what was written, or of another pretraining; nothing is changed then.
+        """
+        try:
+            tensors, facts = read_tensors(self.checkpoint)
+            parts: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
+            for key, value in tensors.items():
+                kind, name = key.split(".", 1)
+                parts[kind][name] = value
+            step, metrics = int(facts["step"]), json.loads(facts["metrics"])
+            foreign = facts.get("of", self.checkpoint.name) != self.checkpoint.name
+            state = self._optimizer_state(parts["optimizer"])
+        except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
+            raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
+        own = self.method.state_dict()
+        if foreign or _shapes(parts["method"]) != _shapes(own):
+            raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
+        self.step, self.metrics, self.sums, self.best = step, metrics, parts["sum"], parts["best"]
+        self.method.load_state_dict(parts["method"])
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+    def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """What the optimiser knows of each parameter, by its place; numbers, or as many as the parameter has."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
-            kind, name = key.split(".", 1)
-            if kind == "method":
-                method[name] = value
-            elif kind == "sum":
-                self.sums[name] = value
-            elif kind == "best":
-                self.best[name] = value
-            else:
-                i, name = name.split(".", 1)
-                optimizer["state"].setdefault(int(i), {})[name] = value
-        self.method.load_state_dict(method)
-        self.optimizer.load_state_dict(optimizer)
+            place, name = key.split(".", 1)
+            if value.shape not in (parameters[int(place)].shape, ()):
+                raise ValueError(f"{key} of the optimiser does not fit")
+            state.setdefault(int(place), {})[name] = value
+        return state
+
+
+def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}
 
 
 def pretrain(
@@ -149,7 +167,7 @@ def pretrain(
     progress: Progress,
     probe: Probe | None = None,
 ) -> Log:
-    """Trains a method on a corpus, from its last checkpoint if it has one.
+    """Trains a method on a corpus, from its last checkpoint if it has a whole one.
 
     A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken
     one would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of
@@ -178,6 +196,12 @@ def pretrain(
             f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
+    if checkpoint.exists():
+        try:
+            run.resume()
+        except Damaged as damage:
+            aside = set_aside(checkpoint, checkpoint.parent)
+            progress.say(f"{damage.what}; it is kept in {aside}, and the pretraining begins anew")
     method.chunk, method.autocast = training.chunk, device.autocast
     method.train()
     first, total = run.step, training.epochs * steps_per_epoch

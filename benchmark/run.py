@@ -3,13 +3,15 @@
 import errno
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.files import Damaged
+from benchmark.integrity import seal
 from benchmark.job import RECORD_SCHEMA, Job
-from benchmark.plan import Plan
+from benchmark.plan import Plan, Row
 from benchmark.progress import progress_for
 from benchmark.store import Store, write_json
 from registry.errors import Mistake, Mistakes
@@ -31,6 +33,37 @@ class Report:
         lines += [f"  {title}: {reason}" for title, reason in self.failed.items()]
         lines += [f"  {title}: not run, because what it needs failed" for title in self.skipped]
         return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
+
+
+def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[Job, Damaged], None]) -> list[Job]:
+    """The jobs that some cells still need, in order, once what is stored of them and of all they rest on was checked.
+
+    Large files are hashed only where they are about to be read, or were changed after their record.
+
+    Args:
+        plan: of the suite.
+        rows: the cells.
+        store: of the records.
+        deal_with: is told of every damaged record. Its job is among those needed.
+    """
+    damaged: dict[str, Job] = {}
+
+    def whole(job: Job, large: bool) -> bool:
+        damage = store.check(job.kind, job.key, large=large)
+        if damage:
+            damaged[job.key] = job
+            deal_with(job, damage)
+        return store.folder(job).exists() and job.key not in damaged
+
+    keys = [row.key for row in rows]
+    for job in plan.needed_for(keys, lambda job: False):
+        whole(job, large=False)
+    return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
+
+
+def mended(job: Job, damage: Damaged, store: Store) -> str:
+    """Sets a damaged record aside, and says so."""
+    return f"{job.title}: {_set_aside(damage, store)}"
 
 
 def carry_out(
@@ -60,7 +93,7 @@ def carry_out(
 
     check_fit(jobs)
     with progress_for(sys.stderr) as progress:
-        at = Workplace(store, data, plan.files, choose_device(device, precision), progress, skip_bad)
+        at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
         return run_jobs(jobs, at, debug=debug)
 
 
@@ -90,6 +123,8 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
         except KeyboardInterrupt:
             at.progress.end("interrupted; the same command goes on from here")
             raise
+        except Damaged as damage:
+            reason = _set_aside(damage, at.store)
         except Mistake as mistake:
             reason = str(mistake)
         except OSError as error:
@@ -110,9 +145,7 @@ def _run(job: Job, at: "Workplace") -> str:
     from benchmark.records import environment, peak_memory
     from benchmark.work import work
 
-    with at.store.writing(
-        job, lambda: at.progress.say(f"{job.title}: another run is at work on it; waiting")
-    ) as folder:
+    with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if folder is None:
             return "done by another run"
         began = time.monotonic()
@@ -120,11 +153,16 @@ def _run(job: Job, at: "Workplace") -> str:
         seconds = time.monotonic() - began
         write_json(folder / "job.json", job.to_json())
         record = {"schema": RECORD_SCHEMA, "key": job.key, "seconds": round(seconds, 3), **result}
-        write_json(
-            folder / "result.json",
-            {**record, "peak_memory": peak_memory(at.device), "environment": environment(at.device)},
-        )
+        record |= {"peak_memory": peak_memory(at.device), "environment": environment(at.device)}
+        write_json(folder / "result.json", seal(record, folder))
     return f"{result['summary']} ({seconds:.1f} s)"
+
+
+def _set_aside(damage: Damaged, store: Store) -> str:
+    """What is damaged, and where it lies now that it was set aside."""
+    kept = store.set_aside(damage.kind, damage.key)
+    fix = f"nothing but to run this suite: it is kept in {kept}, and made anew" if kept else damage.fix
+    return str(Mistake(damage.what, where=damage.where, fix=fix))
 
 
 def _disk_message(error: OSError, at: "Workplace") -> str:

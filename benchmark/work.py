@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmark.job import Job
 from benchmark.measure import measure
 from benchmark.model import Device, build_encoder, build_views, load_weights, place
 from benchmark.pack import Pack, make_pack, open_pack
+from benchmark.plan import pretraining_of
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
 from benchmark.store import Store
@@ -38,6 +39,7 @@ class Workplace:
     Args:
         store: where results are found.
         data: the folder of data sets.
+        jobs: of the plan, by key.
         files: path of a weight file by its SHA-256.
         device: where to compute.
         progress: told how far a job is.
@@ -46,6 +48,7 @@ class Workplace:
 
     store: Store
     data: Path | None
+    jobs: Mapping[str, Job]
     files: dict[str, str]
     device: Device
     progress: Progress
@@ -68,7 +71,7 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 
 
 def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
-    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    pack = _opened_pack(job.needs["pack"], at)
     held_out = job.config["held_out"]
     if held_out is None:  # a corpus: what is pretrained on it is measured
         clips_N = torch.from_numpy(_corpus(job, "pack", at)[1].clips)
@@ -126,9 +129,14 @@ def _corpus(job: Job, role: str, at: Workplace) -> tuple[DataSet, Usable]:
 
 def _data_set(pack: str, at: Workplace) -> DataSet:
     """A task with its pack, from the pack's key."""
-    config = _stored_job(at, "pack", pack).config["task"]
+    config = at.jobs[pack].config["task"]
     component, settings = recall("tasks", config)
-    return DataSet(config["name"], component(settings), open_pack(at.store.find("pack", pack)))
+    return DataSet(config["name"], component(settings), _opened_pack(pack, at))
+
+
+def _opened_pack(key: str, at: Workplace) -> Pack:
+    with at.store.opened("pack", key, "clips.parquet") as path:
+        return open_pack(path.parent)
 
 
 def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
@@ -142,7 +150,7 @@ def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
 
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
-    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    pack = _opened_pack(job.needs["pack"], at)
     at.progress.expect(len(pack.ids))
     views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
     encoder = _encoder(job, at)
@@ -165,7 +173,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     import pandas as pd
 
     config = job.config
-    pack = open_pack(at.store.find("pack", job.needs["pack"]))
+    pack = _opened_pack(job.needs["pack"], at)
     component, settings = recall("protocols", config["protocol"])
     outcomes: list[Outcome] = component(settings).evaluate(
         _subject(job, pack, at),
@@ -222,13 +230,13 @@ def _encoder(job: Job, at: Workplace) -> Encoder:
     seed_everything(config["weights"].get("seed", 0), "weights")
     frontend = build_views(config["frontend"]).frontend
     encoder = build_encoder(config["encoder"], frontend)
-    pretrained = (
-        at.store.find("pretrain", job.needs["pretrain"]) / "encoder.safetensors" if "pretrain" in job.needs else None
-    )
     weights = dict(config["weights"])
     if "sha256" in weights:
         weights["path"] = at.files[weights["sha256"]]
-    return place(load_weights(encoder, weights, pretrained, frontend), at.device)
+    if "pretrain" not in job.needs:
+        return place(load_weights(encoder, weights, None, frontend), at.device)
+    with at.store.opened("pretrain", job.needs["pretrain"], "encoder.safetensors") as path:
+        return place(load_weights(encoder, weights, path, frontend), at.device)
 
 
 def _statistics(job: Job, at: Workplace) -> dict[str, list[float]] | None:
@@ -253,7 +261,8 @@ def _subject(job: Job, pack: Pack, at: Workplace) -> Subject:
     model: Model | None = None
     config = job.config
     if "embed" in job.needs:
-        embeddings = load_embeddings(at.store.find("embed", job.needs["embed"]) / "embeddings.safetensors")
+        with at.store.opened("embed", job.needs["embed"], "embeddings.safetensors") as path:
+            embeddings = load_embeddings(path)
     if "encoder" in config:
         statistics = _statistics(job, at)
         model = Model(
@@ -313,21 +322,18 @@ def _curve(outcome: Outcome, pack: Pack) -> Any:
 
 def _pretraining(job: Job, pack: Pack, at: Workplace) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Which clips of the task the encoder's pretraining saw, and what the record says of it."""
-    holder = _stored_job(at, "embed", job.needs["embed"]) if "embed" in job.needs else job
-    if "pretrain" not in holder.needs:
+    key = pretraining_of(job, at.jobs)
+    if not key:
         return np.zeros(len(pack.ids), bool), {"clips_seen_in_pretraining": 0}
-    key = holder.needs["pretrain"]
-    pretrained = _stored_job(at, "pretrain", key)
+    pretrained = at.jobs[key]
     corpus, usable = _corpus(pretrained, "corpus", at)
     tested = _data_set(job.needs["pack"], at)
     seen_N = held_by(corpus, usable.clips, tested)
     method, settings = recall("methods", pretrained.config["method"])
-    return seen_N, {
+    seen: dict[str, Any] = {
         "clips_seen_in_pretraining": int((seen_N & np.isin(tested.pack.folds, tested.task.folds)).sum()),
         "labels_seen_in_pretraining": method.uses_labels(settings),
-        "steps_per_second": at.store.result("pretrain", key)["steps_per_second"],
     }
-
-
-def _stored_job(at: Workplace, kind: str, key: str) -> Job:
-    return Job.from_json(json.loads((at.store.find(kind, key) / "job.json").read_text()))
+    if at.store.done(pretrained):  # embeddings outlive the encoder that made them
+        seen["steps_per_second"] = at.store.result("pretrain", key)["steps_per_second"]
+    return seen_N, seen

@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmark.files import Damaged
 from benchmark.job import Job
 from benchmark.plan import Plan, Row
 from benchmark.store import Store
@@ -49,8 +50,13 @@ class Stores(Store):
         return next((store.find(kind, key) for store in self.holders(kind, key).values()), super().find(kind, key))
 
     def holders(self, kind: str, key: str) -> dict[str, Store]:
-        """The stores that have a record, by the shortest name that tells them apart."""
-        return {name: one for name, one in self.stores.items() if (one.find(kind, key) / "result.json").exists()}
+        """The stores that have a whole record, by the shortest name that tells them apart."""
+        return {name: one for name, one in self.stores.items() if one.has(kind, key)}
+
+    def damaged(self) -> list[Damaged]:
+        """What readers came upon in any of the folders."""
+        found = [*super().damaged(), *(damage for one in self.stores.values() for damage in one.damaged())]
+        return list({damage.where: damage for damage in found}.values())
 
     def load_plan(self, name: str) -> dict[str, Any] | None:
         """What a suite asked for in all folders together, or None.

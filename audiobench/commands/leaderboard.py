@@ -31,8 +31,10 @@ def leaderboard(
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)
-    plans = read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr))
+    plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
     text = "\n".join(render(make_table(plan, store, selection), form) for plan, store in plans)
+    for damage in plans[0][1].damaged():
+        print(damage, file=sys.stderr)
     if output is None:
         print(text, end="")
     elif not check:

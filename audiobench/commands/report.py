@@ -54,3 +54,5 @@ def report(
             for drawing in drawings:
                 save(drawing.plot, figures / f"{drawing.name}.pdf")
         print(f"report: {page}")
+    for damage in found[0][1].damaged():
+        print(damage, file=sys.stderr)

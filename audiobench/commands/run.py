@@ -46,19 +46,20 @@ def run(
     from benchmark.document import suite_path
     from benchmark.plan import choose_rows
     from benchmark.request import Request
-    from benchmark.run import carry_out
+    from benchmark.run import carry_out, mended, needed
     from benchmark.store import Store
 
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
-    jobs = plan.needed_for(choose_rows(plan, entry, task, protocol), store.done)
+    rows = choose_rows(plan, entry, task, protocol)
     if dry_run:
         from audiobench.commands.plan import print_jobs
 
-        print_jobs(plan, jobs, store)
+        print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
         return
     request.keep(plan, store)
+    jobs = needed(plan, rows, store, lambda job, damage: print(mended(job, damage, store), file=sys.stderr))
     report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.merge import separate
@@ -71,6 +72,8 @@ def run(
     keep_smallest(table, separated, store)
     show(table, Console() if sys.stdout.isatty() else Console(width=200))
     print(f"leaderboard: {write_markdown(table, store)}")
+    for damage in store.damaged():
+        print(damage, file=sys.stderr)
     if report.failed:
         print(report, file=sys.stderr)
         raise typer.Exit(1)

@@ -91,8 +91,10 @@ class Evidence:
 
     def losses(self, job: Job) -> list[dict[str, Any]]:
         """What a pretraining logged, epoch by epoch; nothing if it is not at hand."""
-        path = self.store.find("pretrain", job.key) / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        if not self.store.done(job):
+            return []
+        path = self.store.folder(job) / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()]
 
     def figure(self, name: str, title: str, plot: Plot, alt: str, caption: str = "") -> Figure:
         """A figure for the page, kept to be saved as well."""

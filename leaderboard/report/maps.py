@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.files import replace_file
+from benchmark.files import Damaged, replace_file
 from benchmark.job import Job
 from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
@@ -17,6 +19,9 @@ from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.table import control_of
 from registry.errors import Mistake
 from registry.lookup import nearest, recall
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
@@ -65,13 +70,6 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     rows = evidence.rows(entry, task, protocol)
     embed = evidence.needed(rows, "embed")[0]
     pack = evidence.plan.jobs[embed.needs["pack"]]
-    embeddings = evidence.store.find("embed", embed.key) / "embeddings.safetensors"
-    listing = evidence.store.find("pack", pack.key) / "clips.parquet"
-    if not (embeddings.exists() and listing.exists()):
-        return []
-    import pandas as pd
-
-    clips = pd.read_parquet(listing, columns=["id", "label"])
     own = evidence.table.measured[entry, task, protocol]
     guess = {
         clip: int(predicted)
@@ -79,8 +77,12 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
         for found in predictions(evidence.store, key, own.epochs).values()
         for clip, predicted in zip(found.clip_N, found.predicted_N, strict=True)
     }
-    tested = np.flatnonzero(clips["id"].isin(list(guess)).to_numpy())
-    point_N2, at = _projected(evidence, embed, embeddings, tested)
+    try:
+        clips = _clips(evidence, pack)
+        tested = np.flatnonzero(clips["id"].isin(list(guess)).to_numpy())
+        point_N2, at = _projected(evidence, embed, tested)
+    except Damaged:  # or not there; the store remembers what is damaged
+        return []
     ids, labels = clips["id"].to_numpy()[at], clips["label"].to_numpy()[at]
     guesses = [guess[clip] for clip in ids]
     audio = _audio(evidence, pack)
@@ -97,19 +99,30 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     ]
 
 
+def _clips(evidence: Evidence, pack: Job) -> "DataFrame":
+    """Id and label of every clip of a pack."""
+    import pandas as pd
+
+    with evidence.store.opened("pack", pack.key, "clips.parquet", large=False) as path:
+        return pd.read_parquet(path, columns=["id", "label"])
+
+
 def _projected(
-    evidence: Evidence, embed: Job, embeddings: Path, tested: NDArray[np.int64]
+    evidence: Evidence, embed: Job, tested: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points of some of the tested clips, and which; kept beside the records, since t-SNE takes its time."""
     path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
-    if path.exists():
-        kept = np.load(path)
-        return kept["points"], tested[kept["chosen"]]
+    try:
+        with np.load(path) as kept:
+            return kept["points"], tested[kept["chosen"]]
+    except (OSError, ValueError, KeyError, BadZipFile):
+        """Not there, or damaged: made anew."""
     from torch.nn.functional import normalize
 
     from benchmark.embed import load_embeddings
 
-    made = load_embeddings(embeddings)
+    with evidence.store.opened("embed", embed.key, "embeddings.safetensors") as stored:
+        made = load_embeddings(stored)
     unit_ND = normalize(made.mean(int(made.clip_W.max()) + 1), dim=1).numpy()
     points_N2, chosen = embedding_map.project(unit_ND[tested], seed=0)
 

@@ -18,6 +18,7 @@ from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
+VARIES = set("seconds peak_memory environment clips_per_second steps_per_second embedding files sha256".split())
 
 
 def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
@@ -25,11 +26,7 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
     found = {}
     for path in runs.glob(f"{kind}/*/result.json"):
         record = json.loads(path.read_text())
-        found[path.parent.name] = {
-            k: v
-            for k, v in record.items()
-            if k not in ("seconds", "peak_memory", "environment", "clips_per_second", "steps_per_second", "embedding")
-        }
+        found[path.parent.name] = {k: v for k, v in record.items() if k not in VARIES}
     return found
 
 

@@ -156,7 +156,12 @@ def test_a_stored_plan_is_recognised_until_a_file_of_its_chain_changes(
 def test_cells_are_chosen_by_name_with_what_they_need(tmp_path: Path) -> None:
     made = plan(tmp_path)
     rows = choose_rows(made, ["npid"], None, ["knn"])
-    assert [job.kind for job in made.needed_for(rows, lambda job: False)] == ["pack", "pretrain", "embed", "evaluate"]
+    assert [job.kind for job in made.needed_for([row.key for row in rows], lambda job: False)] == [
+        "pack",
+        "pretrain",
+        "embed",
+        "evaluate",
+    ]
     with pytest.raises(Mistake, match="has no entry 'npit'") as caught:
         choose_rows(made, ["npit"], None, None)
     assert "npid" in caught.value.fix
@@ -204,9 +209,9 @@ def test_missing_data_block_jobs_but_not_the_plan(tmp_path: Path) -> None:
 def test_what_only_finished_jobs_used_is_not_asked_for_again(tmp_path: Path) -> None:
     made = plan(tmp_path)
     finished = {job.key for job in made.jobs.values() if job.kind in ("evaluate", "embed")}
-    assert made.needed_for(made.rows, lambda job: job.key in finished) == []
+    assert made.needed_for([row.key for row in made.rows], lambda job: job.key in finished) == []
     finished.remove(keys(made, "moco", "knn")[0])
-    assert [j.title for j in made.needed_for(made.rows, lambda job: job.key in finished)] == [
+    assert [job.title for job in made.needed_for([row.key for row in made.rows], lambda job: job.key in finished)] == [
         "pack sounds",
         "knn moco on sounds",
     ]

@@ -1,15 +1,18 @@
 """The pretraining loop: determinism, resumption, schedules, and what stops it."""
 
 import os
+import random
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmark.files import read_tensors
+from benchmark.files import Damaged, read_tensors, write_tensors
 from benchmark.model import choose_device
 from benchmark.pack import Pack
 from benchmark.pretrain import pretrain
@@ -94,6 +97,82 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer
     assert same(unbroken, resumed)
     assert log == log_again
     assert [row["epoch"] for row in log] == [1, 2, 3]
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
+class Broken(NamedTuple):
+    method: Method
+    log: list[dict[str, float]]
+    checkpoint: bytes
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    """What an unbroken run ends with, and the checkpoint of one that was interrupted."""
+    folder = tmp_path_factory.mktemp("broken")
+    method, log = train("moco", folder / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        train("moco", folder, Interrupts(6))
+    return Broken(method, log, (folder / "checkpoint").read_bytes())
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "no tensors", "of another seed", "of another method"])
+def test_a_damaged_checkpoint_is_kept_and_the_pretraining_begins_anew(
+    harm: str, broken: Broken, tmp_path: Path
+) -> None:
+    checkpoint, content = tmp_path / "checkpoint", broken.checkpoint
+    checkpoint.write_bytes(content)
+    if harm == "flip":
+        checkpoint.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
+    elif harm == "of another method":
+        checkpoint.unlink()
+        with pytest.raises(KeyboardInterrupt):
+            train("npid", tmp_path, Interrupts(6))
+    elif harm == "of another seed":  # whose checkpoint has another key, of which the name is made, and was copied here
+        tensors, facts = read_tensors(checkpoint)
+        write_tensors(checkpoint, tensors, {**facts, "of": "another"})
+    else:
+        checkpoint.write_bytes({"cut": content[:-1], "empty": b"", "no tensors": b"PK not safetensors"}[harm])
+    harmed, told = checkpoint.read_bytes(), Told()
+    again, log = train("moco", tmp_path, told)
+    assert same(broken.method, again)
+    assert broken.log == log
+    assert (tmp_path / "checkpoint.1").read_bytes() == harmed
+    (line,) = told.lines
+    assert line.startswith("checkpoint ")
+    assert f"kept in {tmp_path / 'checkpoint.1'}" in line
+
+
+def test_any_flipped_bit_of_a_checkpoint_is_noticed(broken: Broken, tmp_path: Path) -> None:
+    def step(path: Path) -> str:
+        return read_tensors(path)[1]["step"]
+
+    whole, rng, harmed = broken.checkpoint, random.Random(0), tmp_path / "harmed"
+    harmed.write_bytes(whole)
+    assert step(harmed) == "6"
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for place in [*(rng.randrange(len(whole)) for _ in range(50)), *(rng.randrange(header) for _ in range(50))]:
+        harmed.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.randrange(8)]) + whole[place + 1 :])
+        with pytest.raises((Damaged, SafetensorError, KeyError)):
+            step(harmed)
+
+
+def test_a_checkpoint_without_a_digest_is_still_read(broken: Broken, tmp_path: Path) -> None:
+    checkpoint, told = tmp_path / "checkpoint", Told()
+    checkpoint.write_bytes(broken.checkpoint)
+    tensors, facts = read_tensors(checkpoint)
+    save_file(tensors, checkpoint, {name: facts[name] for name in ("step", "metrics")})
+    again, log = train("moco", tmp_path, told)
+    assert told.lines == []
+    assert same(broken.method, again)
+    assert broken.log == log
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:

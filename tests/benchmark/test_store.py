@@ -11,24 +11,24 @@ from benchmark.job import Job
 from benchmark.store import Store
 from registry.errors import Mistake
 
-JOB = Job("embed", {"window": 1}, title="embed it")
+JOB = Job("measure", {"window": 1}, title="measure it")  # whose record has no files but its own
 
 
 def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with store.writing(JOB, lambda: None) as folder:
+    with store.writing(JOB, print) as folder:
         assert folder is not None
         (folder / "result.json").write_text('{"schema": 1}')
         assert not store.done(JOB)
         store.checkpoint(JOB).write_text("half way")
     assert store.done(JOB)
     assert not store.checkpoint(JOB).exists()
-    assert store.result("embed", JOB.key) == {"schema": 1}
+    assert store.result(JOB.kind, JOB.key) == {"schema": 1}
 
 
 def test_a_job_that_fails_leaves_nothing_but_its_checkpoint(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with pytest.raises(ZeroDivisionError), store.writing(JOB, lambda: None) as folder:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.writing(JOB, print) as folder:  # noqa: PT012
         assert folder is not None
         (folder / "half").write_text("x")
         store.checkpoint(JOB).write_text("half way")
@@ -43,7 +43,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     left = tmp_path / ".partial" / JOB.key
     left.mkdir(parents=True)
     (left / "old").touch()
-    with store.writing(JOB, lambda: None) as folder:
+    with store.writing(JOB, print) as folder:
         assert folder is not None
         assert not list(folder.iterdir())
         (folder / "result.json").write_text("{}")
@@ -51,7 +51,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
 
 
 def _write_slowly(root: Path) -> None:
-    with Store(root).writing(JOB, lambda: None) as folder:
+    with Store(root).writing(JOB, print) as folder:
         assert folder is not None
         (root / "started").touch()
         time.sleep(1)
@@ -63,11 +63,11 @@ def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
     other.start()
     while not (tmp_path / "started").exists():
         time.sleep(0.01)
-    waited: list[bool] = []
-    with Store(tmp_path).writing(JOB, lambda: waited.append(True)) as folder:
+    waited: list[str] = []
+    with Store(tmp_path).writing(JOB, waited.append) as folder:
         assert folder is None
     other.join()
-    assert waited == [True]
+    assert waited == ["another run is at work on it; waiting"]
 
 
 def test_keys_do_not_depend_on_titles_or_the_order_of_settings() -> None:
@@ -81,7 +81,7 @@ def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
     store.folder(JOB).mkdir(parents=True)
     (store.folder(JOB) / "result.json").write_text('{"schema": 0}')
     with pytest.raises(Mistake, match="a record of schema 0, and this version reads 1"):
-        store.result("embed", JOB.key)
+        store.result(JOB.kind, JOB.key)
 
 
 def test_plans_are_kept_by_name_and_scale(tmp_path: Path) -> None:

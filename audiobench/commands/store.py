@@ -1,0 +1,83 @@
+"""``audiobench store``: what a folder of records holds, checked and cleaned."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiobench.commands.options import RUNS, Debug, Runs
+
+if TYPE_CHECKING:
+    from benchmark.store import Store
+    from benchmark.upkeep import Surplus
+
+app = typer.Typer(help="Check and clean a folder of records and checkpoints.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    runs: Runs = RUNS,
+    yes: Annotated[bool, typer.Option("--yes", help="Set what is damaged aside, so that it is made again.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Read every record, plan and checkpoint whole, and list what is damaged. Exit with 1 if anything is."""
+    from benchmark.upkeep import examine, put_aside
+
+    store = _store(runs)
+    found = examine(store)
+    counts = ", ".join(f"{count} {name}" for name, count in found.looked_at.items())
+    print(f"{runs}: {counts}; {len(found.damaged)} damaged, {len(found.unknown)} without digests")
+    for damage in found.damaged:
+        print(f"damaged: {damage}")
+    for path in found.unknown:
+        print(f"without digests, of an earlier version: {path}")
+    if not found.damaged:
+        return
+    if not yes:
+        print(f"--yes moves what is damaged to {runs / '.aside'}, and deletes nothing; the next run makes it again")
+    for damage in found.damaged if yes else ():
+        kept = put_aside(store, damage)
+        print(f"set aside: {kept}" if kept else f"left where it is, in use or of another version: {damage.where}")
+    raise typer.Exit(1)
+
+
+@app.command("clean")
+def clean(
+    runs: Runs = RUNS,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List what no plan and no process needs any more, with sizes; delete it if told so."""
+    from benchmark.upkeep import delete, surplus
+
+    store = _store(runs)
+    items = surplus(store, print)
+    _show(items, store)
+    if items and not yes:
+        print("--yes deletes all this")
+    for item in items if yes else ():
+        if not delete(store, item):
+            print(f"kept, since a run is at work on it: {item.path}")
+
+
+def _store(runs: Path) -> "Store":
+    from benchmark.store import Store
+    from registry.errors import Mistake
+
+    if not runs.is_dir():
+        raise Mistake("there is no folder of records", where=str(runs), fix="name one: --runs DIR")
+    return Store(runs)
+
+
+def _show(items: "Sequence[Surplus]", store: "Store") -> None:
+    for why in dict.fromkeys(item.why for item in items):
+        own = [item for item in items if item.why == why]
+        print(f"{why}: {len(own)}, {_size(sum(item.size for item in own))}")
+        for item in own:
+            print(f"  {_size(item.size):>10}  {item.path.relative_to(store.root)}")
+    print(f"{store.root}: {len(items)} to delete, {_size(sum(item.size for item in items))}")
+
+
+def _size(count: int) -> str:
+    return f"{count / 10**6:,.1f} MB" if count >= 10**5 else f"{count:,} bytes"

@@ -1,0 +1,56 @@
+"""Locks between processes: a file that one of them holds until it ends, however it ends."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+
+class Hold(Enum):
+    """Who holds a lock: this process, another one, or nobody where locks do nothing, as on some network mounts."""
+
+    OURS = 1
+    THEIRS = 2
+    USELESS = 3
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None] | None) -> Iterator[Hold]:
+    """Holds a lock while the block runs.
+
+    Args:
+        path: of the lock, which stays behind as an empty file.
+        waiting: called before another process's end is waited for; None to go on without the lock.
+    """
+    with ExitStack() as stack:
+        while True:
+            file = stack.enter_context(path.open("a"))
+            if not _taken(file):
+                if waiting is None:
+                    yield Hold.THEIRS
+                    return
+                waiting()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file, path):  # else it was deleted meanwhile, and a lock that nobody finds holds nobody off
+                break
+        with path.open("a") as second:
+            works = not _taken(second)
+        yield Hold.OURS if works else Hold.USELESS
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
