@@ -26,7 +26,7 @@ _FILES: dict[str, tuple[str, ...]] = {
     "embed": ("embeddings.safetensors",),
     "evaluate": ("predictions.parquet", "epochs.parquet"),
 }
-_LARGE = {"samples.i16", "encoder.safetensors", "embeddings.safetensors"}
+_LARGE = {"samples.i16", "samples.f32", "encoder.safetensors", "embeddings.safetensors"}
 _SEAL = ("files", "sha256")
 _TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import Answers
+from registry.metrics import d_prime
 
 Counts = NDArray[np.float32]  # [D, R]
 Figures = dict[str, NDArray[np.float64]]  # by metric, [P, D]
@@ -62,8 +63,6 @@ def _classification(answers: Answers) -> Metrics:
 
 
 def _ranking(answers: Answers) -> Metrics:
-    from scipy.special import ndtri  # scipy.stats would take a second to load
-
     assert answers.score_PNC is not None
     judged = np.flatnonzero(answers.label.any(0) & ~answers.label.all(0))
     ranked = [
@@ -79,7 +78,7 @@ def _ranking(answers: Answers) -> Metrics:
             precision.append(_mean_of_defined([pair[0] for pair in pairs], len(count_DR)))
             area.append(_mean_of_defined([pair[1] for pair in pairs], len(count_DR)))
         auc_PD = np.stack(area)
-        return {MAP: np.stack(precision), AUC: auc_PD, D_PRIME: np.sqrt(2) * ndtri(auc_PD)}
+        return {MAP: np.stack(precision), AUC: auc_PD, D_PRIME: d_prime(auc_PD)}
 
     return figures
 
