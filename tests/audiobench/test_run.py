@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.store import Store
 from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
@@ -28,6 +29,13 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
         record = json.loads(path.read_text())
         found[path.parent.name] = {k: v for k, v in record.items() if k not in VARIES}
     return found
+
+
+def stored_plan(runs: Path) -> dict[str, Any]:
+    stored = Store(runs).load_plan("tiny")
+    assert stored
+    plan: dict[str, Any] = stored["plan"]
+    return plan
 
 
 def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Path]) -> None:
@@ -185,7 +193,7 @@ def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiob
     assert set(cells) == {(e, p) for e in ("moco", "npid", "random") for p in ("freeze", "knn")} | {
         ("random", "finetune")
     }
-    plan = json.loads((finished[1] / "plans" / "tiny.json").read_text())["plan"]
+    plan = stored_plan(finished[1])
     records = results(finished[1])
     for place, cell in cells.items():
         own = {row["key"] for row in plan["rows"] if (row["entry"], row["protocol"]) == place}
@@ -207,7 +215,7 @@ def test_a_missing_fold_shows_as_coverage_not_as_a_smaller_mean(
     import shutil
 
     shutil.copytree(finished[1], tmp_path / "runs")
-    plan = json.loads((tmp_path / "runs" / "plans" / "tiny.json").read_text())["plan"]
+    plan = stored_plan(tmp_path / "runs")
     one = next(row["key"] for row in plan["rows"] if row["protocol"] == "finetune")
     shutil.rmtree(tmp_path / "runs" / "evaluate" / one)
     assert "(4/5 folds)" in audiobench("leaderboard", "tiny", "--runs", tmp_path / "runs").out

@@ -10,6 +10,7 @@ from pydantic import Field
 from benchmark.document import suite_path
 from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
+from benchmark.store import Store
 from benchmark.suite import load_suite
 from registry.lookup import Choice
 from registry.settings import Later, Settings, with_defaults
@@ -87,8 +88,9 @@ def without(config: Any, names: set[str]) -> Any:
     ],
 )
 def test_what_a_suite_asks_for_its_stored_plan_asked_for(suite: str, unknown: set[str]) -> None:
-    path = RECORDS / "plans" / f"{suite.replace('/', '%')}@cpu.json"
-    stored = Plan.from_json(json.loads(path.read_text())["plan"])
+    kept = Store(RECORDS).load_plan(f"{suite}@cpu")
+    assert kept
+    stored = Plan.from_json(kept["plan"])
     resolved = load_suite(suite_path(suite), "cpu", None)
     before, today = by_title(stored, unknown), by_title(make_plan(resolved, None, [0]), unknown)
     assert before.keys() == today.keys()

@@ -82,12 +82,3 @@ def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
     (store.folder(JOB) / "result.json").write_text('{"schema": 0}')
     with pytest.raises(Mistake, match="a record of schema 0, and this version reads 1"):
         store.result(JOB.kind, JOB.key)
-
-
-def test_plans_are_kept_by_name_and_scale(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    assert store.load_plan("a@cpu") is None
-    store.save_plan("lin2022/table-3.1@cpu", {"x": 1})
-    store.save_plan("a@cpu", {"x": 2})
-    assert store.plans() == ["a@cpu", "lin2022/table-3.1@cpu"]
-    assert store.load_plan("lin2022/table-3.1@cpu") == {"x": 1}
