@@ -54,10 +54,10 @@ def _classification(answers: Answers) -> Metrics:
         accuracy, f1 = [], []
         for table_RC in tables:
             right_DC, both_DC, labelled_DC = np.split(count_DR @ table_RC, 3, axis=1)
-            accuracy.append(right_DC.sum(1) / labelled_DC.sum(1))
+            accuracy.append(right_DC.sum(1, dtype=np.float64) / labelled_DC.sum(1))
             f1_DC = 2 * right_DC / np.maximum(both_DC, 1)
-            f1.append(f1_DC.sum(1) / (labelled_DC > 0).sum(1))
-        return {ACCURACY: np.stack(accuracy).astype(np.float64), MACRO_F1: np.stack(f1).astype(np.float64)}
+            f1.append(f1_DC.sum(1, dtype=np.float64) / (labelled_DC > 0).sum(1))
+        return {ACCURACY: np.stack(accuracy), MACRO_F1: np.stack(f1)}
 
     return figures
 
