@@ -45,18 +45,18 @@ def _classification(answers: Answers) -> Metrics:
         return found.reshape(recordings, classes).astype(np.float32)
 
     labelled_RC = counted(answers.label)
-    clips_R = labelled_RC.sum(1)
-    right_PRC = [counted(answers.label, (own == answers.label).astype(np.float64)) for own in answers.predicted_PN]
-    both_PRC = [labelled_RC + counted(own) for own in answers.predicted_PN]
+    tables = []  # of each repeat, side by side [R, 3 C]: right, labelled plus guessed, labelled
+    for own in answers.predicted_PN:
+        right_RC = counted(answers.label, (own == answers.label).astype(np.float64))
+        tables.append(np.concatenate([right_RC, labelled_RC + counted(own), labelled_RC], 1))
 
     def figures(count_DR: Counts) -> Figures:
-        there_DC = count_DR @ labelled_RC > 0
         accuracy, f1 = [], []
-        for right_RC, both_RC in zip(right_PRC, both_PRC, strict=True):
-            right_DC = count_DR @ right_RC
-            accuracy.append(right_DC.sum(1, dtype=np.float64) / (count_DR @ clips_R))
-            f1_DC = 2 * right_DC / np.maximum(count_DR @ both_RC, 1)
-            f1.append((f1_DC * there_DC).sum(1, dtype=np.float64) / there_DC.sum(1))
+        for table_RC in tables:
+            right_DC, both_DC, labelled_DC = np.split(count_DR @ table_RC, 3, axis=1)
+            accuracy.append(right_DC.sum(1, dtype=np.float64) / labelled_DC.sum(1))
+            f1_DC = 2 * right_DC / np.maximum(both_DC, 1)
+            f1.append(f1_DC.sum(1, dtype=np.float64) / (labelled_DC > 0).sum(1))
         return {ACCURACY: np.stack(accuracy), MACRO_F1: np.stack(f1)}
 
     return figures

@@ -61,10 +61,9 @@ def table(
             ]
             store.folder(job).mkdir(parents=True)
             pd.concat(parts).to_parquet(store.folder(job) / "predictions.parquet")
-            none = {"fold": [], "epoch": [], "clip": [], "predicted": []}
-            pd.DataFrame(none).astype({"fold": int, "epoch": int, "clip": str, "predicted": int}).to_parquet(
-                store.folder(job) / "epochs.parquet"
-            )
+            types = {"fold": int, "epoch": int, "clip": str, "predicted": int}
+            none = pd.DataFrame(columns=list(types)).astype(types)
+            none.to_parquet(store.folder(job) / "epochs.parquet")
             folds = {fold: {"clips": 10, "epochs": [], "accuracy": sum(right) / 10} for fold in CLIPS}
             result = {"schema": 1, "folds": folds, "classes": ["a", "b"], "skipped": 0, "data_hash": "x"}
             result |= {"clips_seen_in_pretraining": seen, "labels_seen_in_pretraining": False}
