@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.integrity import read_json, seal
-from benchmark.job import RECORD_SCHEMA, Job
+from benchmark.job import Job
 from benchmark.locks import Hold
 from benchmark.plan import Plan
 from benchmark.plan_file import read_plan
 from benchmark.store import Store, write_json
-from benchmark.upkeep import Surplus, delete
+from benchmark.upkeep import Surplus, delete, records
 from registry.errors import Mistake
 
 
@@ -60,7 +60,7 @@ def adopt(plan: Plan, store: Store, packs: Store) -> list[Job]:
     Returns:
         What was taken over.
     """
-    heard = _heard(plan, (store, packs))
+    heard = _heard((store, packs))
     named = _named_by_others(plan, store)
     taken = []
     for job in plan.jobs.values():
@@ -75,7 +75,7 @@ def adopt(plan: Plan, store: Store, packs: Store) -> list[Job]:
         if store.done(job) or not store.has(job.kind, older):
             continue
         if _has_weights(plan, job, store.result(job.kind, older)):
-            _move(job, older, store, keep=older in named)
+            _move(plan, job, store, keep=older in named)
             taken.append(job)
     return taken
 
@@ -99,29 +99,30 @@ def _packs(plan: Plan, job: Job) -> set[str]:
     return {key for need in job.needs.values() for key in _packs(plan, plan.jobs[need])}
 
 
-def _heard(plan: Plan, stores: Collection[Store]) -> dict[str, set[str]]:
-    """By the older key of a pack, the hashes of the samples that older records say were in it."""
+def _heard(stores: Collection[Store]) -> dict[str, set[str]]:
+    """By the key of a pack, the hashes of the samples that whole records of whatever suite say were in it."""
     heard = defaultdict(set)
-    for key, older in plan.older.items():
-        job = plan.jobs[key]
-        for store in stores:
-            if store.has(job.kind, older):
-                record = store.result(job.kind, older)
-                pack = key if job.kind == "pack" else job.needs[_role(job)]
-                heard[plan.older.get(pack, pack)].add(record["content_hash" if job.kind == "pack" else "data_hash"])
+    for store in stores:
+        for kind, folder in records(store):
+            if not store.has(kind, folder.name) or not (folder / "job.json").exists():
+                continue
+            record, needs = read_json(folder / "result.json"), read_json(folder / "job.json")["needs"]
+            if kind == "pack":
+                heard[folder.name].add(record["content_hash"])
+                continue
+            role = "corpus" if kind == "pretrain" else "pack"
+            for own in (needs, record.get("older", {}).get("needs", needs)):
+                heard[own[role]].add(record["data_hash"])
     return heard
-
-
-def _role(job: Job) -> str:
-    """Which of a job's packs its record tells the hash of."""
-    return "corpus" if job.kind == "pretrain" else "pack"
 
 
 def _is_same(plan: Plan, pack: str, heard: dict[str, set[str]], packs: Store) -> bool:
     """Whether all that is known of a pack's older form says that it held the same samples."""
     if pack not in plan.older:
         return True
-    return packs.done(plan.jobs[pack]) and heard[plan.older[pack]] == {packs.result("pack", pack)["content_hash"]}
+    if not packs.done(plan.jobs[pack]):
+        return False
+    return heard.get(plan.older[pack]) == {packs.result("pack", pack)["content_hash"]}
 
 
 def _has_weights(plan: Plan, job: Job, record: dict[str, Any]) -> bool:
@@ -131,10 +132,12 @@ def _has_weights(plan: Plan, job: Job, record: dict[str, Any]) -> bool:
     return not unnamed or bool(record["environment"]["versions"].get("timm") == version("timm"))
 
 
-def _move(job: Job, older: str, store: Store, *, keep: bool) -> None:
+def _move(plan: Plan, job: Job, store: Store, *, keep: bool) -> None:
     """A record under its new key; ``keep`` leaves it under the older one, too, at no cost but that of its name."""
+    older = plan.older[job.key]
     folder = store.find(job.kind, older)
-    record = read_json(folder / "result.json")
+    record = {name: own for name, own in read_json(folder / "result.json").items() if name not in ("files", "sha256")}
+    record |= {"key": job.key, "older": {"key": older, "needs": plan.older_needs(job)}}
     with store.writing(job, lambda what: None) as partial:
         if partial is None:
             return
@@ -142,8 +145,7 @@ def _move(job: Job, older: str, store: Store, *, keep: bool) -> None:
             if path.name not in ("job.json", "result.json"):
                 _link(path, partial / path.name)
         write_json(partial / "job.json", job.to_json())
-        plain = {name: value for name, value in record.items() if name not in ("files", "sha256")}
-        write_json(partial / "result.json", seal({**plain, "schema": RECORD_SCHEMA, "key": job.key}, partial))
+        write_json(partial / "result.json", seal(record, partial))
     if not keep:
         delete(store, Surplus("taken over", folder, older))
 

@@ -56,12 +56,13 @@ class Plan:
         config = {**job.config, **older}
         if "model" in config.get("weights", {}):
             config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
-        before = Job(job.kind, config, self._older_needs(job)).key
+        before = Job(job.kind, config, self.older_needs(job)).key
         if before != job.key:
             self.older[job.key] = before
         return job.key
 
-    def _older_needs(self, job: Job) -> dict[str, str]:
+    def older_needs(self, job: Job) -> dict[str, str]:
+        """What a job needs, by the keys that older versions gave it."""
         needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
         excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
         return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}

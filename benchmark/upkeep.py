@@ -40,7 +40,7 @@ class Condition:
 def examine(store: Store) -> Condition:
     """Reads every record, plan and checkpoint of a store."""
     found = Condition()
-    for kind, folder in _records(store):
+    for kind, folder in records(store):
         found.looked_at["records"] += 1
         damage = store.check(kind, folder.name, large=True)
         if damage:
@@ -127,7 +127,8 @@ def delete(store: Store, item: Surplus) -> bool:
     return True
 
 
-def _records(store: Store) -> Iterator[tuple[str, Path]]:
+def records(store: Store) -> Iterator[tuple[str, Path]]:
+    """The kind and the folder of everything that is finished."""
     for kind in _KINDS:
         yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
 
@@ -162,7 +163,7 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
     if not asked:
         tell("Results are all kept, since there is no plan to tell which are asked for.")
         return
-    for _, folder in _records(store):
+    for _, folder in records(store):
         if folder.name not in asked and not _held(store, folder.name):
             yield Surplus("result that no plan asks for", folder, folder.name)
 

@@ -202,6 +202,11 @@ def test_records_without_packs_are_converted_beside_packs_in_another_store(old: 
         assert json.loads((records.folder(job) / "result.json").read_text())["key"] == job.key
         assert json.loads((records.folder(job) / "job.json").read_text())["needs"] == job.needs
     assert adopt.adopt(plan, records, fresh) == []
+    for kind in ("pretrain", "pack"):  # which tell of the corpus and of what was left out of it
+        shutil.copytree(old.folder / kind, fresh.root / kind, dirs_exist_ok=True)
+    old.run("--entry", "npid")
+    taken = adopt.adopt(plan, records, fresh)
+    assert {job.title for job in taken} == {f"knn npid on folder, fold {fold}" for fold in (1, 2)}
 
 
 @pytest.mark.parametrize("timm", [version("timm"), "0.1"])
