@@ -12,7 +12,7 @@ from registry.errors import Mistake
 PLAN_SCHEMA = 1
 
 _NEW_FIELDS: dict[str, dict[str, Any]] = {
-    "pack": {"missing": 0, "multi_label": False},
+    "pack": {"missing": 0, "multi_label": False, "samples": "int16"},
     "evaluate": {
         "metric": "accuracy",
         "classes": (),

@@ -1,4 +1,4 @@
-"""Packs: a data set decoded and resampled once, one memory-mapped int16 array beside a table of its clips."""
+"""Packs: a data set decoded and resampled once, one memory-mapped array of samples beside a table of its clips."""
 
 import hashlib
 import json
@@ -8,20 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.progress import Progress
-from registry.audio import FULL_SCALE, Recordings
+from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
 from registry.tasks import Clip, Task, read_clip
 
 if TYPE_CHECKING:
     from pandas import Series
 
+Samples = Literal["int16", "float32"]
+
 _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
+_FILES = {"int16": "samples.i16", "float32": "samples.f32"}
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,16 @@ class Pack:
 
 
 def make_pack(
-    task: Task, clips: Sequence[Clip], sample_rate: int, folder: Path, progress: Progress, *, skip_bad: bool = False
+    task: Task,
+    clips: Sequence[Clip],
+    sample_rate: int,
+    folder: Path,
+    progress: Progress,
+    *,
+    samples: Samples = "int16",
+    skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Decodes every clip, resamples it, and writes ``samples.i16`` and ``clips.json`` into ``folder``.
+    """Decodes every clip, resamples it, and writes its samples and a table, ``clips.parquet``, into ``folder``.
 
     Args:
         task: reads its clips.
@@ -55,6 +65,7 @@ def make_pack(
         sample_rate: Hz of the pack.
         folder: exists, empty.
         progress: told clip by clip.
+        samples: int16 (``samples.i16``), clipped to [-1, 1] and rounded, or float32 (``samples.f32``), as decoded.
         skip_bad: leave out clips that cannot be used, and name them in the result, instead of stopping.
 
     Returns:
@@ -67,26 +78,13 @@ def make_pack(
 
     rows: list[dict[str, Any]] = []
     bad: dict[str, str] = {}
-    total = 0
-    with (folder / "samples.i16").open("wb") as file:
-        for clip, decoded in _decode_all(task, clips, sample_rate):
+    with (folder / _FILES[samples]).open("wb") as file:
+        for clip, decoded in _decode_all(task, clips, sample_rate, samples):
             progress.advance()
             if isinstance(decoded, str):
                 bad[clip.id] = decoded
-                continue
-            file.write(decoded.tobytes())
-            digest = hashlib.sha256(decoded.tobytes()).hexdigest()
-            rows.append(
-                {
-                    "id": clip.id,
-                    "hash": digest,
-                    "samples": len(decoded),
-                    "label": clip.label,
-                    "fold": clip.fold,
-                    "source": clip.source,
-                }
-            )
-            total += len(decoded)
+            else:
+                rows.append(_write(clip, decoded, file))
         file.flush()
         os.fsync(file.fileno())
     if bad and not (skip_bad and rows):
@@ -99,13 +97,28 @@ def make_pack(
     content = hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest()
     return {
         "clips": len(rows),
-        "seconds": round(total / sample_rate, 3),
+        "seconds": round(sum(row["samples"] for row in rows) / sample_rate, 3),
         "sample_rate": sample_rate,
+        "samples": samples,
         "classes": list(task.classes),
         "content_hash": content,
         "skipped": bad,
         "missing": task.missing,
         "multi_label": task.multi_label,
+    }
+
+
+def _write(clip: Clip, decoded: NDArray[Sample], file: BinaryIO) -> dict[str, Any]:
+    """Appends a clip's samples, and returns its row of the table."""
+    content = decoded.tobytes()
+    file.write(content)
+    return {
+        "id": clip.id,
+        "hash": hashlib.sha256(content).hexdigest(),
+        "samples": len(decoded),
+        "label": clip.label,
+        "fold": clip.fold,
+        "source": clip.source,
     }
 
 
@@ -116,7 +129,8 @@ def open_pack(folder: Path) -> Pack:
     result = json.loads((folder / "result.json").read_text())
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
-    samples = np.memmap(folder / "samples.i16", np.int16, mode="r")
+    kind = result.get("samples", "int16")
+    samples = np.memmap(folder / _FILES[kind], kind, mode="r")
     if len(samples) != offsets[-1]:
         raise Mistake(
             f"the pack holds {len(samples)} samples instead of {offsets[-1]}", where=str(folder), fix="delete it"
@@ -145,15 +159,17 @@ def _labels(column: "Series[Any]", classes: int) -> NDArray[np.int64] | NDArray[
     return label_NC
 
 
-def _decode_all(task: Task, clips: Sequence[Clip], sample_rate: int) -> Iterator[tuple[Clip, NDArray[np.int16] | str]]:
+def _decode_all(
+    task: Task, clips: Sequence[Clip], sample_rate: int, samples: Samples
+) -> Iterator[tuple[Clip, NDArray[Sample] | str]]:
     """Each clip with its samples, or with the reason why there are none; in order, decoded in parallel."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile and soxr release the interpreter's lock
         for first in range(0, len(clips), _CLIPS_AT_ONCE):
             group = clips[first : first + _CLIPS_AT_ONCE]
-            yield from zip(group, pool.map(partial(_decode, task, sample_rate), group), strict=True)
+            yield from zip(group, pool.map(partial(_decode, task, sample_rate, samples), group), strict=True)
 
 
-def _decode(task: Task, sample_rate: int, clip: Clip) -> NDArray[np.int16] | str:
+def _decode(task: Task, sample_rate: int, samples: Samples, clip: Clip) -> NDArray[Sample] | str:
     import soxr
 
     found = read_clip(task, clip)
@@ -162,4 +178,6 @@ def _decode(task: Task, sample_rate: int, clip: Clip) -> NDArray[np.int16] | str
     wave, rate = found
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
+    if samples == "float32":
+        return np.asarray(wave, np.float32)
     return np.round(np.clip(wave, -1, 1) * FULL_SCALE).astype(np.int16)

@@ -156,6 +156,8 @@ class _Planner:
             "tasks": {column: list(_task(task).folds) for column, task in resolved.tasks.items()},
             "official_folds": {column: len(_task(task).official_folds) for column, task in resolved.tasks.items()},
         }
+        if suite.samples != "int16":
+            facts["samples"] = suite.samples
         if suite.class_wise:
             facts["class_wise"] = suite.class_wise
         few = {name: column for name, column in resolved.protocols.items() if column.shots is not None}
@@ -252,7 +254,7 @@ class _Planner:
             "encoder": entry.encoder.config,
             "frontend": entry.frontend.config,
             "augment": [a.config for a in weights.augment],
-            "training": weights.training.model_dump(mode="json"),
+            "training": weights.training.canonical(),
             "crop": self._window(entry),
             "seed": seed,
         }
@@ -278,6 +280,8 @@ class _Planner:
             self.inputs[asked] = _inputs(task.config, self.data)
         inputs, blocked = self.inputs[asked]
         config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
+        if self.resolved.suite.samples != "int16":  # the default is in no key
+            config["samples"] = self.resolved.suite.samples
         return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
 
 

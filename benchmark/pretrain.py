@@ -39,10 +39,12 @@ class Log:
         epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
             geometry of the embeddings, and ``knn``, the probe's accuracy, where it was asked.
         steps_per_second: of this sitting, time spent watching left out.
+        kept: the epoch whose weights the encoder ends with.
     """
 
     epochs: list[dict[str, float]]
     steps_per_second: float
+    kept: int
 
 
 class _Run:
@@ -53,6 +55,7 @@ class _Run:
         self.step = 0
         self.metrics: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
+        self.best: dict[str, Tensor] = {}  # the encoder after the epoch with the best probe, where that is kept
 
     def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
         """One step of the optimiser on a batch; nothing in it waits for the device."""
@@ -91,24 +94,47 @@ class _Run:
         self.sums = {}
         return row
 
+    def note_best(self, accuracy: float) -> None:
+        """Sets the encoder's tensors aside unless a probe before was as good."""
+        if all(accuracy > row["knn"] for row in self.metrics if "knn" in row):
+            tensors = self.method.encoder.state_dict().items()
+            self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
+
+    def take_best(self) -> int:
+        """Gives the encoder the tensors that were set aside, and returns their epoch."""
+        self.method.encoder.load_state_dict(self.best)
+        probed = [row for row in self.metrics if "knn" in row]
+        return int(max(probed, key=lambda row: row["knn"])["epoch"])  # the first of equal ones
+
     def save(self) -> None:
         """Writes the checkpoint; an older one stays whole until the new one is."""
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
+        tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
         facts = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
         replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
 
-    def resume(self) -> None:
-        """Goes on from the checkpoint.
+    def resume(self, progress: Progress) -> None:
+        """Goes on from the checkpoint, if there is one; a damaged one is set aside, and told."""
+        if not self.checkpoint.exists():
+            return
+        try:
+            self._load()
+        except Damaged as damage:
+            aside = set_aside(self.checkpoint, self.checkpoint.parent)
+            progress.say(f"{damage.what}; it is kept in {aside}, and the pretraining begins anew")
+
+    def _load(self) -> None:
+        """Reads the checkpoint.
 
         Raises:
             Damaged: if it is not what was written, or of another pretraining; nothing is changed then.
         """
         try:
             tensors, facts = read_tensors(self.checkpoint)
-            parts: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "optimizer": {}}
+            parts: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
             for key, value in tensors.items():
                 kind, name = key.split(".", 1)
                 parts[kind][name] = value
@@ -117,10 +143,11 @@ class _Run:
             state = self._optimizer_state(parts["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
-        own = self.method.state_dict()
-        if foreign or _shapes(parts["method"]) != _shapes(own):
+        encoder = _shapes(self.method.encoder.state_dict())
+        fits = _shapes(parts["method"]) == _shapes(self.method.state_dict()) and _shapes(parts["best"]) in ({}, encoder)
+        if foreign or not fits:
             raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
-        self.step, self.metrics, self.sums = step, metrics, parts["sum"]
+        self.step, self.metrics, self.sums, self.best = step, metrics, parts["sum"], parts["best"]
         self.method.load_state_dict(parts["method"])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
@@ -155,7 +182,8 @@ def pretrain(
 
     A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken
     one would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of
-    a state whose losses are finite and whose embeddings have not collapsed.
+    a state whose losses are finite and whose embeddings have not collapsed. Where the best epoch is kept, its encoder
+    is part of the checkpoint, and takes the trained one's place at the end.
 
     Args:
         method: on the device; its encoder is what is trained.
@@ -166,7 +194,7 @@ def pretrain(
         device: where, and in which precision.
         checkpoint: where it lies.
         progress: told step by step.
-        probe: a labelled task that shows how far the embeddings are.
+        probe: a labelled task that shows how far the embeddings are; ``keep: best`` needs one, and chooses by it.
 
     Raises:
         Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
@@ -179,12 +207,7 @@ def pretrain(
             f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
-    if checkpoint.exists():
-        try:
-            run.resume()
-        except Damaged as damage:
-            kept = set_aside(checkpoint, checkpoint.parent)
-            progress.say(f"{damage.what}; it is kept in {kept}, and the pretraining begins anew")
+    run.resume(progress)
     method.chunk, method.autocast = training.chunk, device.autocast
     method.train()
     first, total = run.step, training.epochs * steps_per_epoch
@@ -213,6 +236,8 @@ def pretrain(
             if ended:
                 if probe and (epoch + 1) % probe.every == 0:
                     seen["knn"] = probe.accuracy(method)
+                    if training.keep == "best":
+                        run.note_best(seen["knn"])
                 row = run.end_epoch(epoch + 1, steps_per_epoch, seen)
                 progress.advance(0, ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row))
             if stop.is_set() or time.monotonic() - saved > _CHECKPOINT_SECONDS:
@@ -222,7 +247,8 @@ def pretrain(
         if stop.is_set():
             raise KeyboardInterrupt
     spent = time.monotonic() - began - watching
-    return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0)
+    kept = run.take_best() if training.keep == "best" else training.epochs
+    return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0, kept)
 
 
 @contextmanager

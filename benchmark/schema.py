@@ -41,7 +41,7 @@ def suite_schema() -> dict[str, Any]:
     properties["pretrain"]["properties"] = {
         **Pretraining.model_json_schema()["properties"],
         "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
-        "monitor": {"$ref": "#/$defs/tasks"},
+        "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
     }
     properties["pretrain"]["additionalProperties"] = False

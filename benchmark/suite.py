@@ -53,6 +53,10 @@ class Suite(BaseModel):
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
     frontend: Reference = Field(..., description="of every entry that names none")
     augment: list[Reference] = Field([], description="augmentations while training")
+    samples: Literal["int16", "float32"] = Field(
+        "int16",
+        description="of decoded recordings on disk: float32 neither rounds nor clips, and takes twice the space",
+    )
     crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
     encoder: Reference = Field(..., description="of every entry that names none")
     pretrain: dict[str, Any] = Field(
@@ -299,6 +303,11 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, at, Pretraining)
             return None
+        if training.keep == "best" and raw.get("monitor") is None:
+            self._mistake("the best epoch is kept by a monitor, and none is named", (*at, "keep"), "add monitor: TASK")
+        elif training.keep == "best" and training.monitor_every > training.epochs:
+            what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
+            self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
         return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
 
     def _corpus(self, at: Keys) -> tuple[Choice | None, tuple[Choice, ...]]:

@@ -1,8 +1,9 @@
-"""Whether a data set is what it should be: counts by class and fold, durations, and faults by file."""
+"""Whether a data set is what it should be: counts by class and fold, durations, checksums, and faults by file."""
 
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -37,6 +38,9 @@ class Report:
         rows: by class, and all together last.
         faults: what is wrong with a file, by clip.
         differences: from the official counts; None where the task states none.
+        unofficial: clips whose files are not the official ones, by their SHA-256; None where the task states none.
+        compared: how many files were compared with their official checksums.
+        not_compared: files that have none, by extension.
     """
 
     name: str
@@ -44,10 +48,13 @@ class Report:
     rows: list[Row]
     faults: dict[str, str]
     differences: list[str] | None
+    unofficial: list[str] | None
+    compared: int
+    not_compared: dict[str, int]
 
     @property
     def is_right(self) -> bool:
-        return not self.faults and not self.differences
+        return not self.faults and not self.differences and not self.unofficial
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder) if self.folder else None, "is_right": self.is_right}
@@ -75,29 +82,49 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
     progress.expect(len(clips))
     seconds: dict[str, float] = {}
     faults: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile releases the interpreter's lock
-        for clip, found in zip(clips, pool.map(partial(_listen, task), clips), strict=True):
+    official: dict[str, bool] = {}
+    checksums = task.checksums()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile and hashlib release the interpreter's lock
+        for clip, found in zip(clips, pool.map(partial(_examine, task, checksums), clips), strict=True):
             progress.advance()
-            if isinstance(found, str):
-                faults[clip.id] = found
+            if isinstance(found.content, str):
+                faults[clip.id] = found.content
             else:
-                seconds[clip.id] = found
+                seconds[clip.id] = found.content
+            if found.is_official is not None:
+                official[clip.id] = found.is_official
     progress.end(f"{len(clips)} clips, {len(faults)} of them faulty")
+    others = (clip.path for clip in clips if clip.size >= 0 and clip.path and clip.id not in official)
     return Report(
         name=name,
         folder=task.locate(data) if task.folders else None,
         rows=_rows(task, clips, seconds),
         faults=faults,
         differences=_differences(task, clips) if task.counts else None,
+        unofficial=[name for name, is_official in official.items() if not is_official] if checksums else None,
+        compared=len(official),
+        not_compared=dict(Counter(path.suffix for path in others)) if checksums else {},
     )
 
 
-def _listen(task: Task, clip: Clip) -> float | str:
-    """Seconds of a clip, or what is wrong with it."""
+@dataclass(frozen=True)
+class _Found:
+    """Seconds of a clip, or what is wrong with it; whether its file is the official one, None where nobody says."""
+
+    content: float | str
+    is_official: bool | None = None
+
+
+def _examine(task: Task, checksums: Mapping[str, str], clip: Clip) -> _Found:
     if clip.size < 0:
-        return "is missing"
+        return _Found("is missing")
     found = read_clip(task, clip)
-    return found if isinstance(found, str) else len(found[0]) / found[1]
+    content = found if isinstance(found, str) else len(found[0]) / found[1]
+    if clip.path is None or clip.id not in checksums:
+        return _Found(content)
+    with clip.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return _Found(content, digest.startswith(checksums[clip.id].lower()))
 
 
 def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:

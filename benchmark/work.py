@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmark.corpus import DataSet, Usable, held_by, usable_clips
 from benchmark.embed import embed, load_embeddings, save_embeddings
@@ -64,7 +65,8 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     task = component(settings)
     clips = task.clips(at.data)
     at.progress.expect(len(clips))
-    result = make_pack(task, clips, job.config["sample_rate"], folder, at.progress, skip_bad=at.skip_bad)
+    rate, samples = job.config["sample_rate"], job.config.get("samples", "int16")
+    result = make_pack(task, clips, rate, folder, at.progress, samples=samples, skip_bad=at.skip_bad)
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
 
 
@@ -108,8 +110,9 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     write_tensors(folder / "encoder.safetensors", encoder.state_dict())
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs))
     return {
-        "summary": f"loss {log.epochs[-1]['loss']:.3f}",
+        "summary": f"loss {log.epochs[-1]['loss']:.3f}" + (f", epoch {log.kept} kept" * (training.keep == "best")),
         "loss": log.epochs[-1]["loss"],
+        "kept_epoch": log.kept,
         "steps_per_second": round(log.steps_per_second, 3),
         "data_hash": corpus.content_hash,
         "clips": len(clips_M),
@@ -179,7 +182,8 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         config["seed"],
         lambda fact: at.progress.advance(1, fact),
     )
-    pd.concat([_predictions(outcome, pack) for outcome in outcomes]).to_parquet(
+    seen_N, pretraining = _pretraining(job, pack, at)
+    pd.concat([_predictions(outcome, pack, seen_N) for outcome in outcomes]).to_parquet(
         folder / "predictions.parquet", index=False
     )
     pd.concat([_curve(outcome, pack) for outcome in outcomes]).to_parquet(folder / "epochs.parquet", index=False)
@@ -194,7 +198,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "folds": folds,
         "classes": list(pack.classes),
         "data_hash": pack.content_hash,
-        **_pretraining(job, at),
+        **pretraining,
         "skipped": len(pack.skipped),
         "missing": pack.missing,
         "embedding": _embedding(job, at),
@@ -280,14 +284,18 @@ def _labels(pack: Pack) -> Labels:
     )
 
 
-def _predictions(outcome: Outcome, pack: Pack) -> Any:
-    """One row a test clip: fold, clip, label, prediction and scores after the last epoch."""
+def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> Any:
+    """One row a test clip: fold, clip, what it was cut from, whether pretraining saw it, label, and what was predicted
+    after the last epoch.
+    """
     import pandas as pd
 
     return pd.DataFrame(
         {
             "fold": outcome.fold,
             "clip": [pack.ids[i] for i in outcome.clips],
+            "source": [pack.sources[i] for i in outcome.clips],
+            "seen": seen_N[outcome.clips],
             "label": [
                 label if pack.labels.ndim == 1 else np.flatnonzero(label) for label in pack.labels[outcome.clips]
             ],
@@ -312,20 +320,20 @@ def _curve(outcome: Outcome, pack: Pack) -> Any:
     )
 
 
-def _pretraining(job: Job, at: Workplace) -> dict[str, Any]:
-    """What the encoder's pretraining saw of the clips that the task tests, and how fast its steps were."""
+def _pretraining(job: Job, pack: Pack, at: Workplace) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """Which clips of the task the encoder's pretraining saw, and what the record says of it."""
     key = pretraining_of(job, at.jobs)
     if not key:
-        return {"clips_seen_in_pretraining": 0}
+        return np.zeros(len(pack.ids), bool), {"clips_seen_in_pretraining": 0}
     pretrained = at.jobs[key]
     corpus, usable = _corpus(pretrained, "corpus", at)
     tested = _data_set(job.needs["pack"], at)
-    seen_N = held_by(corpus, usable.clips, tested) & np.isin(tested.pack.folds, tested.task.folds)
+    seen_N = held_by(corpus, usable.clips, tested)
     method, settings = recall("methods", pretrained.config["method"])
-    seen: dict[str, Any] = {
-        "clips_seen_in_pretraining": int(seen_N.sum()),
+    told: dict[str, Any] = {
+        "clips_seen_in_pretraining": int((seen_N & np.isin(tested.pack.folds, tested.task.folds)).sum()),
         "labels_seen_in_pretraining": method.uses_labels(settings),
     }
     if at.store.done(pretrained):  # embeddings outlive the encoder that made them
-        seen["steps_per_second"] = at.store.result("pretrain", key)["steps_per_second"]
-    return seen
+        told["steps_per_second"] = at.store.result("pretrain", key)["steps_per_second"]
+    return seen_N, told

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.store import Store
 from leaderboard.confusion import ByClass, by_class, confusion_matrix
 from leaderboard.measured import Measured
+from leaderboard.metrics import ACCURACY
 from leaderboard.published import FIGURES
 
 
@@ -29,15 +29,13 @@ class ClassFigures:
     published: dict[str, float]
 
 
-def class_figures(
-    facts: dict[str, Any], measured: Mapping[tuple[str, str, str], Measured], store: Store
-) -> list[ClassFigures]:
+def class_figures(facts: dict[str, Any], measured: Mapping[tuple[str, str, str], Measured]) -> list[ClassFigures]:
     """The figures of every class on the fold that the suite asks for, by entry and protocol; over all seeds."""
     found = []
     published = _published(facts["reproduces"])
     for (entry, task, protocol), own in measured.items():
         fold = facts["class_wise"].get(task)
-        of_fold = own.pairs(store).get(fold) if own.correct else None
+        of_fold = own.pairs().get(fold) if own.metric == ACCURACY else None
         if of_fold is None:
             continue
         for one in by_class(confusion_matrix(of_fold, len(own.classes)), own.classes):

@@ -1,4 +1,4 @@
-"""Entries of a column against each other, clip by clip."""
+"""Entries of a column against each other, on the same recordings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,79 +6,73 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from leaderboard.statistics import (
-    Correct,
-    Interval,
-    Rank,
-    bootstrap_p,
-    draws,
-    holm,
-    interval,
-    mcnemar,
-    mean_over_folds,
-    ranks,
-    sizes,
-)
+from leaderboard.answers import Answers
+from leaderboard.resampling import Estimate, estimates
+from leaderboard.statistics import Interval, Rank, holm, ranks
 
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One entry minus another on the same clips.
+    """One entry minus another on the same recordings.
 
     Args:
         entry: the first.
         other: the second.
-        difference: of accuracy.
-        p: of no difference, by paired bootstrap, Holm-adjusted over the comparisons it is one of.
-        mcnemar: the same by McNemar's exact test; None where clips are partly right, as the mean over seeds is.
+        difference: of the figure.
+        p: of no difference, Holm-adjusted over the comparisons it is one of.
     """
 
     entry: str
     other: str
     difference: Interval
     p: float
-    mcnemar: float | None
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The smallest difference of two entries that a column's recordings (and seeds) could have told.
+
+    With 80 % power at 0.05, for the pair whose difference scatters like the median of all.
+
+    Args:
+        alone: as the only comparison.
+        of_all: among all pairs of the column.
+        pairs: how many they are.
+    """
+
+    alone: float
+    of_all: float
+    pairs: int
 
 
 @dataclass
 class Column:
-    """What the entries under one protocol on one task are worth against each other.
+    """What the entries under one protocol on one task are worth against each other, by one metric.
 
     Args:
-        correct: for each entry, by fold, how often each clip was right.
-        drawn: bootstrap draws of its accuracy.
+        estimates: of each entry.
+        clips: a name of each entry's clips and their folds: entries with the same are compared.
         controls: of entries.
-        folds: how many an entry must have to be ranked.
+        whole: the entries that have every fold, which are ranked.
     """
 
-    correct: Mapping[str, Correct]
-    drawn: Mapping[str, NDArray[np.float64]]
+    estimates: Mapping[str, Estimate]
+    clips: Mapping[str, str]
     controls: Mapping[str, str]
-    folds: int
-
-    @cached_property
-    def mean(self) -> dict[str, float]:
-        """Of every entry's accuracy over folds."""
-        return {entry: mean_over_folds(correct) for entry, correct in self.correct.items()}
-
-    @cached_property
-    def intervals(self) -> dict[str, Interval]:
-        """Of every entry's accuracy."""
-        return {entry: interval(self.mean[entry], self.drawn[entry]) for entry in self.correct}
+    whole: frozenset[str]
 
     @cached_property
     def against_control(self) -> dict[str, Comparison]:
         """Of the entries that have a control with the same clips, adjusted over these."""
         pairs = [
             (entry, control)
-            for entry in self.correct
-            if (control := self.controls.get(entry, "")) in self.correct
+            for entry in self.estimates
+            if (control := self.controls.get(entry, "")) in self.estimates
             and control != entry
-            and sizes(self.correct[entry]) == sizes(self.correct[control])
+            and self.clips[entry] == self.clips[control]
         ]
         return {found.entry: found for found in self._comparisons(pairs)}
 
@@ -94,50 +88,69 @@ class Column:
         if len(entries) < 2:
             return {}
         p_EE = np.ones((len(entries), len(entries)))
-        pairs = list(combinations(range(len(entries)), 2))
-        for (a, b), p in zip(pairs, self._p([(entries[a], entries[b]) for a, b in pairs]), strict=True):
-            p_EE[a, b] = p_EE[b, a] = p
-        return dict(zip(entries, ranks([self.mean[entry] for entry in entries], p_EE), strict=True))
+        at = {entry: i for i, entry in enumerate(entries)}
+        for pair in self.pairs:
+            p_EE[at[pair.entry], at[pair.other]] = p_EE[at[pair.other], at[pair.entry]] = pair.p
+        return dict(zip(entries, ranks([self.estimates[entry].value for entry in entries], p_EE), strict=True))
+
+    @cached_property
+    def smallest(self) -> Smallest | None:
+        """The smallest difference that could have been told; None with fewer than two ranked entries."""
+        differences = [self._difference(pair) for pair in combinations(self._ranked, 2)]
+        if not differences:
+            return None
+        alone, of_all = (
+            float(np.median([own.smallest(comparisons) for own in differences]))
+            for comparisons in (1, len(differences))
+        )
+        return Smallest(alone, of_all, len(differences))
 
     @cached_property
     def _ranked(self) -> list[str]:
-        whole = [entry for entry, correct in self.correct.items() if len(correct) == self.folds]
-        whole.sort(key=lambda entry: -self.mean[entry])
-        return [entry for entry in whole if sizes(self.correct[entry]) == sizes(self.correct[whole[0]])]
+        whole = [entry for entry in self.estimates if entry in self.whole]
+        whole.sort(key=lambda entry: -self.estimates[entry].value)
+        return [entry for entry in whole if self.clips[entry] == self.clips[whole[0]]]
 
     def _comparisons(self, pairs: list[Pair]) -> list[Comparison]:
-        exact = all(np.isin(right_N, (0, 1)).all() for own in self.correct.values() for right_N in own.values())
-        q = holm([mcnemar(self.correct[a], self.correct[b]) for a, b in pairs]) if exact else [None] * len(pairs)
-        return [
-            Comparison(a, b, interval(*self._difference(a, b)), p_one, q_one)
-            for (a, b), p_one, q_one in zip(pairs, self._p(pairs), q, strict=True)
-        ]
+        differences = [self._difference(pair) for pair in pairs]
+        adjusted = holm([own.p for own in differences])
+        return [Comparison(*pair, own.interval, p) for pair, own, p in zip(pairs, differences, adjusted, strict=True)]
 
-    def _p(self, pairs: list[Pair]) -> list[float]:
-        return holm([bootstrap_p(*self._difference(a, b)) for a, b in pairs])
-
-    def _difference(self, a: str, b: str) -> tuple[float, NDArray[np.float64]]:
-        return self.mean[a] - self.mean[b], self.drawn[a] - self.drawn[b]
+    def _difference(self, pair: Pair) -> Estimate:
+        return self.estimates[pair[0]].minus(self.estimates[pair[1]])
 
 
 def compare_task(
-    columns: Mapping[str, Mapping[str, Correct]], controls: Mapping[str, str], folds: int
-) -> dict[str, Column]:
-    """The entries of every column of a task against each other. All see the same draws of its clips.
+    columns: Mapping[str, Mapping[str, Mapping[int, Answers]]], controls: Mapping[str, str], folds: int
+) -> dict[str, dict[str, Column]]:
+    """The entries of every column of a task against each other. All see the same draws of its recordings.
 
     Args:
-        columns: by protocol, for each entry, by fold, ``[n]`` how often each clip was right, in [0, 1].
+        columns: by protocol, for each entry, its answers by fold.
         controls: of entries.
         folds: how many a ranked entry has.
+
+    Returns:
+        By protocol, by metric, the chief one first.
     """
-    groups: dict[tuple[tuple[int, int], ...], list[Pair]] = {}
+    cells = {(protocol, entry): own for protocol, column in columns.items() for entry, own in column.items() if own}
+    found = estimates(cells)
+    clips = {place: _name_of_clips(own) for place, own in cells.items()}
+    compared: dict[str, dict[str, Column]] = {}
     for protocol, column in columns.items():
-        for entry, correct in column.items():
-            groups.setdefault(tuple(sizes(correct).items()), []).append((protocol, entry))
-    drawn: dict[Pair, NDArray[np.float64]] = {}
-    for group in groups.values():
-        drawn.update(zip(group, draws([columns[protocol][entry] for protocol, entry in group]), strict=True))
-    return {
-        protocol: Column(column, {entry: drawn[protocol, entry] for entry in column}, controls, folds)
-        for protocol, column in columns.items()
-    }
+        entries = [entry for entry in column if (protocol, entry) in found]
+        metrics = dict.fromkeys(metric for entry in entries for metric in found[protocol, entry])
+        compared[protocol] = {
+            metric: Column(
+                {entry: found[protocol, entry][metric] for entry in entries},
+                {entry: clips[protocol, entry] for entry in entries},
+                controls,
+                frozenset(entry for entry in entries if len(column[entry]) == folds),
+            )
+            for metric in metrics
+        }
+    return compared
+
+
+def _name_of_clips(answers: Mapping[int, Answers]) -> str:
+    return "\n".join(f"{fold}\t{clip}" for fold, own in answers.items() for clip in own.clip_N)

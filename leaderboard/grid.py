@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from leaderboard.confusion import METRICS
 from leaderboard.convergence import Convergence
+from leaderboard.metrics import AUC, D_PRIME
 from leaderboard.notes import marks
+from leaderboard.statistics import Interval
 from leaderboard.table import Across, Cell, Table, control_of
 
 Value = float | str | None
@@ -78,9 +81,11 @@ def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
     selection = next((cell.selection for cell in cells if cell.selection), "")
     metric = next((cell.metric for cell in cells if cell.mean is not None), "accuracy")
     found = [Shown(f"{metric} ({selection})" if selection else metric, protocol, figure, lambda cell: cell.mean)]
-    if any(cell.auc is not None for cell in cells):
-        found.append(Shown("AUC", protocol, lambda cell: _three(cell.auc), lambda cell: cell.auc))
-        found.append(Shown("d'", protocol, lambda cell: _three(cell.d_prime), lambda cell: cell.d_prime))
+    if any(cell.unseen for cell in cells):
+        found.append(Shown("unseen [95 %]", protocol, lambda cell: _between(cell.unseen), _unseen))
+    for other in (AUC, D_PRIME):
+        if any(other in cell.others for cell in cells):
+            found.append(Shown(other, protocol, partial(_other, other), partial(_value_of, other)))
     if any(cell.rank for cell in cells):
         found.append(Shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
     if any(cell.against_control for cell in cells):
@@ -200,12 +205,15 @@ _COSTS = [
 
 
 def figure(cell: Cell) -> str:
-    """The measured figure with its deviation over folds, or why there is none."""
+    """The measured figure with its deviation over folds, of one fold its interval; or why there is none."""
     if cell.mean is None:
         if cell.selection:
             return "no choice"
         return "" if cell.published and cell.entry == cell.published.row else "not run"
-    text = f"{cell.mean:.3f}" + (f" ± {cell.deviation:.3f}" if cell.deviation is not None else "")
+    if cell.deviation is not None:
+        text = f"{cell.mean:.3f} ± {cell.deviation:.3f}"
+    else:
+        text = _between(cell.interval) or f"{cell.mean:.3f}"
     return text if cell.complete else f"{text} ({cell.folds}/{cell.of_folds} folds)"
 
 
@@ -231,6 +239,26 @@ def _published_score(cell: Cell) -> Value:
 def _against_control(cell: Cell) -> str:
     found = cell.against_control and cell.against_control.difference
     return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
+
+
+def _between(found: Interval | None) -> str:
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]" if found else ""
+
+
+def _unseen(cell: Cell) -> Value:
+    return cell.unseen.mean if cell.unseen else None
+
+
+def _other(metric: str, cell: Cell) -> str:
+    """A further metric; with its interval where one fold gives no deviation."""
+    found = cell.others.get(metric)
+    if found is None:
+        return ""
+    return _three(found.interval.mean) if cell.deviation is not None else _between(found.interval)
+
+
+def _value_of(metric: str, cell: Cell) -> Value:
+    return cell.others[metric].interval.mean if metric in cell.others else None
 
 
 def _difference(cell: Cell) -> Value:

@@ -124,6 +124,7 @@ def _check_agreement(plans: Mapping[str, Plan]) -> None:
 def _to_agree(facts: dict[str, Any]) -> dict[str, Any]:
     """What must be the same in every folder, by its name."""
     found = {name: facts[name] for name in ("selection", "reproduces", "control")}
+    found["samples"] = facts.get("samples", "int16")
     for task, folds in facts["tasks"].items():
         found[f"folds of {task}"] = folds
         found[f"registry's name of {task}"] = facts.get("task_names", {}).get(task, task)

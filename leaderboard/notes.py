@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from leaderboard.published import known_faults
+from leaderboard.resampling import draws_of
 from leaderboard.selection import MEANING, RULES
 from leaderboard.table import Cell, Table
 
@@ -37,7 +40,7 @@ def _figures(measured: list[Cell]) -> list[str]:
     found = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
     ranked = list(dict.fromkeys(cell.task for cell in measured if cell.metric == "mAP"))
     if ranked:
-        found.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d' over classes, without an interval.")
+        found.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d', means over classes.")
     draws = {cell.protocol: cell.draws for cell in measured if cell.draws > 1}
     if draws:
         listed = ", ".join(f"{protocol} {count}" for protocol, count in draws.items())
@@ -59,16 +62,16 @@ def _figures(measured: list[Cell]) -> list[str]:
 def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
     """What intervals, p-values and ranks rest on, and who is compared with whom."""
     found = []
+    if any(cell.interval for cell in measured):
+        found += [*_intervals(table), *_seeds_drawn(measured)]
     if any(cell.against_control for cell in measured):
-        found.append(
-            "95 % intervals: paired bootstrap over clips within folds, 10,000 draws. p: of no difference from the"
-            " control, by the same draws, adjusted by Holm over the column."
-        )
+        found.append("p: of no difference from the control, on the same recordings, adjusted by Holm over the column.")
     if any(cell.rank for cell in measured):
         found.append(
-            "rank: 1-2 where no difference of two entries is significant (paired bootstrap, 0.05, adjusted by Holm over"
-            " all pairs of the column). Bold: the best, and what is not told apart from it."
+            "rank: 1-2 where no difference of two entries is significant (0.05, adjusted by Holm over all pairs of the"
+            " column). Bold: the best, and what is not told apart from it."
         )
+    found += _smallest(table)
     found += [
         f"{across.protocol} across tasks: Friedman p {across.test.p:.3f}; mean ranks that differ by less than"
         f" {across.test.critical_difference:.2f} are not told apart (Nemenyi, 0.05)."
@@ -79,6 +82,65 @@ def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
         pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
         found.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
     return found
+
+
+def _intervals(table: Table) -> list[str]:
+    """Over what intervals were drawn, and how often."""
+    draws: dict[int, dict[str, None]] = {}
+    for (_, task, _), own in table.measured.items():
+        if own.answers:
+            draws.setdefault(draws_of(own.answers), {})[task] = None
+    counts = "; ".join(
+        f"{count:,} draws" + (f" of {', '.join(tasks)}" if len(draws) > 1 else "") for count, tasks in draws.items()
+    )
+    found = [f"95 % intervals: bootstrap over recordings within folds, paired between entries, {counts}."]
+    by_clip = dict.fromkeys(cell.task for cell in table.cells if cell.mean is not None and not cell.by_recording)
+    if by_clip:
+        found.append(
+            f"Of {', '.join(by_clip)} the records do not tell which recordings the clips were cut from: intervals are"
+            " by clip, and too narrow where clips share a recording."
+        )
+    return found
+
+
+def _seeds_drawn(measured: list[Cell]) -> list[str]:
+    """How much of the deviation seeds bring, or that intervals do not speak of them."""
+    several = [cell for cell in measured if cell.seeds > 1 and cell.deviations]
+    if not several:
+        return ["One seed: intervals speak of other recordings, not of another training."]
+    shares = []
+    for task, protocol in dict.fromkeys((cell.task, cell.protocol) for cell in several):
+        pairs = [cell.deviations for cell in several if (cell.task, cell.protocol) == (task, protocol)]
+        recordings, seeds = (float(np.median([pair[i] for pair in pairs if pair])) for i in (0, 1))
+        shares.append(f"{protocol} on {task} {recordings:.3f} and {seeds:.3f}")
+    return [
+        "Seeds are drawn as well. Of a figure's standard deviation, recordings and seeds bring (median entry):"
+        f" {'; '.join(shares)}."
+    ]
+
+
+def _smallest(table: Table) -> list[str]:
+    """What differences the recordings could have told."""
+    shares = []
+    for task in table.facts["tasks"]:
+        found = {protocol: column.smallest for (own, protocol), column in table.columns.items() if own == task}
+        told = [
+            f"{protocol} {one.alone:.3f}" + (f", {one.of_all:.3f} among {one.pairs} pairs" if one.pairs > 1 else "")
+            for protocol, one in found.items()
+            if one and one.alone
+        ]
+        if told:
+            shares.append(f"{task} ({_size(table, task)}): {'; '.join(told)}")
+    if not shares:
+        return []
+    return [f"Smallest difference that could have been told (power 80 %, 0.05, median pair): {'. '.join(shares)}."]
+
+
+def _size(table: Table, task: str) -> str:
+    """The clips of a task, and how many recordings they were cut from."""
+    answers = max((own.answers for place, own in table.measured.items() if place[1] == task), key=len).values()
+    clips, recordings = sum(len(own.clip_N) for own in answers), sum(own.recordings for own in answers)
+    return f"{clips:,} clips of {recordings:,} recordings" if recordings < clips else f"{clips:,} clips"
 
 
 def _learning(measured: list[Cell]) -> list[str]:
@@ -102,6 +164,13 @@ def _seen(measured: list[Cell]) -> list[str]:
         if seen:
             shares = "; ".join(f"{count} clips of {task} ({', '.join(own)})" for (count, task), own in seen.items())
             found.append(f"{mark} {meaning}: {shares}.")
+    if any(cell.unseen for cell in measured):
+        found.append("unseen: the same figure without the clips that the pretraining corpus holds.")
+    untold = dict.fromkeys(
+        cell.task for cell in measured if cell.seen and cell.unseen is None and cell.seen < cell.clips
+    )
+    if untold:
+        found.append(f"Of {', '.join(untold)} the records do not tell which clips these are.")
     return found
 
 

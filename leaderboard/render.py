@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from benchmark.files import replace_file
 from benchmark.store import Store
 from leaderboard.grid import Grid, grids
+from leaderboard.metrics import AUC, D_PRIME, MACRO_F1
 from leaderboard.notes import notes
-from leaderboard.table import Cell, Table
+from leaderboard.table import Cell, Figure, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,9 +124,30 @@ def _json(table: Table) -> str:
         "selection": table.rule,
         "cells": [asdict(cell) for cell in table.cells],
         "pairs": pairs,
+        "smallest": [
+            {"task": task, "protocol": protocol, **asdict(column.smallest)}
+            for (task, protocol), column in table.columns.items()
+            if column.smallest
+        ],
         "across": [asdict(across) for across in table.across],
     }
     return json.dumps(content, indent=1) + "\n"
+
+
+_OTHERS = {"macro_f1": MACRO_F1, "auc": AUC, "d_prime": D_PRIME}
+
+
+def _parts(found: Figure | None) -> Iterator[tuple[str, float | None]]:
+    """A further metric's figure, interval, and difference from the control."""
+    interval = found.interval if found else None
+    against = found.against_control if found else None
+    yield "", interval.mean if interval else None
+    yield "_low", interval.low if interval else None
+    yield "_high", interval.high if interval else None
+    yield "_minus_control", against.difference.mean if against else None
+    yield "_minus_control_low", against.difference.low if against else None
+    yield "_minus_control_high", against.difference.high if against else None
+    yield "_minus_control_p", against.p if against else None
 
 
 def _flat(cell: Cell) -> dict[str, Any]:
@@ -140,13 +162,19 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "low": cell.interval.low if cell.interval else None,
         "high": cell.interval.high if cell.interval else None,
         "deviation": cell.deviation,
+        "deviation_by_recordings": cell.deviations[0] if cell.deviations else None,
+        "deviation_by_seeds": cell.deviations[1] if cell.deviations else None,
+        "by_recording": cell.by_recording,
         "folds": cell.folds,
         "of_folds": cell.of_folds,
         "official_folds": cell.official_folds,
         "seeds": cell.seeds,
         "draws": cell.draws,
-        "auc": cell.auc,
-        "d_prime": cell.d_prime,
+        **{
+            f"{name}{part}": value
+            for name, metric in _OTHERS.items()
+            for part, value in _parts(cell.others.get(metric))
+        },
         "clips": cell.clips,
         "k": " ".join(map(str, cell.k)),
         "rank_first": cell.rank.first if cell.rank else None,
@@ -155,7 +183,6 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "minus_control_low": against.difference.low if against else None,
         "minus_control_high": against.difference.high if against else None,
         "minus_control_p": against.p if against else None,
-        "minus_control_mcnemar": against.mcnemar if against else None,
         "epochs_to_mark": learned.epochs_to_mark if learned else None,
         "area_under_curve": learned.curve.area if learned else None,
         "published": published.score if published else None,
@@ -163,6 +190,9 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "verdict": cell.verdict,
         "hindrances": "; ".join(cell.hindrances),
         "seen_in_pretraining": cell.seen,
+        "unseen": cell.unseen.mean if cell.unseen else None,
+        "unseen_low": cell.unseen.low if cell.unseen else None,
+        "unseen_high": cell.unseen.high if cell.unseen else None,
         "labels_seen": cell.labels_seen,
         "skipped": cell.skipped,
         "missing": cell.missing,

@@ -1,114 +1,21 @@
-"""Statistics of predictions: what a difference is worth."""
+"""Statistics of figures and their differences: intervals, many comparisons at once, ranks."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-DRAWS = 10_000
 ALPHA = 0.05
-RESOLVED = 10  # draws: fewer say little about a share
-BLOCK = 2**22  # clips drawn at once: some 100 MB
-
-Correct = Mapping[int, NDArray[np.float64]]  # for each fold, how often each of its clips was right
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An accuracy, or a paired difference of accuracies, and its 95 % interval."""
+    """A figure, or a paired difference of two, and its 95 % interval."""
 
     mean: float
     low: float
     high: float
-
-
-def draws(corrects: Sequence[Correct], seed: int = 0) -> NDArray[np.float64]:
-    """Bootstrap draws of many entries' accuracies, ``[entries, DRAWS]``, in [0, 1]; every entry sees the same clips.
-
-    Clips are drawn with replacement within each fold, all folds together, and an accuracy is the mean over folds. The
-    difference of two rows is a draw of a paired difference. Draws depend on the seed and the folds' sizes alone: other
-    entries do not change an entry's row.
-
-    Args:
-        corrects: for each entry, by fold, ``[n]`` how often each test clip was right (0 or 1; a fraction over several
-            seeds), in the same order for all.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if the folds or clips differ.
-    """
-    _require_same_clips(corrects)
-    rng = np.random.default_rng(seed)
-    drawn_ED = np.zeros((len(corrects), DRAWS))
-    for fold in sorted(corrects[0]):
-        right_EN = np.stack([correct[fold] for correct in corrects])
-        n = right_EN.shape[1]
-        rows = max(1, BLOCK // n)
-        for start in range(0, DRAWS, rows):
-            size = min(rows, DRAWS - start)
-            # Each draw counts in a range of its own, so that one bincount serves the block.
-            clip = rng.integers(n, size=(size, n))
-            clip += n * np.arange(size)[:, None]
-            count_DN = np.bincount(clip.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
-            drawn_ED[:, start : start + size] += right_EN @ count_DN.T / n
-    return drawn_ED / len(corrects[0])
-
-
-def mean_over_folds(correct: Correct) -> float:
-    """The accuracy, in [0, 1]: every fold counts the same, whatever its size."""
-    return float(np.mean([right_N.mean() for right_N in correct.values()]))
-
-
-def interval(observed: float, drawn: NDArray[np.float64]) -> Interval:
-    """A figure with its 95 % interval, the percentiles of its draws ``[DRAWS]``."""
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(observed, float(low), float(high))
-
-
-def bootstrap_p(observed: float, drawn: NDArray[np.float64]) -> float:
-    """Two-sided p-value of no difference, from the draws ``[DRAWS]`` of a paired difference.
-
-    The draws scatter about the observed difference. Moved to zero they stand for the null, and p is the share, the
-    observation counted in, at least as far from zero as what was observed (Davison and Hinkley 1997, section 4.4).
-    Where that share rests on fewer than ten draws, p is that of a normal distribution with the draws' deviation: the
-    share's floor of 1 / (DRAWS + 1) would leave nothing significant among more than 500 comparisons.
-    """
-    # Accuracies are coarse, so draws often lie exactly as far as the observation: rounding must not part them.
-    extreme = int((np.abs(drawn - observed) >= abs(observed) - 1e-9).sum())
-    deviation = float(drawn.std())
-    if extreme >= RESOLVED or deviation == 0:
-        return (1 + extreme) / (1 + len(drawn))
-    return min(math.erfc(abs(observed) / deviation / math.sqrt(2)), (1 + RESOLVED) / (1 + len(drawn)))
-
-
-def _require_same_clips(corrects: Sequence[Correct]) -> None:
-    if any(sizes(correct) != sizes(corrects[0]) for correct in corrects):
-        raise ValueError("a paired difference needs the same clips in the same folds")
-
-
-def sizes(correct: Correct) -> dict[int, int]:
-    """How many clips each fold has."""
-    return {fold: len(right_N) for fold, right_N in correct.items()}
-
-
-def mcnemar(correct: Correct, control: Correct) -> float:
-    """Exact two-sided p-value of McNemar's test: of the clips that one alone has right, each has half (1947).
-
-    All folds' clips count together, so its null is that of accuracy over clips.
-
-    Raises:
-        ValueError: if the folds or clips differ, or a clip is partly right, as the mean over seeds is.
-    """
-    from scipy.special import bdtr  # scipy.stats would take a second to load
-
-    _require_same_clips([correct, control])
-    own, other = (np.concatenate([system[fold] for fold in sorted(correct)]) for system in (correct, control))
-    if not np.isin([own, other], (0, 1)).all():
-        raise ValueError("McNemar's test needs clips that are right or wrong: one seed")
-    alone, other_alone = int((own > other).sum()), int((own < other).sum())
-    return min(1.0, 2 * float(bdtr(min(alone, other_alone), alone + other_alone, 0.5)))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -10,15 +10,30 @@ import numpy as np
 from benchmark.plan import Plan, Row
 from benchmark.rules import Rule
 from benchmark.store import Store
+from leaderboard.answers import Answers
 from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Column, Comparison, compare_task
 from leaderboard.convergence import Convergence, convergence
 from leaderboard.measured import Measured
 from leaderboard.published import Published, anchored, reproduced
-from leaderboard.statistics import Correct, Friedman, Interval, Rank, friedman
+from leaderboard.resampling import estimates
+from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
 
 Place = tuple[str, str, str]  # entry, task, protocol
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure by a further metric.
+
+    Args:
+        interval: of it, 95 %.
+        against_control: its comparison with the entry's control, or the suite's.
+    """
+
+    interval: Interval
+    against_control: Comparison | None
 
 
 @dataclass(frozen=True)
@@ -28,7 +43,7 @@ class Cell:
     Args:
         metric: accuracy, or mAP (mean average precision) where clips may have several labels.
         mean: of the folds' figures (over seeds first); None where nothing is measured.
-        interval: of the mean, 95 %; None where clips may have several labels.
+        interval: of the mean, 95 %.
         deviation: standard deviation over folds.
         folds: how many are measured.
         of_folds: how many the suite asks for.
@@ -38,15 +53,17 @@ class Cell:
         selection: the rule that picked the epoch, one of ``leaderboard.selection.RULES``; of K, inner.
         rank: among the entries of the column that have every fold; several ranks where differences are within noise.
         convergence: how fast it learned, where every epoch was evaluated.
-        auc: macro area under the curve, where clips may have several labels.
-        d_prime: its d'.
+        others: further metrics by name: macro F1, or where clips may have several labels macro AUC and its d'.
+        deviations: of the figure, by recordings and by seeds.
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
         hindrances: why their difference would mean nothing: another scale, fewer folds, another selection.
         verdict: reproduced, above, below or not comparable; empty where nothing is published, or there is no interval.
         against_control: its comparison with the entry's control, or the suite's.
         seen: clips of the task that the encoder was pretrained on.
+        unseen: the figure without these; None where none is left, or the records do not tell which they are.
         labels_seen: whether it learned their labels.
+        by_recording: whether intervals rest on recordings; on clips where records do not tell what they were cut from.
         clips: test clips measured.
         skipped: recordings left out as unusable.
         missing: recordings that the data set names and that were not there.
@@ -71,15 +88,17 @@ class Cell:
     selection: str = ""
     rank: Rank | None = None
     convergence: Convergence | None = None
-    auc: float | None = None
-    d_prime: float | None = None
+    others: dict[str, Figure] = field(default_factory=dict)
+    deviations: tuple[float, float] | None = None
     k: list[int] = field(default_factory=list)
     published: Published | None = None
     hindrances: list[str] = field(default_factory=list)
     verdict: str = ""
     against_control: Comparison | None = None
     seen: int = 0
+    unseen: Interval | None = None
     labels_seen: bool = False
+    by_recording: bool = True
     clips: int = 0
     skipped: int = 0
     missing: int = 0
@@ -105,7 +124,7 @@ class Across:
 
     Args:
         protocol: of the registry, or a column of it.
-        tasks: on which all of the entries are measured.
+        tasks: of the registry, on which all of the entries are measured; columns of one task count as their mean.
         entries: in the suite's order.
         test: of their mean ranks.
     """
@@ -128,7 +147,7 @@ class Table:
         cells: the figures.
         classes: figures by class, if the suite asks for them.
         measured: what the figures are made of.
-        columns: comparisons of every two entries, by task and protocol.
+        columns: comparisons of every two entries, by task and protocol, by the chief metric.
         across: mean ranks of entries over tasks, where there are several.
     """
 
@@ -157,7 +176,9 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
         rows[row.entry, row.task, row.protocol].append(row)
     measured = {place: Measured.read(own, plan, store, table.rule) for place, own in rows.items()}
     table.measured = measured
-    table.columns = _compared(facts, measured)
+    columns = _compared(facts, measured)
+    table.columns = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
+    unseen = _without_seen(facts, measured)
     scratch = {place: _scratch(plan, rows, place) for place in rows}
     figures = reproduced(facts["reproduces"])
     published = {(p.row, p.task, p.protocol): p for p in figures}
@@ -165,8 +186,7 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
         beside = published.get((entry, _task_name(facts, task), protocol))
         of_folds, official = _folds(facts, task)
         hindered = hindrances(facts, task, own, beside, official) if beside and own.scores else []
-        column = table.columns.get((task, protocol))
-        interval = column.intervals.get(entry) if column else None
+        compared = _figures(columns.get((task, protocol), {}), entry)
         table.cells.append(
             Cell(
                 entry=entry,
@@ -176,11 +196,10 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
                 official_folds=official,
                 published=beside,
                 hindrances=hindered,
-                verdict=verdict(interval, beside, bool(hindered)) if beside and own.scores else "",
-                interval=interval,
-                rank=column.ranks.get(entry) if column else None,
+                verdict=verdict(compared.get("interval"), beside, bool(hindered)) if beside and own.scores else "",
                 convergence=_convergence(own, scratch[entry, task, protocol], measured, task, protocol),
-                against_control=column.against_control.get(entry) if column else None,
+                unseen=unseen.get((entry, task, protocol)),
+                **compared,
                 **own.summary(),
             )
         )
@@ -190,23 +209,52 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
             if _task_name(facts, task) == figure.task:
                 table.cells.append(Cell(figure.row, task, figure.protocol, *_folds(facts, task), published=figure))
     if "class_wise" in facts:
-        table.classes = class_figures(facts, measured, store)
+        table.classes = class_figures(facts, measured)
     table.across = _across(table)
     return table
 
 
-def _compared(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[tuple[str, str], Column]:
-    """The entries of every column against each other, where clips have one label."""
+def _compared(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Column]]:
+    """The entries of every column against each other, by metric."""
     controls = {entry: control_of(facts, entry) for entry in facts["entries"]}
     columns = {}
     for task, folds in facts["tasks"].items():
-        correct: dict[str, dict[str, Correct]] = defaultdict(dict)
+        answers: dict[str, dict[str, dict[int, Answers]]] = defaultdict(dict)
         for (entry, own_task, protocol), own in measured.items():
-            if own_task == task and own.correct:
-                correct[protocol][entry] = own.correct
-        for protocol, column in compare_task(correct, controls, len(folds)).items():
-            columns[task, protocol] = column
+            if own_task == task and own.answers:
+                answers[protocol][entry] = own.answers
+        for protocol, of_metrics in compare_task(answers, controls, len(folds)).items():
+            columns[task, protocol] = of_metrics
     return columns
+
+
+def _figures(of_metrics: Mapping[str, Column], entry: str) -> dict[str, Any]:
+    """What comparisons say of an entry: by the chief metric, and by the others."""
+    own = {metric: column for metric, column in of_metrics.items() if entry in column.estimates}
+    if not own:
+        return {}
+    (_, chief), *others = own.items()
+    estimate = chief.estimates[entry]
+    return {
+        "interval": estimate.interval,
+        "deviations": (estimate.between_recordings.deviation, estimate.between_seeds.deviation),
+        "rank": chief.ranks.get(entry),
+        "against_control": chief.against_control.get(entry),
+        "others": {
+            metric: Figure(column.estimates[entry].interval, column.against_control.get(entry))
+            for metric, column in others
+        },
+    }
+
+
+def _without_seen(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[Place, Interval]:
+    """The figures of entries that saw some of the test clips in pretraining, without these clips."""
+    found = {}
+    for task in facts["tasks"]:
+        answers = {place: own.unseen for place, own in measured.items() if place[1] == task and own.seen and own.unseen}
+        for place, of_metrics in estimates(answers).items():
+            found[place] = next(iter(of_metrics.values())).interval
+    return found
 
 
 def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
@@ -235,9 +283,12 @@ def _across(table: Table) -> list[Across]:
     """For every protocol on several tasks, its entries that every one of them measures."""
     found = []
     for protocol in table.facts["protocols"]:
-        own = [cell for cell in table.cells if cell.protocol == protocol and cell.mean is not None and cell.complete]
-        score = {(cell.task, cell.entry): cell.mean for cell in own}
-        tasks = [task for task in table.facts["tasks"] if any(cell.task == task for cell in own)]
+        columns: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for cell in table.cells:
+            if cell.protocol == protocol and cell.mean is not None and cell.complete:
+                columns[_task_name(table.facts, cell.task), cell.entry].append(cell.mean)
+        score = {place: float(np.mean(means)) for place, means in columns.items()}
+        tasks = list(dict.fromkeys(task for task, _ in score))
         entries = [entry for entry in table.facts["entries"] if all((task, entry) in score for task in tasks)]
         if len(tasks) > 1 and len(entries) > 2:
             test = friedman(np.array([[score[task, entry] for entry in entries] for task in tasks], np.float64))

@@ -8,20 +8,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 FULL_SCALE = 32767
+Sample = np.int16 | np.float32
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Clips of one data set, decoded: mono int16 samples end to end, and where each clip begins.
+    """Clips of one data set, decoded: mono samples end to end, and where each clip begins.
 
     Args:
-        samples: ``[total]`` int16, full scale 32767; may be a memory map.
+        samples: ``[total]`` int16, full scale 32767, or float32, full scale 1; may be a memory map.
         offsets: ``[clips + 1]`` int64; clip i is ``samples[offsets[i]:offsets[i + 1]]``.
         sample_rate: Hz.
         chosen: ``[M]`` those of the clips that are meant, in their order; all by default.
     """
 
-    samples: NDArray[np.int16]
+    samples: NDArray[Sample]
     offsets: NDArray[np.int64]
     sample_rate: int
     chosen: Tensor | None = None
@@ -33,6 +34,13 @@ class Recordings:
         """Some of these clips ``[M]``, in that order, without copying a sample."""
         return replace(self, chosen=self._among_all(clips))
 
+    def norms(self) -> Tensor:
+        """The Euclidean norm ``[N]`` of every whole clip, float32, at full scale 1; it reads them all."""
+        clips = range(len(self)) if self.chosen is None else self.chosen.tolist()
+        waves = (self.samples[self.offsets[c] : self.offsets[c + 1]].astype(np.float64) for c in clips)
+        full_scale = FULL_SCALE if self.samples.dtype == np.int16 else 1
+        return torch.tensor([np.linalg.norm(wave_T) / full_scale for wave_T in waves], dtype=torch.float32)
+
     def crops(self, clips: Tensor, samples: int, crops: int, generator: torch.Generator) -> Tensor:
         """Cuts random windows of one length; a shorter clip is zero-padded at a random place.
 
@@ -43,14 +51,14 @@ class Recordings:
             generator: decides where.
 
         Returns:
-            ``[B, crops, samples]`` float32 in [-1, 1], on the CPU.
+            ``[B, crops, samples]`` float32, full scale 1, on the CPU.
         """
         clips = self._among_all(clips)
         lengths_B = torch.from_numpy(np.diff(self.offsets))[clips]
         slack_BV = (lengths_B - samples).unsqueeze(1).expand(-1, crops)
         place_BV = torch.rand(len(clips), crops, dtype=torch.float64, generator=generator)
         start_BV = (place_BV * (slack_BV.abs() + 1)).long() * slack_BV.sign()
-        out_BVT = np.zeros((len(clips), crops, samples), np.int16)
+        out_BVT = np.zeros((len(clips), crops, samples), self.samples.dtype)
         for i, clip in enumerate(clips.tolist()):
             for v, start in enumerate(start_BV[i].tolist()):
                 self._copy(clip, start, out_BVT[i, v])
@@ -66,11 +74,11 @@ class Recordings:
             samples: window length in samples.
 
         Returns:
-            ``[W, samples]`` float32 in [-1, 1], and ``[W]`` the position in ``clips`` each window belongs to.
+            ``[W, samples]`` float32, full scale 1, and ``[W]`` the position in ``clips`` each window belongs to.
         """
         clips = self._among_all(clips)
         starts = [window_starts(int(self.offsets[c + 1] - self.offsets[c]), samples) for c in clips.tolist()]
-        out_WT = np.zeros((sum(map(len, starts)), samples), np.int16)
+        out_WT = np.zeros((sum(map(len, starts)), samples), self.samples.dtype)
         rows = iter(out_WT)
         for clip, of_clip in zip(clips.tolist(), starts, strict=True):
             for start in of_clip:
@@ -81,7 +89,7 @@ class Recordings:
     def _among_all(self, clips: Tensor) -> Tensor:
         return clips if self.chosen is None else self.chosen[clips]
 
-    def _copy(self, clip: int, start: int, out_T: NDArray[np.int16]) -> None:
+    def _copy(self, clip: int, start: int, out_T: NDArray[Sample]) -> None:
         """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before it."""
         wave = self.samples[self.offsets[clip] : self.offsets[clip + 1]]
         piece = wave[max(start, 0) : max(start, 0) + len(out_T) + min(start, 0)]
@@ -95,5 +103,6 @@ def window_starts(length: int, samples: int) -> list[int]:
     return [*range(0, last, max(samples // 2, 1)), last]
 
 
-def _to_float(samples: NDArray[np.int16]) -> Tensor:
-    return torch.from_numpy(samples).to(torch.float32).div_(FULL_SCALE)
+def _to_float(samples: NDArray[Sample]) -> Tensor:
+    wave = torch.from_numpy(samples).to(torch.float32)
+    return wave.div_(FULL_SCALE) if samples.dtype == np.int16 else wave

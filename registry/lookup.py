@@ -47,8 +47,8 @@ class Choice:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The canonical form that enters job keys: name, version and every setting, defaults included."""
-        return {"name": self.name, "version": self.version, **self.settings.model_dump(mode="json")}
+        """The canonical form that enters job keys: name, version and settings."""
+        return {"name": self.name, "version": self.version, **self.settings.canonical()}
 
 
 def names(kind: str) -> list[str]:

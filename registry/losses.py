@@ -198,9 +198,10 @@ def regression(prediction_BD: Tensor, target_BD: Tensor) -> Tensor:
 def barlow_twins(a_BD: Tensor, b_BD: Tensor, redundancy: float) -> Tensor:
     """Cross-correlation of two views brought to the identity: ``sum_i (1 - C_ii)^2 + redundancy * sum_i!=j C_ij^2``.
 
-    Every dimension is standardised over the batch (Zbontar et al. 2021).
+    Every dimension is standardised over the batch, 1e-5 added to its variance (Zbontar et al. 2021).
     """
-    correlation_DD = _standardised(a_BD).T @ _standardised(b_BD) / len(a_BD)
+    a_BD, b_BD = (F.batch_norm(_wide(z_BD), None, None, training=True, eps=1e-5) for z_BD in (a_BD, b_BD))
+    correlation_DD = a_BD.T @ b_BD / len(a_BD)
     on = (1 - correlation_DD.diagonal()).square().sum()
     off = correlation_DD.square().sum() - correlation_DD.diagonal().square().sum()
     return on + redundancy * off
@@ -333,11 +334,6 @@ def _off(z_BD: Tensor) -> Tensor:
     covariance_DD = centred_BD.T @ centred_BD / (len(z_BD) - 1)
     squares = covariance_DD.square().sum() - covariance_DD.diagonal().square().sum()
     return squares / z_BD.shape[1]
-
-
-def _standardised(z_BD: Tensor) -> Tensor:
-    z_BD = _wide(z_BD)
-    return (z_BD - z_BD.mean(0)) / z_BD.std(0, correction=0).clamp_min(1e-5)
 
 
 def _distances(z_BD: Tensor) -> Tensor:

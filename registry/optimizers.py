@@ -8,24 +8,36 @@ from registry.training import Training
 
 
 def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
-    """The optimiser over a module's trainable parameters; biases and norms are not decayed, nor adapted by LARS."""
+    """The optimiser over a module's trainable parameters: one group of weights, one of biases and norms.
+
+    ``lars`` neither decays nor adapts biases and norms (SimCLR, VICReg, Barlow Twins); ``larc`` decays and adapts
+    everything (apex's, of SwAV and DeepCluster v2). Either divides by ``|g| + decay |w|``, as apex does; SimCLR takes
+    the norm of the sum. Where a gradient is exactly zero apex leaves out the decay, and timm, which this is, does not.
+    """
     trainable = [p for p in module.parameters() if p.requires_grad]
+    adapting, everything = training.optimizer in ("lars", "larc"), training.optimizer == "larc"
+    decay_norms = everything or (training.decay_norms and not adapting)
     groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": training.weight_decay, "share": 1.0},
+        {
+            "params": [p for p in trainable if p.ndim <= 1],
+            "weight_decay": training.weight_decay if decay_norms else 0.0,
+            "share": training.norm_rate,
+        },
     ]
-    if training.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum)
-    if training.optimizer == "lars":
+    if adapting:
         from timm.optim.lars import Lars  # takes seconds: only where it is asked for
 
-        groups[0]["always_adapt"] = True  # timm's does not adapt what it does not decay, which groups[1] relies on
+        for group, adapted in zip(groups, (True, everything), strict=True):
+            group["always_adapt"] = adapted  # else timm's adapts what it decays
         return Lars(groups, lr=training.learning_rate, momentum=training.momentum)
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=training.learning_rate)
 
 
 def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
-    """Sets the learning rate of every group."""
+    """Sets the learning rate, and that of biases and norms in proportion."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group["share"]

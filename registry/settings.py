@@ -1,15 +1,27 @@
 """The settings of a component: a pydantic model that forbids what it does not know."""
 
 from copy import copy
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
+
+T = TypeVar("T")
+_LATER = "came later"
+# The type of a field that came after jobs whose keys must last: ``Later[float]``, of a plain value. At its default it
+# stays out of keys, so the default must be what was done before there was the field.
+Later = Annotated[T, _LATER]
 
 
 class Settings(BaseModel):
     """Base of every component's ``Config``: unknown fields are errors, values are checked and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def canonical(self) -> dict[str, Any]:
+        """The form that enters job keys: every setting, defaults included but for those of ``Later`` fields."""
+        fields = type(self).model_fields.items()
+        left_out = {name for name, field in fields if _LATER in field.metadata and getattr(self, name) == field.default}
+        return self.model_dump(mode="json", exclude=left_out)
 
 
 S = TypeVar("S", bound=Settings)

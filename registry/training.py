@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from registry.settings import Settings
+from registry.settings import Later, Settings
 
 
 class Training(Settings):
@@ -13,27 +13,36 @@ class Training(Settings):
 
     epochs: int = Field(..., ge=1, description="passes over the clips, one crop a clip")
     batch_size: int = Field(..., ge=1, description="clips a step")
-    optimizer: Literal["sgd", "adam", "adamw", "lars"] = Field(
-        "adamw", description="torch's, or timm's lars; defaults for the rest"
+    optimizer: Literal["sgd", "adam", "adamw", "lars", "larc"] = Field(
+        "adamw", description="torch's, or timm's: lars leaves biases and norms alone, larc adapts and decays all"
     )
     learning_rate: float = Field(..., gt=0, description="at its peak, for the batch size stated here")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and lars")
-    weight_decay: float = Field(0.0, ge=0, description="on every weight but biases and norms")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd, lars and larc")
+    weight_decay: float = Field(0.0, ge=0, description="on weights; biases and norms: see decay_norms")
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="step: times 0.1 at each milestone")
     milestones: list[float] = Field([0.6, 0.8], description="of step, as fractions of the budget")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up")
+    warmup_from: Later[float] = Field(0.0, ge=0, le=1, description="where warm-up begins, as a share of the peak")
+    final_rate: Later[float] = Field(0.0, ge=0, le=1, description="where cosine ends, as a share of the peak")
+    decay_norms: Later[bool] = Field(False, description="biases and norms decay too; of sgd, adam and adamw")
+    norm_rate: Later[float] = Field(1.0, gt=0, description="rate of biases and norms, as a share of the others'")
 
     def learning_rate_at(self, epoch: float) -> float:
         """The learning rate at a point of training, in epochs from 0 to ``epochs``."""
         if epoch < self.warmup_epochs:
-            return self.learning_rate * epoch / self.warmup_epochs
+            return self._above(self.warmup_from, self.learning_rate * epoch / self.warmup_epochs)
         done = epoch / self.epochs
         if self.schedule == "step":
             return self.learning_rate * 0.1 ** sum(done >= m for m in self.milestones)
         if self.schedule == "cosine":
             span = max(self.epochs - self.warmup_epochs, 1e-9)
-            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
+            fallen = self.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch - self.warmup_epochs) / span, 1)))
+            return self._above(self.final_rate, fallen)
         return self.learning_rate
+
+    def _above(self, share: float, rate: float) -> float:
+        """A rate between 0 and the peak, raised to lie between a share of the peak and the peak."""
+        return share * self.learning_rate + (1 - share) * rate
 
 
 class Pretraining(Training):
@@ -43,3 +52,6 @@ class Pretraining(Training):
         None, ge=1, description="most clips at once through the encoder: gradients are cached, exactly; all by default"
     )
     monitor_every: int = Field(5, ge=1, description="epochs from one probe of the monitor task to the next")
+    keep: Later[Literal["last", "best"]] = Field(
+        "last", description="the weights of the last epoch, or those with the best probe of the monitor task"
+    )

@@ -96,6 +96,15 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def metadata() -> Path:
+    """The folder of official tables, in full, without their recordings."""
+    folder = Path(os.environ.get("AUDIOBENCH_METADATA", SHARED / "reference" / "metadata"))
+    if not (folder / "UrbanSound8K.csv").is_file():
+        pytest.skip(f"no official metadata in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def lite0_weights() -> Path:
     """A real ImageNet checkpoint, of tf_efficientnet_lite0."""
     path = Path(os.environ.get("AUDIOBENCH_WEIGHTS", SHARED / "weights")) / "tf_efficientnet_lite0.imagenet.safetensors"

@@ -56,7 +56,10 @@ def verify(
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Count a data set's clips and read every file. Exit with 1 if anything is wrong."""
+    """Count a data set's clips, read every file, and compare it with its official checksum where one is known.
+
+    Exit with 1 if anything is wrong.
+    """
     from benchmark.progress import progress_for
     from benchmark.verify import verify
 
@@ -148,6 +151,20 @@ def _show(report: "Report") -> None:
         print("the counts are the official ones")
     if not report.faults:
         print("every file can be read")
+    _show_checksums(report)
+
+
+def _show_checksums(report: "Report") -> None:
+    if report.unofficial is None:
+        return
+    if report.unofficial:
+        title = f"{len(report.unofficial)} of {report.compared:,} files are not the official ones, by their SHA-256"
+        _list(title, report.unofficial)
+    elif report.compared:
+        print(f"{report.compared:,} files are the official ones, by their SHA-256")
+    for suffix, count in report.not_compared.items():
+        kind = f"{suffix} files" if suffix else "files without extension"
+        print(f"{count:,} {kind} were not compared with the official checksums, which are of other files")
 
 
 def _show_audit(report: "audits.Report") -> None:

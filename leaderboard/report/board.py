@@ -8,11 +8,13 @@ from leaderboard.page.content import Cell as PageCell
 from leaderboard.page.content import Column, Grid, Item, Mark, Notes, Section
 from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.selection import MEANING
+from leaderboard.statistics import Interval
 from leaderboard.table import Cell, Table, control_of
 
 HELP = {
     "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted by Holm over all pairs",
-    "p": "of no difference from the control, by paired bootstrap, adjusted by Holm over the column",
+    "p": "of no difference from the control, on the same recordings, adjusted by Holm over the column",
+    "unseen [95 %]": "the same figure without the clips that the pretraining corpus holds",
     "verdict": "whether the published figure lies within the measured one's 95 % interval",
     "parameters": "of the encoder",
     "clips/s": "whole clips embedded a second, front end included",
@@ -63,7 +65,7 @@ def section(evidence: Evidence) -> Section:
         name = name_of("ranks", across.protocol)
         plot = rank_difference.draw(ranks)
         items.append(evidence.figure(name, title, plot, rank_difference.alt(ranks), caption))
-    return Section("leaderboard", "Leaderboard", [], [*items, Notes(notes(evidence.table))])
+    return Section("leaderboard", "Leaderboard", [], [*items, *metrics(evidence), Notes(notes(evidence.table))])
 
 
 def _leaderboard(table: Table, task: str) -> Grid:
@@ -93,9 +95,8 @@ def _cell(shown: Shown, cell: Cell, column: list[Cell]) -> PageCell:
     value = shown.value(cell)
     if shown.text is not grids.figure:
         found = cell.against_control if shown.name.startswith("minus ") else None
-        note = f"McNemar: p {found.mcnemar:.3g}" if found and found.mcnemar is not None else ""
         bar = (found.difference.low, found.difference.mean, found.difference.high) if found else None
-        return PageCell(shown.text(cell), value, interval=bar, note=note)
+        return PageCell(shown.text(cell), value, interval=bar)
     interval = (cell.interval.low, cell.interval.mean, cell.interval.high) if cell.interval else None
     note = f"{cell.clips:,} clips in {cell.folds} folds" if cell.mean is not None else ""
     if cell.k:
@@ -134,28 +135,50 @@ def pairs(evidence: Evidence) -> Section:
     """Every two entries of every column, which ranks rest on."""
     items: list[Item] = []
     columns = [Column("entry", "text"), Column("minus", "text"), Column("difference [95 %]")]
-    columns += [Column("p", help="paired bootstrap, adjusted by Holm"), Column("McNemar p", help="adjusted by Holm")]
+    columns.append(Column("p", help="of no difference, adjusted by Holm over all pairs"))
     for (task, protocol), column in evidence.table.columns.items():
         if not column.pairs:
             continue
         rows = []
         for pair in column.pairs:
-            low, mean, high = pair.difference.low, pair.difference.mean, pair.difference.high
-            exact = PageCell(grids.p_text(pair.mcnemar), pair.mcnemar)
             rows.append(
                 [
                     PageCell(pair.entry),
                     PageCell(pair.other),
-                    PageCell(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", mean, (low, mean, high)),
+                    _bounds(pair.difference, "+"),
                     PageCell(grids.p_text(pair.p), pair.p, best=pair.p <= 0.05),
-                    exact,
                 ]
             )
         name = name_of("pairs", task, protocol)
         title = f"{task}, {protocol}: {len(rows)} pairs"
         items.append(Grid(name, title, columns, rows, row_names=2, copy=True, open=len(rows) <= 10))
-    intro = ["Every two entries on the same clips, the better one first. Bold: significant at 0.05."]
+    intro = ["Every two entries on the same recordings, the better one first. Bold: significant at 0.05."]
     return Section("pairs", "Pairs", intro, items)
+
+
+def metrics(evidence: Evidence) -> list[Item]:
+    """Every metric of every cell with its interval and its difference from the control."""
+    items: list[Item] = []
+    columns = [Column(name, "text") for name in ("entry", "protocol", "metric")]
+    columns += [Column("figure [95 %]"), Column("minus control [95 %]"), Column("p", help=HELP["p"])]
+    for task in evidence.tasks:
+        rows = []
+        for cell in (cell for protocol in evidence.protocols for cell in evidence.cells(task, protocol)):
+            for metric, own in cell.others.items():
+                against = own.against_control
+                p = against.p if against else None
+                named = [PageCell(cell.entry), PageCell(cell.protocol), PageCell(metric)]
+                difference = _bounds(against.difference, "+") if against else PageCell("")
+                rows.append([*named, _bounds(own.interval), difference, PageCell(grids.p_text(p), p)])
+        if rows:
+            title = f"{task}: further metrics"
+            items.append(Grid(name_of("metrics", task), title, columns, rows, row_names=3, copy=True, open=False))
+    return items
+
+
+def _bounds(found: Interval, sign: str = "") -> PageCell:
+    low, mean, high = found.low, found.mean, found.high
+    return PageCell(f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]", mean, (low, mean, high))
 
 
 def controls(evidence: Evidence) -> dict[str, str]:

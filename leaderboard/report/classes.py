@@ -31,7 +31,7 @@ def _column(evidence: Evidence, task: str, protocol: str) -> list[Item]:
     for cell in cells:
         own = evidence.table.measured[cell.entry, task, protocol]
         names = own.classes
-        pair_N2 = np.concatenate(list(own.pairs(evidence.store).values()))
+        pair_N2 = np.concatenate(list(own.pairs().values()))
         matrices[cell.entry] = confusion_matrix(pair_N2, len(names))
     if not matrices:
         return []

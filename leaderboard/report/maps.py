@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmark.files import Damaged, replace_file
 from benchmark.job import Job
+from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
-from leaderboard.measured import predictions
 from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
 from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.table import control_of

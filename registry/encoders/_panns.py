@@ -69,17 +69,18 @@ class Panns(Encoder):
 class SpectralPanns(Panns):
     """A PANNs encoder of one log-mel: batch norm over the mel axis, then ``body`` on ``[B, 1, N, F]``.
 
-    ``halvings`` is how often the body halves time and frequency.
+    ``halvings`` is how often the body halves time and frequency, ``fewest`` how many bins it takes at least.
     """
 
     halvings: ClassVar[int]
+    fewest: int
 
     def __init__(self, config: PannsSettings, channels: int, bins: int, embedding_dim: int) -> None:
         super().__init__(config, channels, bins, embedding_dim)
         self.shortest = 2**self.halvings
-        if channels != 1 or bins < self.shortest:
+        if channels != 1 or bins < self.fewest:
             raise Mistake(
-                f"{type(self).__name__} takes one channel of at least {self.shortest} bins, "
+                f"{type(self).__name__} takes one channel of at least {self.fewest} bins, "
                 f"and the front end gives {channels} of {bins}",
                 fix="use a log-mel front end with more mels",
             )
@@ -114,10 +115,15 @@ class ConvBlock(nn.Module):
 
 
 class PannsCnn(SpectralPanns):
-    """The plain convolutional nets: blocks that double the channels, each but a sixth halving time and frequency."""
+    """The plain convolutional nets: blocks that double the channels, each but a sixth halving time and frequency.
+
+    Where one bin is left, frequency is halved no more: 13 coefficients go 6, 3, 1, 1. Nets of the published mels never
+    come to that; it is how MFCC fit here, and not stated in Wang 2021, which has them.
+    """
 
     blocks: ClassVar[int]
     kernel: ClassVar[int] = 3
+    fewest = 1
 
     def __init__(self, config: PannsSettings, channels: int, bins: int) -> None:
         widths = [config.width * 2**i for i in range(self.blocks)]
@@ -129,7 +135,7 @@ class PannsCnn(SpectralPanns):
         x = x_B1NF
         for i in range(1, self.blocks + 1):
             x = self.get_submodule(f"conv_block{i}")(x)
-            x = self._drop(F.avg_pool2d(x, 2) if i <= self.halvings else x)
+            x = self._drop(F.avg_pool2d(x, (2, min(2, x.shape[3]))) if i <= self.halvings else x)
         return x
 
 

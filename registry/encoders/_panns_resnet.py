@@ -19,7 +19,7 @@ class PannsResNet(SpectralPanns):
 
     layers: ClassVar[tuple[int, ...]]
     bottleneck: ClassVar[bool] = False
-    halvings = 5
+    halvings, fewest = 5, 32
 
     def __init__(self, config: PannsSettings, channels: int, bins: int) -> None:
         width = config.width

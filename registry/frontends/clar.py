@@ -10,7 +10,8 @@ from torch import Tensor
 
 from registry.frontends._spectral import BandSettings, SpectralFrontend
 
-_FLOOR = 1e-5
+_FLOOR = 1e-5  # of the mel power
+_EPSILON = 1e-8  # added to the power of the first channel, whose level thus ends at -100 dB
 _REFERENCE_DB = 10.0  # the source passes a 1 where torchaudio expects the reference's logarithm
 
 
@@ -23,6 +24,7 @@ class Clar(SpectralFrontend):
     """
 
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR; haideraltahan/CLAR (code)"
+    version = 2  # magnitudes were cut at 1e-5, where the source adds 1e-8 to their squares
 
     class Config(BandSettings):
         hop_length: int = Field(128, gt=0, description="samples between frames")
@@ -59,8 +61,7 @@ class Clar(SpectralFrontend):
         padded_BT = F.pad(wave_BT.unsqueeze(1), (self.n_fft // 2, self.n_fft // 2), mode="reflect").squeeze(1)
         frames_BNT = padded_BT.unfold(1, self.n_fft, self.hop_length)
         real_BNF, imaginary_BNF = (frames_BNT @ self.basis_TF).chunk(2, dim=2)
-        power_BNF = real_BNF.square() + imaginary_BNF.square()  # a magnitude has no gradient in silence
-        level = 10 * power_BNF.clamp_min(_FLOOR**2).log10() - 2 * _REFERENCE_DB
+        level = 10 * (real_BNF.square() + imaginary_BNF.square() + _EPSILON).log10() - 2 * _REFERENCE_DB
         phase = torch.atan2(imaginary_BNF, real_BNF)
         mel_BFN = 10 * self.mel(wave_BT).clamp_min(_FLOOR).log10() - _REFERENCE_DB
         return torch.stack([level.transpose(1, 2), phase.transpose(1, 2), mel_BFN], 1)

@@ -18,10 +18,13 @@ class Byol(Method):
     """Two augmentations of one window; no negatives.
 
     BYOL-A cuts a single window of a clip and lets augmentation make the difference: mixup with other sounds in the log
-    domain, and random resized crops. The target net follows the online net after every step.
+    domain, and random resized crops. The views of a batch are then standardised together, as there; an evaluation sees
+    the front end's output as it is, which therefore wants a normalisation of its own. The target net follows the online
+    net after every step. The loss is the mean of the two directions; the source's is their sum, twice this.
     """
 
     source: ClassVar[str] = "Grill et al. 2020, BYOL; Niizumi et al. 2021, BYOL-A"
+    version = 2  # views were not standardised
     windows = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,
@@ -35,23 +38,34 @@ class Byol(Method):
         momentum: float = Field(0.99, ge=0, le=1, description="of the target net")
         dim: int = Field(256, ge=1, description="size of projections and predictions")
         hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor")
+        standardise: bool = Field(True, description="both views of a batch together to zero mean and unit variance")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        self.momentum = config.momentum
+        self.momentum, self.standardise = config.momentum, config.standardise
         self.projector = mlp(encoder.embedding_dim, config.hidden, config.dim)
         self.predictor = mlp(config.dim, config.hidden, config.dim)
         self.target_encoder = deepcopy(encoder).requires_grad_(False)
         self.target_projector: nn.Module = deepcopy(self.projector).requires_grad_(False)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        a, b = self.views(wave_BVT[:, 0]), self.views(wave_BVT[:, 0])
+        a, b = self._two_views(wave_BVT[:, 0])
         with torch.no_grad():
             target_a, target_b = (self.target_projector(self.embed(x, self.target_encoder)) for x in (a, b))
         embedding_a = self.embed(a)
         online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.embed(b)))
         loss = (regression(online_a, target_b) + regression(online_b, target_a)) / 2
         return loss, {"spread": unit(embedding_a.detach()).std(0).mean()}
+
+    def _two_views(self, wave_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoder inputs of two augmentations; standardised channel by channel, over both and all clips."""
+        both = torch.cat([self.views(wave_BT), self.views(wave_BT)])
+        if self.standardise:
+            among = [dim for dim in range(both.ndim) if dim != 1]
+            both = both - both.mean(among, keepdim=True)
+            both = both / both.std(among, keepdim=True).clamp_min(torch.finfo().eps)
+        a, b = both.chunk(2)
+        return a, b
 
     def after_step(self) -> None:
         """The target net follows."""

@@ -42,11 +42,12 @@ class Cld(Method):
     source: ClassVar[str] = "Wang, Liu & Yu 2021, CLD; frank-xwang/CLD-UnsupervisedLearning"
     windows = 3  # over npid 2
     recipe: ClassVar[dict[str, object]] = {
-        "epochs": 200,  # as the base; the script's are not stated
+        "epochs": 200,
         "batch_size": 256,
         "optimizer": "sgd",
         "learning_rate": 0.06,
         "weight_decay": 7e-4,
+        "decay_norms": True,
         "schedule": "cosine",
         "warmup_epochs": 5,
     }

@@ -12,7 +12,8 @@ from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
 from registry.views import Views
 
-_NOISE = 0.001  # deviation of the Gaussian noise on the positive, at full scale 1
+_NOISE = 0.001  # deviation of the Gaussian noise on the positive, where the whole clip has norm 1
+_EPSILON = 1e-3  # of Keras's layer norm
 _WEIGHT = 0.05  # deviation of the bilinear weights as drawn: what Keras calls random normal
 
 
@@ -20,13 +21,14 @@ class Cola(Method):
     """Anchors against the positives of the batch, one direction only: anchors are not contrasted with each other.
 
     The bilinear similarity is ``a^T W p`` of layer-normed projections in (-1, 1), without a temperature; the cosine
-    form has neither W nor layer norm. The positive alone gets a little noise. The source scales each clip to unit norm
-    before it cuts windows: the front end ``cola`` does so with each window. The recipe is the code's, whose epochs are
-    1,000 steps; the paper's batch of 1024 and rate of 1e-4 are from memory.
+    form has a bare linear layer and no W. Anchors and positives go through the encoder as one batch. The positive
+    alone gets noise: the source scales each clip to unit norm, cuts windows, then adds a deviation of 0.001; here the
+    noise is scaled to the clip instead, which gives the same ratio, and the front end ``cola`` scales each window. The
+    recipe is the code's, whose epochs are 1,000 steps; the paper's batch of 1024 and rate of 1e-4 are from memory.
     """
 
     source: ClassVar[str] = "Saeed et al. 2021, COLA; google-research/cola"
-    version = 2  # bilinear weights were drawn with deviation 1
+    version = 3  # the noise was one of full scale, the cosine's head that of the bilinear form but for its norm
     windows = 2
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,
@@ -45,13 +47,16 @@ class Cola(Method):
         super().__init__(config, encoder, views, corpus)
         bilinear = config.similarity == "bilinear"
         self.temperature = 1.0 if bilinear else config.temperature
-        norm = nn.LayerNorm(config.dim) if bilinear else nn.Identity()
-        self.head = nn.Sequential(nn.Linear(encoder.embedding_dim, config.dim), norm, nn.Tanh())
+        after = [nn.LayerNorm(config.dim, eps=_EPSILON), nn.Tanh()] if bilinear else []
+        self.head = nn.Sequential(nn.Linear(encoder.embedding_dim, config.dim), *after)
         self.weight_DD = nn.Parameter(_WEIGHT * torch.randn(config.dim, config.dim)) if bilinear else None
+        self.norm_N: Tensor
+        self.register_buffer("norm_N", corpus.recordings.norms(), persistent=False)
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         anchor_BT, positive_BT = wave_BVT.unbind(1)
-        positive_BT = positive_BT + _NOISE * torch.randn_like(positive_BT)
-        projected = [self.head(self.embed(self.views(x))) for x in (anchor_BT, positive_BT)]
+        positive_BT = positive_BT + _NOISE * self.norm_N[index_B, None] * torch.randn_like(positive_BT)
+        both = torch.cat([self.views(anchor_BT), self.views(positive_BT)])
+        projected = self.head(self.embed(both)).chunk(2)
         a_BD, p_BD = projected if self.weight_DD is not None else map(unit, projected)
         return cola(a_BD, p_BD, self.weight_DD, self.temperature), {"spread": unit(a_BD.detach()).std(0).mean()}

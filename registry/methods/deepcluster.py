@@ -33,6 +33,7 @@ class DeepCluster(CorpusClustering):
         "optimizer": "sgd",
         "learning_rate": 0.05,
         "weight_decay": 1e-5,
+        "decay_norms": True,
         "schedule": "constant",
     }
 

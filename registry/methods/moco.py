@@ -32,6 +32,7 @@ class MoCo(Method):
         "optimizer": "sgd",
         "learning_rate": 0.03,
         "weight_decay": 1e-4,
+        "decay_norms": True,
         "schedule": "step",
     }
 

@@ -22,7 +22,7 @@ class MultiformatContrast(Method):
     With the encoder ``multiformat`` the first window goes through its first branch and the second through its second;
     with any other encoder both windows go through it, which is the one-format case that the paper compares with. One
     hidden layer projects all formats. ``augment`` of the pretraining works on both waveforms; ``augment`` here works on
-    one format, such as shifts and masks of the log-mel. The rate falls to 0 here, and to 1e-6 in the paper.
+    one format, such as shifts and masks of the log-mel.
     """
 
     source: ClassVar[str] = "Wang 2021; optimiser's moments and mask sizes not stated"
@@ -33,6 +33,7 @@ class MultiformatContrast(Method):
         "optimizer": "adam",
         "learning_rate": 1e-4,
         "schedule": "cosine",
+        "final_rate": 0.01,  # 1e-6
     }
 
     class Config(Settings):

@@ -31,6 +31,7 @@ class Npid(Method):
         "optimizer": "sgd",
         "learning_rate": 0.03,
         "weight_decay": 1e-4,
+        "decay_norms": True,
         "schedule": "step",
     }
 

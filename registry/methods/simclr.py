@@ -20,7 +20,7 @@ class SimClr(Method):
     The head is version 1's two layers or version 2's three, every hidden layer as wide as the embedding. ``memory`` is
     version 2's: past projections of an encoder that follows by momentum are further negatives (about 1 % in the paper,
     from memory, as is the momentum). Version 2 also widens the net and keeps part of the head for fine-tuning, which is
-    not here.
+    not here. The source's LARS keeps the rate inside the momentum, ours outside: they differ while the rate changes.
     """
 
     source: ClassVar[str] = "Chen et al. 2020, SimCLR and SimCLR v2; google-research/simclr"

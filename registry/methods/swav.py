@@ -27,11 +27,13 @@ class SwAV(Method):
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 400,
         "batch_size": 4096,
-        "optimizer": "lars",
+        "optimizer": "larc",
         "learning_rate": 4.8,
         "weight_decay": 1e-6,
         "schedule": "cosine",
         "warmup_epochs": 10,
+        "warmup_from": 0.0625,  # 0.3
+        "final_rate": 0.001,  # 0.0048
     }
 
     class Config(Settings):

@@ -102,6 +102,25 @@ class Task(Component):
         """
         raise NotImplementedError
 
+    def checksums(self) -> Mapping[str, str]:
+        """Of the official files, by clip: the SHA-256 in hexadecimal, or its beginning of 16 digits or more.
+
+        Empty where none are stated. A clip that is not in it is not compared.
+        """
+        return {}
+
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        """The recording that a clip was cut from, if its name tells: of records that name clips and no sources.
+
+        Args:
+            clip_id: a clip's ``id``.
+
+        Returns:
+            What is its ``source``; None where only metadata know that, or the name is none of this task.
+        """
+        return None
+
     def labels(self, clip: Clip) -> tuple[str, ...]:
         """The names of a clip's labels; none where they are not known."""
         indices = clip.label if isinstance(clip.label, tuple) else (clip.label,) if clip.label >= 0 else ()

@@ -79,6 +79,12 @@ class Audioset(Task):
             )
         return clips
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        """The video."""
+        found = _NAME.fullmatch(Path(clip_id).stem)
+        return found["video"] if found else None
+
 
 def _is_held_out(video: str) -> bool:
     """Whether a video is in the twentieth that is held out: the same one everywhere."""
@@ -96,7 +102,9 @@ def _segments(path: Path) -> Iterator[tuple[str, int, list[str]]]:
     """The video, the millisecond where the clip begins, and the machine ids of its labels."""
     with _open(path) as file:
         for row in csv.reader(file, skipinitialspace=True):
-            if row and not row[0].startswith("#"):
+            if (
+                row and not row[0].startswith("#") and row[0] != "YTID"
+            ):  # Google's three lines, or the one that copies have
                 video, start, _, machine_ids = row
                 yield video, round(float(start) * 1000), machine_ids.split(",")
 

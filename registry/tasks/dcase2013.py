@@ -59,6 +59,10 @@ class Dcase2013(Task):
         folder = self.locate(data)
         return [clip for fold in self.folds for clip in self._part(folder, fold)]
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        return Path(clip_id).name
+
     def _part(self, folder: Path, fold: int) -> list[Clip]:
         part = folder / _PARTS[fold - 1]
         if not part.is_dir():

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ _CLASSES = (
     "door_wood_creaks can_opening washing_machine vacuum_cleaner clock_alarm clock_tick glass_breaking helicopter "
     "chainsaw siren car_horn engine train church_bells airplane fireworks hand_saw"
 ).split()
+_NAME = re.compile(r"\d-(\d+)-[A-Z]-\d+\.\w+")  # fold, source, take, target
 
 
 class Esc50(Task):
@@ -39,6 +41,11 @@ class Esc50(Task):
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
         return require_files([self._clip(folder, row, int(row["target"])) for row in _metadata(folder)], folder)
+
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        found = _NAME.fullmatch(clip_id)
+        return found[1] if found else None
 
     @staticmethod
     def _clip(folder: Path, row: dict[str, str], label: int) -> Clip:

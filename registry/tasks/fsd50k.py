@@ -85,6 +85,10 @@ class Fsd50k(Task):
             clips.append(Clip(name, label, fold, row["fname"], path, there[part].get(name, -1)))
         return require_files(clips, folder)
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        return Path(clip_id).stem
+
 
 def _table(path: Path) -> list[dict[str, str]]:
     if not path.is_file():

@@ -19,11 +19,12 @@ _PARTS = {"train": 0, "test": 1, "valid": 2}
 class Gtzan(Task):
     """1000 recordings of 30 s in 10 genres, 100 each, 22.05 kHz mono; no official folds, so a choice of splits.
 
-    ``10-fold`` (PANNs, X-ARES): ours, stratified, from the seed. ``70-15-15`` (the proportions of Lin 2022, whose list
-    is not published): ours, stratified, from the seed. ``filtered``: 443 recordings train, 197 validate and 290 test,
-    after Kereliuk et al. 2015: no repeats, no artist in two parts. Names are ranked by their hash, so that a seed means
-    the same folds everywhere. Figures from different splits are not comparable: repeats and artists leak through the
-    first two.
+    ``10-fold`` (PANNs, X-ARES): ours, stratified, from the seed; names are ranked by their hash, so that a seed means
+    the same folds everywhere. The others are lists, in ``gtzan_SPLIT.csv`` beside this file. ``70-15-15`` (the
+    proportions of Lin 2022, whose list is not published): ours, stratified, drawn by the same rule; a seed other than 0
+    draws another. ``filtered``: 443 recordings train, 197 validate and 290 test, after Kereliuk et al. 2015: no
+    repeats, no artist in two parts. ``stratified``: 500 train, 250 validate and 250 test, from the same authors' code.
+    Figures from different splits are not comparable: repeats and artists leak through all but the filtered one.
 
     Of a single split the test part is fold 1, the validation part fold 2 and the training part fold 0. Fold 1 alone is
     tested, and all the others train, validation clips among them.
@@ -32,7 +33,10 @@ class Gtzan(Task):
     unreadable or missing it is left out, with a warning, and the folds of the others stay the same.
     """
 
-    source: ClassVar[str] = "Tzanetakis & Cook 2002; filtered split: Kereliuk et al. 2015, as in torchaudio 2.11"
+    source: ClassVar[str] = (
+        "Tzanetakis & Cook 2002; filtered split: Kereliuk et al. 2015, as in torchaudio 2.11; stratified split: "
+        "github.com/coreyker/dnn-mgr, gtzan/*_stratified.txt"
+    )
     url = "https://www.kaggle.com/datasets/andradaolteanu/gtzan-dataset-music-genre-classification"
     licence = "none given"
     folders = ("genres", "genres_original", "GTZAN")
@@ -40,8 +44,10 @@ class Gtzan(Task):
     folds = tuple(range(1, 11))
 
     class Config(Settings):
-        split: Literal["10-fold", "filtered", "70-15-15"] = Field("10-fold", description="which recordings test")
-        seed: int = Field(0, ge=0, description="of the folds; the filtered split has none")
+        split: Literal["10-fold", "filtered", "70-15-15", "stratified"] = Field(
+            "10-fold", description="which recordings test"
+        )
+        seed: int = Field(0, ge=0, description="of 10-fold; of 70-15-15 0 is its list; the others are one list each")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -70,12 +76,16 @@ class Gtzan(Task):
                     clips.append(Clip(f"{genre}/{file}", label, self.fold_of[name], name, path, there.get(file, -1)))
         return require_files([clip for clip in clips if clip.source != _UNREADABLE or self._reads(clip)], folder)
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        return Path(clip_id).stem
+
     def _folds(self) -> dict[str, int]:
         """The fold of each recording that the split uses."""
-        if self.split == "filtered":
-            with (Path(__file__).parent / "gtzan_filtered.csv").open(newline="") as file:
-                return {row["track"]: _PARTS[row["split"]] for row in csv.DictReader(file)}
         ten = self.split == "10-fold"
+        if not ten and not (self.split == "70-15-15" and self.seed):
+            with (Path(__file__).parent / f"gtzan_{self.split}.csv").open(newline="") as file:
+                return {row["track"]: _PARTS[row["split"]] for row in csv.DictReader(file)}
         ranked = [sorted(_names(genre), key=self._hash) for genre in self.classes]
         return {
             name: rank // 10 + 1 if ten else {0: 1, 1: 2}.get(rank // 15, 0)

@@ -53,6 +53,11 @@ class Sounds(Task):
             for i in range(config.clips)
         ]
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        draw, _, number = clip_id.rpartition("-")
+        return f"{draw}-{int(number) // 2}" if number.isdecimal() else None
+
     def read(self, clip: Clip) -> tuple[NDArray[np.float32], int]:
         config = self.config
         assert isinstance(config, Sounds.Config)

@@ -52,9 +52,14 @@ class SpeechCommands(Task):
         clips = [self._clip(folder, name, int(name in named[1]), there.get(name, -1)) for name in names]
         return require_files(clips, folder)
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        """The speaker."""
+        return Path(clip_id).name.partition("_nohash_")[0]
+
     def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
-        word, _, file = name.partition("/")
-        return Clip(name, self.classes.index(word), fold, file.partition("_nohash_")[0], folder / name, size)
+        label = self.classes.index(name.partition("/")[0])
+        return Clip(name, label, fold, self.source_of(name), folder / name, size)
 
 
 def _names(path: Path) -> set[str]:

@@ -62,25 +62,25 @@ class SpeechCommandsTest(Task):
         clips = [self._clip(folder, name, fold, there.get(name, -1)) for name, fold in folds.items()]
         return require_files(clips, folder)
 
+    @classmethod
+    def source_of(cls, clip_id: str) -> str:
+        """The speaker, or the name itself where there is none."""
+        found = _SPEAKER.search(clip_id.partition("/")[2])
+        return found[1] if found else clip_id
+
     def _made(self, names: list[str]) -> dict[str, int]:
         """Speakers, and then silences, in the order of their hashes, dealt out to the folds."""
-        sources = {_source(name): name.startswith("_silence_") for name in names}
+        sources = {self.source_of(name): name.startswith("_silence_") for name in names}
         ranked = sorted(sources, key=lambda source: (sources[source], self._hash(source)))
         fold_of = {source: rank % len(self.folds) + 1 for rank, source in enumerate(ranked)}
-        return {name: fold_of[_source(name)] for name in names}
+        return {name: fold_of[self.source_of(name)] for name in names}
 
     def _hash(self, source: str) -> bytes:
         return sha256(f"{self.seed} {source}".encode()).digest()
 
     def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
         label = self.classes.index(name.partition("/")[0])
-        return Clip(name, label, fold, _source(name), folder / name, size)
-
-
-def _source(name: str) -> str:
-    """The speaker, or the name itself where there is none."""
-    found = _SPEAKER.search(name.partition("/")[2])
-    return found[1] if found else name
+        return Clip(name, label, fold, self.source_of(name), folder / name, size)
 
 
 def _from_table(table: Path) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """UrbanSound8K: urban sounds."""
 
 import csv
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +26,7 @@ _COUNTS = {
     "siren": (86, 91, 119, 166, 71, 74, 77, 80, 82, 83),
     "street_music": (100,) * 10,
 }
+_NAME = re.compile(r"(\d+)-\d-\d+-\d+\.\w+")  # source, class, occurrence, slice
 
 
 class Us8k(Task):
@@ -31,7 +34,7 @@ class Us8k(Task):
 
     The folds must not be reshuffled: clips of one recording lie in one fold, and a random split raises accuracy from
     some 84 to 98 %. Five of the 1,297 recordings still span two folds, with different classes (106905, 132016, 176638,
-    180937, 77751).
+    180937, 77751). ``us8k_sha256.txt`` beside this file holds the beginnings of the official files' checksums.
     """
 
     source: ClassVar[str] = "Salamon et al. 2014; Zenodo 1203745"
@@ -80,6 +83,15 @@ class Us8k(Task):
                 where=str(folder),
                 fix=f"fetch them, or ask for those that are there: {{name: us8k, folds: [{here}]}}",
             )
+
+    def checksums(self) -> Mapping[str, str]:
+        lines = (Path(__file__).parent / "us8k_sha256.txt").read_text().splitlines()
+        return {f"{name}.wav": digest for name, digest in map(str.split, lines)}
+
+    @classmethod
+    def source_of(cls, clip_id: str) -> str | None:
+        found = _NAME.fullmatch(clip_id)
+        return found[1] if found else None
 
     @staticmethod
     def _clip(folder: Path, row: dict[str, str], there: dict[str, int]) -> Clip:

@@ -1,5 +1,6 @@
 """``audiobench data``: licence first, counts, faults by file, and the exit status."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_a_whole_data_set_is_right(audiobench: Call, tmp_path: Path) -> None:
     assert cells(answer, "dog") == ["dog", "40", "8", "8", "8", "8", "8", "0.4", "0.01", "0.02"]
     assert cells(answer, "all") == ["all", "2,000", "400", "400", "400", "400", "400", "20.0", "0.01", "0.02"]
     assert "the counts are the official ones" in answer.out
-    assert "every file can be read" in answer.out
+    assert answer.out.endswith("every file can be read\n")  # no checksums are stated
     assert "\x1b" not in answer.out
 
 
@@ -143,6 +144,57 @@ def test_a_plugins_task_is_verified(audiobench: Call, tmp_path: Path) -> None:
     assert "the counts are the official ones" in answer.out
 
 
+def checked(folder: Path, official: dict[str, str]) -> Path:
+    """A plugin: recordings of a folder whose official checksums are stated."""
+    plugin = folder / "checked.py"
+    plugin.write_text(
+        "from registry.tasks.folder import Folder\n"
+        "class Checked(Folder):\n"
+        "    'Checked.'\n"
+        f"    def checksums(self): return {official!r}\n"
+    )
+    return plugin
+
+
+def test_files_that_are_not_the_official_ones_are_named(audiobench: Call, tmp_path: Path) -> None:
+    audio = tmp_path / "mine"
+    for i, name in enumerate(f"{label}/{i}.wav" for label in ("cat", "dog") for i in range(3)):
+        (audio / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(audio / name, np.full(160, i / 10), 16000)
+    (audio / "dog" / "2.wav").rename(audio / "dog" / "2.aif")  # libsndfile reads it all the same
+    names = [str(path.relative_to(audio)) for path in sorted(audio.rglob("*.wav"))]
+    official = {name: hashlib.sha256((audio / name).read_bytes()).hexdigest()[:16] for name in names}
+    plugin = checked(tmp_path, {**official, "dog/2.wav": "0" * 16})
+    asked = ("data", "verify", "{name: checked, path: mine, folds: 2}", "--data", tmp_path, "--plugin", plugin)
+    answer = audiobench(*asked)
+    assert answer.status == 0, answer.err
+    assert "5 files are the official ones, by their SHA-256\n1 .aif files were not compared" in answer.out
+    soundfile.write(audio / "cat" / "1.wav", np.full(160, 0.9), 16000)
+    (audio / "dog" / "0.wav").write_bytes(b"noise")
+    answer = audiobench(*asked)
+    assert answer.status == 1
+    assert "2 of 5 files are not the official ones, by their SHA-256:\n  cat/1.wav\n  dog/0.wav\n" in answer.out
+    found = json.loads(audiobench(*asked, "--json").out)
+    assert (list(found["faults"]), found["unofficial"]) == (["dog/0.wav"], ["cat/1.wav", "dog/0.wav"])
+    assert (found["compared"], found["not_compared"]) == (5, {".aif": 1})
+
+
+def test_made_wavs_under_urbansound8ks_names_are_not_the_official_ones(audiobench: Call, tmp_path: Path) -> None:
+    rows = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
+    for fold, name in ((1, "101415-3-0-2.wav"), (1, "101415-3-0-3.ogg"), (2, "100652-3-0-0.wav")):
+        path = tmp_path / "UrbanSound8K" / "audio" / f"fold{fold}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.zeros(1600), 16000)
+        rows.append(f"{name},{name.split('-')[0]},0,1,1,{fold},3,dog_bark")
+    (tmp_path / "UrbanSound8K" / "metadata").mkdir()
+    (tmp_path / "UrbanSound8K" / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows))
+    answer = audiobench("data", "verify", "{name: us8k, folds: [1, 2]}", "--data", tmp_path, "--json")
+    assert answer.status == 1
+    found = json.loads(answer.out)
+    assert found["unofficial"] == ["101415-3-0-2.wav", "100652-3-0-0.wav"]
+    assert found["not_compared"] == {".ogg": 1}
+
+
 def test_an_audit_tells_and_exits_with_0(audiobench: Call, tmp_path: Path) -> None:
     folder = freesound(tmp_path)
     two = "{name: us8k, folds: [1, 2]}"
@@ -197,6 +249,10 @@ def test_the_real_recordings_are_right(audiobench: Call, data: Path) -> None:
     answer = audiobench("data", "fetch", "esc50", "--data", data)
     assert answer.status == 0
     assert "there already: 2,000 clips" in answer.out
+    answer = audiobench("data", "verify", "{name: us8k, folds: [1, 2, 10]}", "--data", data)
+    assert answer.status == 0, answer.err
+    assert "2,598 .ogg files were not compared with the official checksums" in answer.out
+    assert "the official ones, by" not in answer.out
     answer = audiobench("data", "verify", "us8k", "--data", data)
     assert answer.status == 2
     assert "lacks the folds 3, 4, 5, 6, 7, 8, 9" in answer.err

@@ -187,11 +187,12 @@ def test_a_checkpoint_of_another_architecture(tiny: Path, audiobench: Call, tmp_
 
 
 def test_a_front_end_that_does_not_fit_the_encoder(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
-    change(tiny, "n_mels: 32", "n_mels: 8")
+    few = "random: {frontend: {n_mels: 24}, encoder: {name: resnet22}, weights: random}"
+    change(tiny, "random: {weights: random}", few)
     check(
         audiobench("run", tiny, "--runs", tmp_path / "runs", *ONE),
         2,
-        "Cnn10 takes one channel of at least 16 bins",
+        "ResNet22 takes one channel of at least 32 bins, and the front end gives 1 of 24",
         "with random",
     )
     assert not list((tmp_path / "runs").glob("pack/*"))  # found out before any work

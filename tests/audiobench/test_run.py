@@ -43,6 +43,22 @@ def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Pa
             assert (own.scores.map(lambda s: s.argmax()) == own.predicted).all()
 
 
+def test_a_suite_may_ask_for_packs_of_floats(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    asked = ("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn")
+    for samples, packs in (("float32", 1), ("int16", 2), ("float32", 2)):
+        tiny.write_text(TINY.replace("title: Tiny", f"samples: {samples}"))
+        answer = audiobench(*asked)
+        assert answer.status == 0, answer.err
+        folders = {path.parent: path.name for path in (tmp_path / "runs" / "pack").glob("*/samples.*")}
+        assert len(folders) == packs
+        for folder, file in folders.items():
+            told = json.loads((folder / "result.json").read_text())["samples"]
+            config = json.loads((folder / "job.json").read_text())["config"]
+            assert (told, file) in (("int16", "samples.i16"), ("float32", "samples.f32"))
+            assert config.get("samples", "int16") == told
+            assert ("samples" in config) == (told == "float32")
+
+
 def test_a_record_names_what_made_it(finished: tuple[Path, Path]) -> None:
     for kind in ("pack", "pretrain", "embed", "evaluate"):
         for path in finished[1].glob(f"{kind}/*/result.json"):
@@ -98,6 +114,20 @@ def test_a_monitored_supervised_pretraining_says_what_it_saw(audiobench: Call, t
         "labels of recordings of the test folds were learned in pretraining: 100 clips of sounds (taught)"
         in " ".join(answer.out.split())
     )
+
+
+def test_a_record_says_which_epoch_was_kept(audiobench: Call, tmp_path: Path) -> None:
+    suite = tmp_path / "tiny.yaml"
+    kept = "epochs: 4, keep: best, monitor: {name: sounds, clips: 2}, monitor_every: 1,"
+    suite.write_text(TINY.replace("epochs: 2,", kept, 1))
+    answer = audiobench("run", suite, "--runs", tmp_path / "runs", "--entry", "moco", "--protocol", "knn")
+    assert answer.status == 0, answer.err
+    (folder,) = (tmp_path / "runs" / "pretrain").iterdir()
+    probed = [json.loads(line)["knn"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    record = json.loads((folder / "result.json").read_text())
+    assert record["kept_epoch"] == 1 + probed.index(max(probed))
+    assert f"epoch {record['kept_epoch']} kept" in answer.err
+    assert json.loads((folder / "job.json").read_text())["config"]["training"]["keep"] == "best"
 
 
 def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark.pack import Pack, make_pack, open_pack
+from benchmark.pack import Pack, Samples, make_pack, open_pack
 from benchmark.progress import Progress
 from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Clip, Task
 from registry.tasks.esc10 import Esc10
+
+KINDS: tuple[Samples, ...] = ("int16", "float32")
 
 
 class Folder(Task):
@@ -27,9 +29,17 @@ def clips_of(folder: Path) -> list[Clip]:
     return [Clip(p.name, i % 2, i % 2 + 1, p.stem, p, p.stat().st_size) for i, p in enumerate(paths)]
 
 
-def pack(clips: list[Clip], rate: int, out: Path, task: Task | None = None, skip_bad: bool = False) -> Pack:
+def pack(
+    clips: list[Clip],
+    rate: int,
+    out: Path,
+    task: Task | None = None,
+    skip_bad: bool = False,
+    samples: Samples = "int16",
+) -> Pack:
     out.mkdir()
-    result = make_pack(task or Folder(Settings()), clips, rate, out, Progress(), skip_bad=skip_bad)
+    reads = task or Folder(Settings())
+    result = make_pack(reads, clips, rate, out, Progress(), samples=samples, skip_bad=skip_bad)
     (out / "result.json").write_text(json.dumps(result))
     return open_pack(out)
 
@@ -52,6 +62,34 @@ def test_a_pack_holds_what_soundfile_reads(audio: Path, tmp_path: Path) -> None:
         begin, end = made.recordings.offsets[i : i + 2]
         theirs = soundfile.read(path, dtype="int16")[0]
         assert np.abs(made.recordings.samples[begin:end].astype(int) - theirs).max() <= 1
+
+
+def test_a_pack_of_floats_neither_rounds_nor_clips(audio: Path, tmp_path: Path) -> None:
+    loud = np.random.default_rng(1).uniform(-1.5, 1.5, 500)
+    soundfile.write(audio / "3.wav", loud, 16000, subtype="FLOAT")
+    made = {kind: pack(clips_of(audio), 16000, tmp_path / kind, samples=kind) for kind in KINDS}
+    assert [made[kind].recordings.samples.dtype.name for kind in KINDS] == list(KINDS)
+    for i, path in enumerate(sorted(audio.iterdir())):
+        begin, end = made["float32"].recordings.offsets[i : i + 2]
+        theirs = soundfile.read(path, dtype="float32")[0]
+        assert np.array_equal(made["float32"].recordings.samples[begin:end], theirs)
+        rounded = made["int16"].recordings.samples[begin:end] / 32767
+        assert np.abs(rounded - np.clip(theirs, -1, 1)).max() <= 0.502 / 32767
+    for kind, file in (("int16", "samples.i16"), ("float32", "samples.f32")):
+        assert json.loads((tmp_path / kind / "result.json").read_text())["samples"] == kind
+        assert [path.name for path in (tmp_path / kind).glob("samples.*")] == [file]
+    assert made["int16"].content_hash != made["float32"].content_hash
+    assert made["int16"].ids == made["float32"].ids
+
+
+def test_a_pack_whose_record_does_not_tell_its_samples_has_integers(audio: Path, tmp_path: Path) -> None:
+    """As all packs had when records did not tell."""
+    made = pack(clips_of(audio), 16000, tmp_path / "pack")
+    record = json.loads((tmp_path / "pack" / "result.json").read_text())
+    del record["samples"]
+    (tmp_path / "pack" / "result.json").write_text(json.dumps(record))
+    opened = open_pack(tmp_path / "pack")
+    assert np.array_equal(opened.recordings.samples, made.recordings.samples)
 
 
 @pytest.mark.real

@@ -70,6 +70,8 @@ def keys(made: Plan, entry: str, protocol: str) -> list[str]:
         ("npid: {", "npid: {crop: 0.6, ", ""),
         ("tasks: [{name: sounds, clips: 2}]", "tasks: {tones: {name: sounds, clips: 2}}", ""),
         ("control: random\n", "control: random\nsweep: {npid: {crop: [0.6]}}\n", ""),
+        ("title: Tiny", "samples: int16", ""),
+        ("title: Tiny", "samples: float32", "knn freeze"),
     ],
 )
 def test_a_key_changes_with_what_changes_figures_and_with_nothing_else(
@@ -79,6 +81,13 @@ def test_a_key_changes_with_what_changes_figures_and_with_nothing_else(
     before, after = plan(tmp_path, text), plan(tmp_path, text.replace(old, new, 1))
     for protocol in ("knn", "freeze"):
         assert (keys(before, "moco", protocol) != keys(after, "moco", protocol)) == (protocol in changed)
+
+
+def test_samples_are_told_to_packs_where_they_are_not_the_default(tmp_path: Path) -> None:
+    for asked, told in (("title: Tiny", None), ("samples: int16", None), ("samples: float32", "float32")):
+        made = plan(tmp_path, TINY.replace("title: Tiny", asked))
+        (pack,) = [job for job in made.jobs.values() if job.kind == "pack"]
+        assert pack.config.get("samples") == made.facts.get("samples") == told
 
 
 def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alone(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def same(a: Method, b: Method) -> bool:
     [
         *((name, optimizer) for name in ("moco", "npid") for optimizer in ("sgd", "adamw")),
         ("simclr", "lars"),
+        ("byol", "larc"),
         ("byol", "adam"),
     ],
 )
@@ -256,6 +257,49 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -
     assert same(plain, method)
 
 
+class Scripted(Probe):
+    """Answers by the epoch alone, and remembers every encoder that it was asked about."""
+
+    def __init__(self, answers: list[float]) -> None:
+        vars(self).update(every=1, answers=answers, seen={})
+
+    def accuracy(self, method: Method) -> float:
+        vars(self)["seen"][method.epoch] = {k: v.clone() for k, v in method.encoder.state_dict().items()}
+        answer: float = vars(self)["answers"][method.epoch]
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "best"), [([0.2, 0.5, 0.5, 0.3], 2), ([0.4, 0.3, 0.2, 0.1], 1), ([0.1, 0.0, 0.0, 0.2], 4)]
+)
+@pytest.mark.parametrize("interrupts", [(), (7,), (12, 3), (4, 9, 4)])  # steps into each sitting; an epoch has five
+def test_the_best_epoch_is_kept_through_interruptions(
+    answers: list[float], best: int, interrupts: tuple[int, ...], tmp_path: Path
+) -> None:
+    training = Pretraining(epochs=4, batch_size=8, learning_rate=0.01, keep="best")
+    unbroken, device = Scripted(answers), choose_device("cpu", "fp32")
+    train_on = (CORPUS.recordings, training, 4000, 0, device)
+    pretrain(build("moco"), *train_on, tmp_path / "a", Progress(), unbroken)
+    for step in interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(build("moco"), *train_on, tmp_path / "b", Interrupts(step), Scripted(answers))
+    method = build("moco")
+    log = pretrain(method, *train_on, tmp_path / "b", Progress(), Scripted(answers))
+    assert log.kept == best
+    assert [row["knn"] for row in log.epochs] == answers
+    expected = vars(unbroken)["seen"][best - 1]
+    assert all(torch.equal(value, expected[name]) for name, value in method.encoder.state_dict().items())
+
+
+def test_without_being_asked_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    probe, method = Scripted([0.9, 0.1]), build("moco")
+    training, device = Pretraining(epochs=2, batch_size=8, learning_rate=0.01), choose_device("cpu", "fp32")
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "a", Progress(), probe)
+    assert log.kept == 2
+    expected = vars(probe)["seen"][1]
+    assert all(torch.equal(value, expected[name]) for name, value in method.encoder.state_dict().items())
+
+
 def test_learning_rates_follow_the_schedules() -> None:
     def at(epochs: list[float], **settings: Any) -> list[float]:
         training = Training(epochs=200, batch_size=8, learning_rate=0.03, **settings)
@@ -265,3 +309,11 @@ def test_learning_rates_follow_the_schedules() -> None:
     assert at([0, 100, 200], schedule="cosine") == pytest.approx([0.03, 0.015, 0])
     assert at([5, 10, 105], schedule="cosine", warmup_epochs=10) == pytest.approx([0.015, 0.03, 0.015])
     assert at([0, 199], schedule="constant") == [0.03, 0.03]
+    # A cosine from 0.03 to 0.003 is halfway at 0.0165; half of a warm-up from 0.006 is at 0.018.
+    shares = {"schedule": "cosine", "warmup_epochs": 10, "warmup_from": 0.2, "final_rate": 0.1}
+    assert at([0, 5, 10, 105, 200], **shares) == pytest.approx([0.006, 0.018, 0.03, 0.0165, 0.003])
+
+
+def test_the_rate_of_wang_2021_falls_from_1e_4_to_1e_6() -> None:
+    recipe = Training.model_validate(find("methods", "multiformat").recipe)
+    assert [recipe.learning_rate_at(epoch) for epoch in (0, 200)] == pytest.approx([1e-4, 1e-6])

@@ -186,6 +186,23 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
         assert any(what in m for m in found), (what, found)
 
 
+@pytest.mark.parametrize(
+    ("said", "what", "fix"),
+    [
+        ("keep: best", "kept by a monitor, and none is named", "add monitor"),
+        ("keep: best, monitor: null", "kept by a monitor, and none is named", "add monitor"),
+        ("keep: best, monitor: sounds", "of 2 epochs none is probed", "lower monitor_every: 5"),
+        ("keep: worst, monitor: sounds", "keep: Input should be 'last' or 'best'", ""),
+    ],
+)
+def test_the_best_epoch_needs_a_monitor_that_is_asked(tmp_path: Path, said: str, what: str, fix: str) -> None:
+    found = mistakes(tmp_path, TINY.replace("epochs: 2,", f"epochs: 2,\n  {said},", 1))
+    assert all("suite.yaml:11:3" in mistake and what in mistake and fix in mistake for mistake in found)
+    assert found
+    load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, keep: best, monitor: sounds, monitor_every: 2,", 1))
+    load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, keep: last, monitor: null,", 1))
+
+
 def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
     paths = sorted(SUITES.rglob("*.yaml"))
     assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}

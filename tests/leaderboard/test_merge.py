@@ -192,6 +192,7 @@ def test_what_a_missing_file_blocks_in_a_folder_is_no_other_entry(tmp_path: Path
         ({"control": "scratch"}, "control: random in a, scratch in b"),
         ({"tasks": {"esc50": [1]}}, "folds of esc50: [1, 2] in a, [1] in b"),
         ({"task_names": {"esc50": "esc10"}}, "registry's name of esc50: esc50 in a, esc10 in b"),
+        ({"samples": "float32"}, "samples: int16 in a, float32 in b"),
         ({"class_wise": {"esc50": 1}}, "fold of esc50 shown class by class: none in a, 1 in b"),
     ],
 )

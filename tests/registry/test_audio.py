@@ -33,6 +33,34 @@ def test_a_short_clip_is_whole_and_padded_at_every_place() -> None:
     assert torch.equal(crops.sum(1), torch.full((300,), 28))
 
 
+def test_norms_are_those_of_whole_clips_at_full_scale_1() -> None:
+    expected = [(n * (n + 1) * (2 * n + 1) / 6) ** 0.5 / 32767 for n in (100, 7, 30)]  # the sum of the first n squares
+    torch.testing.assert_close(recordings().norms(), torch.tensor(expected))
+    some = recordings().subset(torch.tensor([2, 0]))
+    torch.testing.assert_close(some.norms(), torch.tensor([expected[2], expected[0]]))
+    loud = Recordings(np.full(10, -32767, np.int16), np.array([0, 10, 10]), 16000)  # squares that int16 cannot hold
+    torch.testing.assert_close(loud.norms(), torch.tensor([10**0.5, 0.0]))
+    exact = Recordings(np.ones(10, np.float32), np.array([0, 10]), 16000)
+    torch.testing.assert_close(exact.norms(), torch.tensor([10**0.5]))
+
+
+def test_samples_of_either_kind_give_the_same_within_half_a_step() -> None:
+    lengths = [100, 7, 30]
+    exact = np.random.default_rng(0).uniform(-1, 1, sum(lengths)).astype(np.float32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    rounded = np.round(exact * 32767).astype(np.int16)
+    floats, integers = Recordings(exact, offsets, 16000), Recordings(rounded, offsets, 16000)
+    clips = torch.tensor([2, 1, 0])
+    crops = [one.crops(clips, 20, 50, torch.Generator().manual_seed(0)) for one in (floats, integers)]
+    windows = [one.windows(clips, 40) for one in (floats, integers)]
+    assert torch.equal(windows[0][1], windows[1][1])
+    for of_floats, of_integers in (crops, [wave for wave, _ in windows]):
+        assert of_floats.dtype == of_integers.dtype == torch.float32
+        assert 0 < (of_floats - of_integers).abs().max() <= 0.5 / 32767 + 1e-7
+        assert torch.equal(of_floats == 0, of_integers == 0)  # the same padding
+    assert torch.equal(windows[0][0][2], torch.from_numpy(exact[:40]))  # not a bit of it changed
+
+
 def test_windows_overlap_by_half_and_reach_the_end() -> None:
     assert window_starts(100, 40) == [0, 20, 40, 60]
     assert window_starts(105, 40) == [0, 20, 40, 60, 65]

@@ -167,7 +167,7 @@ def test_swav_assigns_as_the_test_vectors() -> None:
     torch.testing.assert_close(assigned, torch.tensor(golden["swav_Q_from_za (rows sum to 1)"]), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars", "larc"])
 def test_swavs_prototypes_rest_at_first_and_have_unit_norm_always(optimizer: Any) -> None:
     torch.manual_seed(0)
     swav = method("swav", Linear(), **SWAV | {"freeze_epochs": 2})

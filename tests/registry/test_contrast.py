@@ -3,20 +3,20 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from registry import losses
+from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import make_frontend
 from registry.lookup import choose, find
-from registry.methods import unit
-from registry.optimizers import make_optimizer
-from registry.training import Training
+from registry.methods import Corpus, unit
 from registry.views import Views
-from tests.registry.test_methods import Linear, corpus, method, waves
+from tests.registry.test_methods import Linear, corpus, method, views, waves
 
 TWO_WINDOWS = ("simclr", "barlow-twins", "vicreg", "cola")
 SMALL: dict[str, dict[str, Any]] = {
@@ -67,6 +67,90 @@ def test_two_windows_of_a_clip_are_the_positives(name: str) -> None:
 def test_colas_bilinear_weights_begin_as_keras_draws_them() -> None:
     weight = method("cola", Linear()).weight_DD
     assert weight.std().item() == pytest.approx(0.05, rel=0.02)
+
+
+LEVELS = (1.0, 0.1, 0.01, 0.0)
+
+
+def of_levels() -> Corpus:
+    """Noise of 28,800 samples a clip, each clip quieter than the one before, the last one silent."""
+    loud = np.random.default_rng(0).integers(-9000, 9000, (len(LEVELS), 28800))
+    samples = (loud * np.array(LEVELS)[:, None]).astype(np.int16)
+    offsets = np.arange(len(LEVELS) + 1) * 28800
+    return Corpus(Recordings(samples.flatten(), offsets, 16000), torch.zeros(len(LEVELS)).long(), 1)
+
+
+def colas(encoder: Encoder, corpus: Corpus, **settings: Any) -> Any:
+    choice = choose("methods", {"name": "cola", "dim": 16, **settings})
+    return find("methods", "cola")(choice.settings, encoder, views(), corpus)
+
+
+def test_colas_positives_have_the_noise_of_a_clip_of_unit_norm() -> None:
+    torch.manual_seed(0)
+    cola, heard = colas(Linear(), of_levels()), list[Tensor]()
+    cola.views.register_forward_pre_hook(lambda module, given: heard.append(given[0]))
+    order_B = torch.tensor([2, 0, 3, 1])
+    wave_BT, _ = of_levels().recordings.windows(order_B, 28800)
+    loss, _ = cola(torch.stack([wave_BT, wave_BT], 1), order_B)
+    loss.backward()
+    anchor_BT, noise_BT = heard[0], heard[1] - heard[0]
+    assert torch.equal(anchor_BT, wave_BT)
+    ratio_B = 10 * (wave_BT.square().mean(1) / noise_BT.square().mean(1)).log10()
+    # The source's ratio for every clip of 28,800 samples: a power of 1 / 28,800 against one of 0.001 squared.
+    torch.testing.assert_close(ratio_B[[0, 1, 3]], torch.full((3,), 15.4), rtol=0, atol=0.2)
+    assert noise_BT[2].abs().max() == 0
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in cola.parameters())
+
+
+@pytest.mark.parametrize("similarity", ["bilinear", "cosine"])
+def test_colas_anchors_and_positives_are_one_batch_and_its_heads_are_the_sources(similarity: str) -> None:
+    torch.manual_seed(0)
+    cola = colas(Linear(norm=True), of_levels(), similarity=similarity)
+    wave_BVT = torch.cat([waves(6, 1, seed) for seed in (0, 1)], 1)
+    silent_B = torch.full((6,), 3)  # a clip whose noise is none
+    loss, _ = cola(wave_BVT, silent_B)
+    x = torch.cat([cola.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]).double().mean((1, 3))
+    cola.double()
+    linear, z = cola.head[0], cola.encoder.map[0](x)
+    z = linear((z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt())  # the statistics of both
+    if similarity == "bilinear":
+        spread = (z.var(1, correction=0, keepdim=True) + 1e-3).sqrt()
+        a, p = torch.tanh((z - z.mean(1, keepdim=True)) / spread).chunk(2)
+        scores = a @ cola.weight_DD @ p.T
+    else:
+        a, p = (z / z.norm(dim=1, keepdim=True)).chunk(2)
+        scores = a @ p.T / 0.2
+    expected = -(scores - scores.logsumexp(1, keepdim=True)).diagonal().mean()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("frontend", [{"name": "logmel", "normalise": "none"}, {"name": "clar"}, {"name": "waveform"}])
+def test_byols_views_are_standardised_together_channel_by_channel(frontend: dict[str, Any]) -> None:
+    heard: list[Tensor] = []
+    gain = find("augmentations", "gain")(choose("augmentations", "gain").settings)
+    made = make_frontend(choose("frontends", frontend).config)
+    for standardise in (False, True):
+        torch.manual_seed(0)
+        choice = choose("methods", {"name": "byol", "standardise": standardise, **SMALL["byol"]})
+        byol = find("methods", "byol")(choice.settings, Linear(), Views(made, [gain]), corpus(20))
+        heard.append(torch.stack(byol._two_views(waves(5, 1, 0)[:, 0])))
+    plain, standard = (x.double().transpose(0, 2).flatten(1) for x in heard)  # a row a channel
+    assert not torch.allclose(plain, standard, atol=0.1)
+    expected = (plain - plain.mean(1, keepdim=True)) / plain.std(1, keepdim=True)
+    torch.testing.assert_close(standard, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_byol_is_the_mean_of_both_directions_of_standardised_views() -> None:
+    torch.manual_seed(0)
+    byol = method("byol", Linear(norm=True), **SMALL["byol"])
+    wave = waves(6, 1, 0)
+    assert choose("methods", "byol").settings.standardise
+    a, b = byol._two_views(wave[:, 0])  # without augmentation two views are one
+    assert torch.equal(a, b)
+    target = byol.target_projector(byol.target_encoder.embed(a)).double()
+    online = byol.predictor(byol.projector(byol.encoder.embed(a))).double()
+    cosine = (target * online).sum(1) / target.norm(dim=1) / online.norm(dim=1)
+    assert byol(wave, torch.arange(6))[0].item() == pytest.approx((2 - 2 * cosine).mean().item(), rel=1e-5)
 
 
 def test_simclr_is_nt_xent_of_the_projections() -> None:
@@ -172,27 +256,3 @@ def test_multiformat_needs_two_branches_and_embeddings_of_one_size() -> None:
     with pytest.raises(Mistake, match=r"have .* values") as caught:
         multiformat(multiformat_encoder(waveform=8))
     assert "conv320" in caught.value.fix
-
-
-def test_lars_steps_as_by_hand() -> None:
-    torch.manual_seed(0)
-    layer = nn.Linear(3, 2)
-    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
-    training = Training.model_validate(
-        {"epochs": 1, "batch_size": 1, "optimizer": "lars", "learning_rate": 0.5, "weight_decay": 0.0}
-    )
-    optimizer = make_optimizer(layer, training)
-    velocity, slow = torch.zeros_like(weight), torch.zeros_like(bias)
-    for step in range(3):
-        x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
-        optimizer.zero_grad()
-        layer(x).square().sum().backward()
-        assert layer.weight.grad is not None
-        assert layer.bias.grad is not None
-        trust = 0.001 * weight.norm() / layer.weight.grad.norm()
-        velocity = 0.9 * velocity + trust * layer.weight.grad
-        slow = 0.9 * slow + layer.bias.grad
-        weight, bias = weight - 0.5 * velocity, bias - 0.5 * slow  # the bias is not adapted
-        optimizer.step()
-        torch.testing.assert_close(layer.weight.detach(), weight)
-        torch.testing.assert_close(layer.bias.detach(), bias)

@@ -153,12 +153,19 @@ def test_clar_equals_a_slow_transform_and_librosas_log_mel() -> None:
     piece_T = wave_BT[0].double().numpy()[frame * 128 - 1024 : frame * 128 + 1024]
     turns_FT = hz_F[:, None] * np.arange(2048) / 16000
     slow_F = np.exp(-2j * np.pi * turns_FT) @ (piece_T * scipy.signal.get_window("hann", 2048))
-    np.testing.assert_allclose(ours[0, :, frame], 20 * np.log10(np.abs(slow_F)) - 20, rtol=0, atol=1e-3)
+    magnitude_F = np.sqrt(slow_F.real**2 + slow_F.imag**2 + 1e-8)
+    np.testing.assert_allclose(ours[0, :, frame], 20 * np.log10(magnitude_F) - 20, rtol=0, atol=1e-3)
     loud_F = np.abs(slow_F) > 0.03 * np.abs(slow_F).max()
     assert loud_F.sum() > 100
     np.testing.assert_allclose(np.exp(1j * ours[1, loud_F, frame]), (slow_F / np.abs(slow_F))[loud_F], atol=1e-4)
     mel_FN = mel_of(wave_BT, sr=16000, n_fft=2048, hop_length=128, n_mels=128, fmin=40, fmax=8000)[0]
     np.testing.assert_allclose(ours[2], 10 * np.log10(np.maximum(mel_FN, 1e-5)) - 10, rtol=0, atol=1e-3)
+    quiet = run("clar", wave_BT * 1e-5)[0, 0, :, frame]  # where what is added is felt
+    magnitude_F = np.sqrt(1e-10 * (slow_F.real**2 + slow_F.imag**2) + 1e-8)
+    assert magnitude_F.min() < 1.01e-4
+    assert magnitude_F.max() > 1.1e-4
+    np.testing.assert_allclose(quiet, 20 * np.log10(magnitude_F) - 20, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(run("clar", 0 * wave_BT)[0, 0], -100, rtol=1e-6)
     for k in (1, 30, 77, 127):
         tone_BT = torch.sin(2 * torch.pi * hz_F[k] / 16000 * torch.arange(8000)).unsqueeze(0)
         assert (run("clar", tone_BT)[0, 0, :, 10:50].argmax(0) == k).all()

@@ -31,6 +31,7 @@ def test_dcase2013_is_its_public_and_its_private_part(dcase: Path) -> None:
     clips = scenes.clips(dcase)
     assert len({clip.id for clip in clips}) == 200
     assert counted(clips, 10) == scenes.counts
+    assert all(clip.source == scenes.source_of(clip.id) for clip in clips)
     tube = [clip.id for clip in clips if scenes.labels(clip) == ("tube",) and clip.fold == 2]
     assert tube == [f"scenes_stereo_testset/tube{number:02}.wav" for number in range(1, 11)]
     wave_T, rate = scenes.read(clips[0])
@@ -87,6 +88,7 @@ def test_speech_commands_tests_on_its_list_and_trains_on_all_the_rest(commands: 
     clips = words.clips(commands)
     assert counted(clips, 35) == {0: (4,) * 35, 1: (2,) * 35}
     assert {clip.source for clip in clips if clip.fold == 1} == {"00bb"}
+    assert all(clip.source == words.source_of(clip.id) for clip in clips)
     assert (words.folds, clips[0].id) == ((1,), "backward/00aa_nohash_0.wav")
     assert all(clip.id.startswith(f"{words.labels(clip)[0]}/") for clip in clips)
     assert [sum(counts) for counts in words.counts.values()] == [105_829 - 11_005, 11_005]
@@ -149,6 +151,7 @@ def test_the_speech_commands_test_set_knows_its_names(tmp_path: Path) -> None:
     copies(folder / "_silence_" / "0.wav.wav", [folder / name for name in names])
     clips = task("speech-commands-test").clips(tmp_path)
     assert {clip.source for clip in clips} == {"_silence_/0.wav.wav", *(f"00{i}a" for i in range(5))}
+    assert all(clip.source == task("speech-commands-test").source_of(clip.id) for clip in clips)
     write(folder / "folds.csv", "filename,fold\nyes/000a_nohash_1.wav,3\nyes/111a_nohash_1.wav,1\n")
     with pytest.raises(Mistake, match=r"1 of 2 files .* missing: yes/111a_nohash_1\.wav"):
         task("speech-commands-test").clips(tmp_path)

@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 from registry.errors import Mistake
+from registry.lookup import choose
+from registry.tasks import gtzan
 from registry.tasks.gtzan import Gtzan
 from tests.registry._recordings import copies, counted, sound, write
 from tests.registry.test_tasks import task
@@ -27,17 +29,20 @@ def genres(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("split", ["10-fold", "filtered", "70-15-15"])
+@pytest.mark.parametrize("split", ["10-fold", "filtered", "70-15-15", "stratified"])
 def test_gtzan_has_the_counts_of_its_splits(genres: Path, split: str) -> None:
     music = task({"name": "gtzan", "split": split})
     clips = music.clips(genres)
     assert counted(clips, 10) == music.counts
     assert len({clip.id for clip in clips}) == len(clips)
+    assert all(clip.source == music.source_of(clip.id) for clip in clips)
     assert all(clip.id.startswith("{0}/{0}.".format(*music.labels(clip))) for clip in clips)
     if split == "10-fold":
         assert music.counts == dict.fromkeys(music.folds, (10,) * 10)
     elif split == "70-15-15":
         assert music.counts == {0: (70,) * 10, 1: (15,) * 10, 2: (15,) * 10}
+    elif split == "stratified":
+        assert music.counts == {0: (50,) * 10, 1: (25,) * 10, 2: (25,) * 10}
     else:
         assert {fold: sum(counts) for fold, counts in music.counts.items()} == {0: 443, 1: 290, 2: 197}
         assert music.counts[1] == (31, 31, 30, 29, 27, 27, 27, 30, 26, 32)
@@ -45,11 +50,45 @@ def test_gtzan_has_the_counts_of_its_splits(genres: Path, split: str) -> None:
 
 
 def test_gtzan_filtered_is_the_split_of_torchaudio(genres: Path) -> None:
-    from torchaudio.datasets import gtzan
+    from torchaudio.datasets import gtzan as theirs
 
-    parts = {0: gtzan.filtered_train, 2: gtzan.filtered_valid, 1: gtzan.filtered_test}
+    parts = {0: theirs.filtered_train, 2: theirs.filtered_valid, 1: theirs.filtered_test}
     clips = task({"name": "gtzan", "split": "filtered"}).clips(genres)
     assert {clip.source: clip.fold for clip in clips} == {name: fold for fold, names in parts.items() for name in names}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("split", ["filtered", "stratified"])
+def test_gtzan_lists_are_those_of_kereliuk(metadata: Path, split: str) -> None:
+    parts = {0: "train", 2: "valid", 1: "test"}
+    lists = {fold: (metadata / "gtzan" / f"{part}_{split}.txt").read_text().split() for fold, part in parts.items()}
+    folds = {Path(name).stem: fold for fold, names in lists.items() for name in names}
+    assert Gtzan(Gtzan.Config(split=split)).fold_of == folds
+
+
+def test_gtzan_70_15_15_is_a_list_drawn_by_the_rule_for_seed_0() -> None:
+    """The rule as it stood when there was no list: names in the order of their hashes, 15 test and 15 validate."""
+    for seed in (0, 1):
+        expected: dict[str, int] = {}
+        for genre in Gtzan.classes:
+            names = [f"{genre}.{number:05}" for number in range(100)]
+            names.sort(key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+            expected |= {name: 1 if i < 15 else 2 if i < 30 else 0 for i, name in enumerate(names)}
+        assert Gtzan(Gtzan.Config(split="70-15-15", seed=seed)).fold_of == expected
+    listed = (Path(gtzan.__file__).parent / "gtzan_70-15-15.csv").read_text().splitlines()
+    parts = ["train", "test", "valid"]
+    folds = Gtzan(Gtzan.Config(split="70-15-15")).fold_of
+    assert listed == ["track,split", *(f"{name},{parts[folds[name]]}" for name in sorted(folds))]
+
+
+@pytest.mark.parametrize("split", ["10-fold", "filtered", "70-15-15"])
+def test_gtzan_keeps_the_canonical_form_that_keys_are_made_of(split: str) -> None:
+    assert choose("tasks", {"name": "gtzan", "split": split}).config == {
+        "name": "gtzan",
+        "version": 1,
+        "split": split,
+        "seed": 0,
+    }
 
 
 def test_gtzan_folds_follow_the_seed_alone(genres: Path) -> None:
@@ -62,7 +101,9 @@ def test_gtzan_folds_follow_the_seed_alone(genres: Path) -> None:
     assert digest({}) == "2259f532a84c"
     assert digest({"split": "70-15-15"}) == "39ce6e9080bb"
     assert digest({"seed": 1}) != digest({})
-    assert digest({"split": "filtered", "seed": 1}) == digest({"split": "filtered"})
+    assert digest({"split": "70-15-15", "seed": 1}) != digest({"split": "70-15-15"})
+    for split in ("filtered", "stratified"):
+        assert digest({"split": split, "seed": 1}) == digest({"split": split})
 
 
 @pytest.mark.parametrize("fault", ["garbage", "no samples", "gone"])
@@ -127,6 +168,7 @@ def test_fma_lists_its_nested_sets(fma: Path) -> None:
         clips = music.clips(fma)
         assert [(c.id, music.labels(c)[0], c.fold, c.source) for c in clips] == expected[:count]
         assert (len(music.classes), music.folds) == (classes, (1,))
+        assert music.source_of(clips[0].id) is None  # an artist, whom no name tells
         assert [archive.folder for archive in music.archives] == ["FMA/fma_metadata", f"FMA/fma_{size}"]
     for size, pieces in (("small", 8_000), ("medium", 25_000)):
         assert sum(count for (count,) in task({"name": "fma", "size": size}).counts.values()) == pieces

@@ -44,7 +44,9 @@ def test_info_nce_is_moco_with_lightlys_queue(lightly: Any) -> None:
 
 def test_byol_barlow_twins_and_vicreg(lightly: Any) -> None:
     close(losses.regression(A, B), 2 + 2 * lightly.NegativeCosineSimilarity()(A, B))
-    close(losses.barlow_twins(A, B, 5e-3), lightly.BarlowTwinsLoss(lambda_param=5e-3)(A, B))
+    for spread in (1, 0.01):
+        theirs = lightly.BarlowTwinsLoss(lambda_param=5e-3)(spread * A, spread * B)
+        close(losses.barlow_twins(spread * A, spread * B, 5e-3), theirs)
     close(losses.vicreg(A, B, 25, 25, 1), lightly.VICRegLoss(lambda_param=25, mu_param=25, nu_param=1)(A, B))
 
 

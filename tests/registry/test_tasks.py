@@ -142,6 +142,7 @@ def test_fsd50k_has_several_labels_and_one_split_and_its_development_part_is_a_c
         ("37199.wav", (0, 2), 1, "37199", 4),
     ]
     assert whole.labels(clips[0]) == ("Bark", "Dog")
+    assert all(clip.source == whole.source_of(clip.id) for clip in clips)
     assert (whole.folds, corpus.folds) == ((1,), ())
     (folder / "FSD50K.eval_audio" / "37199.wav").unlink()
     assert corpus.clips(tmp_path) == clips[:2]

@@ -1,0 +1,196 @@
+"""What the records of an entry answered for the clips of a task, and which recordings these were cut from."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.files import Damaged
+from benchmark.plan import Plan
+from benchmark.store import Store
+from registry.lookup import recall
+
+Repeat = tuple[int, int]  # seed, and draw of the training clips
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one record predicted for the N clips of a fold, in the order of their ids.
+
+    Args:
+        clip_N: ids.
+        label: class indices ``[N]``, or booleans ``[N, C]`` where a clip may have several.
+        predicted_N: class indices.
+        score_NC: of every class; read where a clip may have several labels, else None.
+        source_N: the recording that each clip was cut from; None in older records.
+        seen_N: whether the pretraining corpus holds the clip; None in older records.
+    """
+
+    clip_N: NDArray[np.str_]
+    label: NDArray[Any]
+    predicted_N: NDArray[np.int64]
+    score_NC: NDArray[np.float32] | None = None
+    source_N: NDArray[np.str_] | None = None
+    seen_N: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an entry predicted for the N clips of a fold, in each of P repeats of its training.
+
+    Args:
+        clip_N: ids.
+        label: class indices ``[N]``, or booleans ``[N, C]`` where a clip may have several.
+        predicted_PN: class indices.
+        score_PNC: of every class, where a clip may have several labels, else None.
+        seed_P: the seed of each repeat.
+        recording_N: number of the recording that each clip was cut from, 0 to R - 1.
+        seen_N: whether the pretraining corpus holds the clip; None where the records do not tell.
+    """
+
+    clip_N: NDArray[np.str_]
+    label: NDArray[Any]
+    predicted_PN: NDArray[np.int64]
+    score_PNC: NDArray[np.float32] | None
+    seed_P: NDArray[np.int64]
+    recording_N: NDArray[np.int64]
+    seen_N: NDArray[np.bool_] | None = None
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the clips were cut from."""
+        return int(self.recording_N.max()) + 1
+
+    def among(self, kept_N: NDArray[np.bool_]) -> "Answers":
+        """The same of some of the clips."""
+        return replace(
+            self,
+            clip_N=self.clip_N[kept_N],
+            label=self.label[kept_N],
+            predicted_PN=self.predicted_PN[:, kept_N],
+            score_PNC=None if self.score_PNC is None else self.score_PNC[:, kept_N],
+            recording_N=_numbered(self.recording_N[kept_N]),
+            seen_N=None if self.seen_N is None else self.seen_N[kept_N],
+        )
+
+
+def gather(records: Mapping[Repeat, Mapping[int, Predictions]]) -> dict[int, Answers]:
+    """The answers of all repeats, by fold. A fold counts when every repeat has it, or means would not compare."""
+    gathered: dict[int, list[tuple[Repeat, Predictions]]] = defaultdict(list)
+    for repeat, of_folds in records.items():
+        for fold, own in of_folds.items():
+            gathered[fold].append((repeat, own))
+    return {fold: _stack(own) for fold, own in sorted(gathered.items()) if len(own) == len(records)}
+
+
+def _stack(repeats: Sequence[tuple[Repeat, Predictions]]) -> Answers:
+    first = repeats[0][1]
+    scores = [own.score_NC for _, own in repeats if own.score_NC is not None]
+    return Answers(
+        clip_N=first.clip_N,
+        label=first.label,
+        predicted_PN=np.stack([own.predicted_N for _, own in repeats]),
+        score_PNC=np.stack(scores) if scores else None,
+        seed_P=np.array([seed for (seed, _), _ in repeats]),
+        recording_N=_numbered(first.clip_N if first.source_N is None else first.source_N),
+        seen_N=first.seen_N,
+    )
+
+
+def _numbered(names_N: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(names_N, return_inverse=True)[1].astype(np.int64)
+
+
+def predictions(store: Store, key: str, epochs: Mapping[int, int] | None, classes: int = 0) -> dict[int, Predictions]:
+    """For each fold of a record, what was predicted for its clips after its epoch; at the end where none is given.
+
+    Args:
+        store: holds the record.
+        key: of the record.
+        epochs: by fold.
+        classes: how many there are where a clip may have several, and scores are wanted; else 0.
+    """
+    folder = store.find("evaluate", key)
+    table = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted", "source", "seen"])
+    scores = _nested(folder / "predictions.parquet", "scores") if classes else None
+    labels = _several(table["label"], classes) if classes else np.array(table["label"])
+    fold_N, clip_N = np.array(table["fold"]), np.array(table["clip"])
+    at_end = fold_N, clip_N, np.array(table["predicted"])
+    of_M, clip_M, predicted_M = at_end if epochs is None else _after(folder / "epochs.parquet", epochs)
+    found = {}
+    for fold in np.unique(of_M):
+        own_N, own_M = np.flatnonzero(fold_N == fold), np.flatnonzero(of_M == fold)
+        own_N, own_M = own_N[np.argsort(clip_N[own_N])], own_M[np.argsort(clip_M[own_M])]
+        found[int(fold)] = Predictions(
+            clip_N=clip_N[own_N],
+            label=labels[own_N],
+            predicted_N=predicted_M[own_M],
+            score_NC=None if scores is None else scores[own_N],
+            source_N=np.array(table["source"])[own_N] if "source" in table else None,
+            seen_N=np.array(table["seen"])[own_N] if "seen" in table else None,
+        )
+    return found
+
+
+def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Fold, clip and prediction of every clip after the epoch of its fold."""
+    table = _columns(path, ["fold", "epoch", "clip", "predicted"])
+    fold_M, epoch_M = np.array(table["fold"]), np.array(table["epoch"])
+    chosen_M = np.zeros(len(fold_M), bool)
+    for fold, epoch in epochs.items():
+        chosen_M |= (fold_M == fold) & (epoch_M == epoch)
+    return fold_M[chosen_M], np.array(table["clip"])[chosen_M], np.array(table["predicted"])[chosen_M]
+
+
+def _columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Those of some columns that a file has."""
+    from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
+
+    file = ParquetFile(path)
+    there = [name for name in names if name in file.schema_arrow.names]
+    table = file.read(columns=there)
+    return {name: table.column(name).to_pylist() for name in there}  # its to_numpy would load pandas too
+
+
+def _nested(path: Path, name: str) -> NDArray[np.float32]:
+    """A column of lists of one length, as ``[N, C]``."""
+    from pyarrow.parquet import ParquetFile
+
+    column = ParquetFile(path).read(columns=[name]).column(name).combine_chunks()
+    flat: NDArray[np.float32] = np.asarray(memoryview(column.flatten().buffers()[1]).cast("f"), np.float32)
+    return flat.reshape(len(column), -1)
+
+
+def _several(labels: Sequence[Sequence[int]], classes: int) -> NDArray[np.bool_]:
+    label_NC = np.zeros((len(labels), classes), bool)
+    for i, own in enumerate(labels):
+        label_NC[i, own] = True
+    return label_NC
+
+
+def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, key: str) -> dict[int, Predictions]:
+    """Predictions with the recordings that an older record does not name: by the clips' names, or by the pack.
+
+    Where neither tells, they stay as they are.
+    """
+    pack = plan.jobs.get(plan.jobs[key].needs.get("pack", ""))
+    if pack is None or all(own.source_N is not None for own in found.values()):
+        return dict(found)
+    component, settings = recall("tasks", pack.config["task"])
+    source_of = component(settings).source_of
+    packed: dict[str, str] = {}
+    try:
+        with store.opened("pack", pack.key, "clips.parquet", large=False) as listing:
+            table = _columns(listing, ["id", "source"])
+            packed = dict(zip(table["id"], table["source"], strict=True))
+    except Damaged:  # or not there; the store remembers what is damaged
+        pass
+    completed = {}
+    for fold, own in found.items():
+        told = [packed.get(clip) or source_of(clip) for clip in own.clip_N.tolist()]
+        completed[fold] = replace(own, source_N=np.array(told)) if all(told) else own
+    return completed

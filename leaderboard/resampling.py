@@ -1,0 +1,267 @@
+"""What figures would have been on other recordings, and after other trainings.
+
+Clips that were cut from one recording are not independent, so recordings are drawn and not clips. Where an entry was
+trained with several seeds, these scatter as well; they are too few to be drawn, and Student's t speaks for them.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.answers import Answers
+from leaderboard.metrics import Counts, Figures, metrics_of
+from leaderboard.statistics import ALPHA, Interval
+
+DRAWS = 10_000
+FEWEST = 1_000
+RANKED = 2 * 10**9  # clips times classes times draws that ranking a task may take: about a second an entry
+BLOCK = 2**20  # recordings drawn at once: what a cache holds
+POWER = 0.8
+GROUPS = 1_000  # of a fold's recordings, left out in turn
+
+_Place = TypeVar("_Place")
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """One independent source of a figure's variance, and how many degrees of freedom that is known with."""
+
+    variance: float
+    freedom: float
+
+    @property
+    def deviation(self) -> float:
+        """Its root."""
+        return math.sqrt(self.variance)
+
+    def reach(self, share: float) -> float:
+        """How far from its mean the share of a Student's t distribution with this deviation lies."""
+        from scipy.special import stdtrit
+
+        return self.deviation * float(stdtrit(self.freedom, share))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure, or the difference of two on the same recordings, with its draws.
+
+    Args:
+        value: as observed: the mean over folds, over seeds first.
+        recordings_D: draws of it when the recordings are drawn anew.
+        jackknife_R: what each recording (of very many, each group of them) adds to it; the squares sum to its variance.
+        seeds: the scatter between the seeds of each figure in it that has several.
+    """
+
+    value: float
+    recordings_D: NDArray[np.float64]
+    jackknife_R: NDArray[np.float64]
+    seeds: tuple[Scatter, ...] = ()
+
+    def minus(self, other: "Estimate") -> "Estimate":
+        """The difference: recordings are paired, seeds are not."""
+        return Estimate(
+            self.value - other.value,
+            self.recordings_D - other.recordings_D,
+            self.jackknife_R - other.jackknife_R,
+            self.seeds + other.seeds,
+        )
+
+    @cached_property
+    def between_recordings(self) -> Scatter:
+        """The variance of the draws, or the jackknife's where that is larger.
+
+        Draws are too close to each other where a few recordings hold many of the clips, or the difference. The degrees
+        of freedom are those of so many contributions (Satterthwaite 1946), of which a normal one has kurtosis 3.
+        """
+        square_R = np.nan_to_num(self.jackknife_R) ** 2
+        variance = float(np.nanvar(self.recordings_D))
+        if not square_R.any():
+            return Scatter(variance, math.inf)
+        return Scatter(max(variance, float(square_R.sum())), 3 * _satterthwaite(square_R))
+
+    @cached_property
+    def between_seeds(self) -> Scatter:
+        """The variance that the seeds bring; 0 where there is one."""
+        variances = np.array([own.variance for own in self.seeds])
+        if not variances.any():
+            return Scatter(0.0, math.inf)
+        freedom = variances.sum() ** 2 / sum(own.variance**2 / own.freedom for own in self.seeds)
+        return Scatter(float(variances.sum()), freedom)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the figure."""
+        return math.sqrt(self.between_recordings.variance + self.between_seeds.variance)
+
+    @property
+    def interval(self) -> Interval:
+        """95 %: of the recordings the draws' percentiles, widened as Student's t is where few count; of seeds his t.
+
+        On either side they add up by their squares (Zou and Donner 2008, MOVER).
+
+        The draws are moved to the figure: an average precision is higher where a clip is drawn twice and ranks beside
+        itself.
+        """
+        moved_D = self.recordings_D - np.nanmean(self.recordings_D)
+        deviation = float(np.nanstd(moved_D))
+        recordings = self.between_recordings
+        wider = recordings.reach(1 - ALPHA / 2) / (deviation * _normal(1 - ALPHA / 2)) if deviation else 0.0
+        low, high = wider * np.nanpercentile(moved_D, [100 * ALPHA / 2, 100 * (1 - ALPHA / 2)])
+        seeds = self.between_seeds.reach(1 - ALPHA / 2)
+        return Interval(self.value, self.value - math.hypot(low, seeds), self.value + math.hypot(high, seeds))
+
+    @property
+    def p(self) -> float:
+        """Of no difference, two-sided: the smallest level at which the reach of all parts together does not hold 0.
+
+        It is no smaller than R recordings can tell, each of which may speak for either side.
+        """
+        if self.value == 0:
+            return 1.0
+        least = 2.0 ** (1 - min(len(self.jackknife_R), GROUPS))
+        low, high = 0.0, 1.0
+        for _ in range(50):
+            level = (low + high) / 2
+            low, high = (level, high) if self._reach(1 - level / 2) > abs(self.value) else (low, level)
+        return max(high, least)
+
+    def smallest(self, comparisons: int) -> float:
+        """The smallest true difference that is told in 80 % of trials at 0.05, among so many comparisons (Holm)."""
+        return self._reach(1 - ALPHA / 2 / comparisons) + self._reach(POWER)
+
+    def _reach(self, share: float) -> float:
+        return math.hypot(self.between_recordings.reach(share), self.between_seeds.reach(share))
+
+
+def _satterthwaite(variance_R: NDArray[np.float64]) -> float:
+    """How many equal parts have the scatter of these."""
+    return float(variance_R.sum() ** 2 / (variance_R**2).sum())
+
+
+def _normal(share: float) -> float:
+    from scipy.special import ndtri  # scipy.stats would take a second to load
+
+    return float(ndtri(share))
+
+
+def estimates(cells: "Mapping[_Place, Mapping[int, Answers]]") -> "dict[_Place, dict[str, Estimate]]":
+    """Every metric of many cells of one task, by metric, all on the same draws of the recordings.
+
+    Draws depend on the folds and their numbers of recordings alone: other cells do not change a cell's draws, and the
+    difference of two cells with the same clips is paired.
+
+    Args:
+        cells: the answers by fold.
+    """
+    found = {}
+    groups: dict[tuple[tuple[int, int], ...], list[_Place]] = {}
+    for place, answers in cells.items():
+        sizes = tuple((fold, own.recordings) for fold, own in answers.items())
+        groups.setdefault(sizes, []).append(place)
+    for sizes, places in groups.items():
+        found.update(_of_group(dict(sizes), {place: cells[place] for place in places}))
+    return found
+
+
+def draws_of(answers: Mapping[int, Answers]) -> int:
+    """How many draws a cell's figures rest on: fewer where ranking many clips by many classes takes long."""
+    several = [own.label.size for own in answers.values() if own.label.ndim > 1]
+    return max(FEWEST, min(DRAWS, RANKED // sum(several))) if several else DRAWS
+
+
+def _of_group(
+    recordings: Mapping[int, int], cells: Mapping[_Place, Mapping[int, Answers]]
+) -> dict[_Place, dict[str, Estimate]]:
+    """The estimates of cells that have the same numbers of recordings in the same folds."""
+    metrics = {place: {fold: metrics_of(own) for fold, own in answers.items()} for place, answers in cells.items()}
+    blocks: dict[_Place, list[Figures]] = {place: [] for place in cells}
+    draws = min(draws_of(answers) for answers in cells.values())
+    for counts in _drawn(recordings, draws):
+        for place, of_folds in metrics.items():
+            blocks[place].append(_over_folds({fold: own(counts[fold]) for fold, own in of_folds.items()}))
+    found: dict[_Place, dict[str, Estimate]] = {}
+    for place, answers in cells.items():
+        seed_P = next(iter(answers.values())).seed_P
+        observed = {fold: own(np.ones((1, recordings[fold]), np.float32)) for fold, own in metrics[place].items()}
+        without = {fold: own(_all_but_one(recordings[fold])) for fold, own in metrics[place].items()}
+        found[place] = {
+            metric: _estimate(
+                _by_seed(figure_P1[:, 0], seed_P),
+                _by_seed(np.concatenate([block[metric] for block in blocks[place]], 1), seed_P),
+                _jackknife({fold: own[metric].mean(0) for fold, own in without.items()}),
+            )
+            for metric, figure_P1 in _over_folds(observed).items()
+        }
+    return found
+
+
+def _drawn(recordings: Mapping[int, int], draws: int) -> Iterator[dict[int, Counts]]:
+    """Draws of every fold's recordings in blocks: how often each is drawn, ``[d, R]``.
+
+    One fewer is drawn than there are: the deviation of what is drawn would else be too small, by sqrt(1 - 1 / R) (Rao
+    and Wu 1988).
+    """
+    generators = {fold: np.random.default_rng([fold, n]) for fold, n in recordings.items()}
+    size = max(1, BLOCK // max(recordings.values()))
+    for start in range(0, draws, size):
+        rows = min(size, draws - start)
+        yield {fold: _counts(generators[fold], n, rows) for fold, n in recordings.items()}
+
+
+def _counts(rng: np.random.Generator, recordings: int, rows: int) -> Counts:
+    chosen = rng.integers(recordings, size=(rows, max(recordings - 1, 1)))
+    chosen += recordings * np.arange(rows)[:, None]  # each draw counts in a range of its own: one bincount for all
+    counted = np.bincount(chosen.ravel(), minlength=rows * recordings)
+    return counted.reshape(rows, recordings).astype(np.float32)
+
+
+def _all_but_one(recordings: int) -> Counts:
+    """Counts ``[G, R]`` that leave out each recording in turn; of more than 1,000 a group of them at a time."""
+    if recordings == 1:
+        return np.ones((1, 1), np.float32)
+    groups = min(recordings, GROUPS)
+    kept_GR = np.arange(recordings) % groups != np.arange(groups)[:, None]
+    return np.asarray(kept_GR, np.float32)
+
+
+def _jackknife(of_folds: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Deviations whose squares sum to the jackknife's variance of the mean over folds (Tukey 1958), from each fold's
+    figures without each of its recordings.
+    """
+    found = []
+    for figure_R in of_folds.values():
+        share = math.sqrt((len(figure_R) - 1) / len(figure_R)) / len(of_folds)
+        found.append(share * (figure_R - np.nanmean(figure_R)))
+    return np.concatenate(found)
+
+
+def _over_folds(of_folds: Mapping[int, Figures]) -> Figures:
+    """Every fold counts the same, whatever its size."""
+    first = next(iter(of_folds.values()))
+    return {metric: np.mean([own[metric] for own in of_folds.values()], 0) for metric in first}
+
+
+def _by_seed(figure_PD: NDArray[np.float64], seed_P: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean of each seed's repeats, which differ in the draw of the training clips: ``[S, ...]``."""
+    return np.stack([figure_PD[seed_P == seed].mean(0) for seed in np.unique(seed_P)])
+
+
+def _estimate(
+    figure_S: NDArray[np.float64],
+    drawn_SD: NDArray[np.float64],
+    jackknife_R: NDArray[np.float64],
+) -> Estimate:
+    """A figure from that of each seed, as observed and under every draw of the recordings."""
+    seeds, value, mean_D = len(figure_S), float(figure_S.mean()), drawn_SD.mean(0)
+    if seeds == 1:
+        return Estimate(value, mean_D, jackknife_R)
+    # Seeds differ on the very recordings that there are, too: what recordings explain of their scatter is counted with
+    # the recordings, and must not be counted twice.
+    explained = float(np.nanvar(drawn_SD - mean_D, axis=1).mean()) * seeds / (seeds - 1)
+    between = max(float(figure_S.var(ddof=1)) - explained, 0.0)
+    return Estimate(value, mean_D, jackknife_R, (Scatter(between / seeds, seeds - 1.0),))
