@@ -19,7 +19,9 @@ _NEW_FIELDS: dict[str, dict[str, Any]] = {
         "labels_seen_in_pretraining": False,
         "missing": 0,
         "embedding": None,
+        "weights_sha256": None,
     },
+    "embed": {"weights_sha256": None},
 }
 
 
@@ -50,4 +52,4 @@ def _plan(record: dict[str, Any]) -> dict[str, Any]:
     facts = {"controls": {}, "official_folds": every_fold, **facts}
     if "folds" in facts.get("class_wise", {}):
         facts["class_wise"] = facts["class_wise"]["folds"]  # beside them stood the classes, which records tell now
-    return {**record, "plan": {**record["plan"], "facts": facts}}
+    return {**record, "plan": {"texts": [], "older": {}, **record["plan"], "facts": facts}}

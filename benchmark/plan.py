@@ -4,13 +4,14 @@ A plan is plain data and is kept beside the records, so that a finished suite is
 written, without loading torch: nothing here imports it.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from benchmark.digests import Digests, file_hash
 from benchmark.job import Job
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
@@ -37,7 +38,8 @@ class Plan:
     """The jobs of a suite, in an order in which they can run, and the cells they fill.
 
     ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
-    stands in keys, to its path, which does not.
+    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read;
+    ``older`` is under which key older versions kept a job, where that is another.
     """
 
     name: str
@@ -45,11 +47,24 @@ class Plan:
     jobs: dict[str, Job] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    older: dict[str, str] = field(default_factory=dict)
 
-    def add(self, job: Job) -> str:
-        """Adds a job once, and returns its key."""
+    def add(self, job: Job, older: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
         self.jobs.setdefault(job.key, job)
+        config = {**job.config, **older}
+        if "model" in config.get("weights", {}):
+            config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
+        before = Job(job.kind, config, self._older_needs(job)).key
+        if before != job.key:
+            self.older[job.key] = before
         return job.key
+
+    def _older_needs(self, job: Job) -> dict[str, str]:
+        needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
+        excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
+        return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}
 
     def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
         """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
@@ -77,14 +92,18 @@ class Plan:
             "jobs": [job.to_json() for job in self.jobs.values()],
             "rows": [vars(row) for row in self.rows],
             "files": self.files,
+            "texts": self.texts,
+            "older": self.older,
         }
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Plan":
         """A plan from its stored form."""
-        plan = Plan(stored["name"], stored["facts"], rows=[Row(**row) for row in stored["rows"]], files=stored["files"])
+        rows, texts = [Row(**row) for row in stored["rows"]], [(name, text) for name, text in stored["texts"]]
+        plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
+        plan.older = stored["older"]
         return plan
 
 
@@ -129,18 +148,20 @@ def choose_rows(
     ]
 
 
-def make_plan(resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int]) -> Plan:
-    """Every job of a suite, each once, whatever number of cells needs it.
+def make_plan(
+    resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int], digests: Digests | None = None
+) -> Plan:
+    """Every job of a suite, each once, whatever number of cells needs it; ``digests`` remembers what recordings hold.
 
     A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
     """
-    return _Planner(resolved, data).plan(seeds)
+    return _Planner(resolved, data, digests or Digests()).plan(seeds)
 
 
 class _Planner:
-    def __init__(self, resolved: "ResolvedSuite", data: Path | None) -> None:
-        self.resolved, self.data = resolved, data
-        self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
+    def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
+        self.resolved, self.data, self.digests = resolved, data, digests
+        self.inputs: dict[str, tuple[str | None, str | None, str]] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts: dict[str, Any] = {
             "suite": suite.name,
@@ -240,8 +261,10 @@ class _Planner:
         if weights.missing:
             return {"kind": weights.kind, "sha256": None}, {}
         if weights.path is None:
-            return {"kind": weights.kind}, {}
-        digest = _file_hash(weights.path)
+            # Not the digest of the file, which would change with the first download: the record says it.
+            name = find("encoders", entry.encoder.name).imagenet(entry.encoder.settings)
+            return {"kind": weights.kind, **({"model": name} if name else {})}, {}
+        digest = file_hash(weights.path)
         self._plan.files[digest] = str(weights.path)
         return {"kind": weights.kind, "sha256": digest}, {}
 
@@ -277,12 +300,12 @@ class _Planner:
     def _pack(self, task: Choice, frontend: Choice, column: str = "") -> str:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
-            self.inputs[asked] = _inputs(task.config, self.data)
-        inputs, blocked = self.inputs[asked]
+            self.inputs[asked] = _inputs(task.config, self.data, self.digests)
+        inputs, older, blocked = self.inputs[asked]
         config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
         if self.resolved.suite.samples != "int16":  # the default is in no key
             config["samples"] = self.resolved.suite.samples
-        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
+        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked), {"inputs": older})
 
 
 def _is_measured(config: Any) -> bool:
@@ -297,25 +320,22 @@ def _task(choice: Choice) -> Task:
     return task
 
 
-def _inputs(task: dict[str, Any], data: Path | None) -> tuple[str | None, str]:
-    """The hash of a task's listing, and why there is none."""
-    component, settings = recall("tasks", task)
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str | None, str]:
+    """The hash of a task's clips and what they hold, the one that older versions had, and why there is none."""
     try:
-        return listing_hash(component(settings).clips(data)), ""
+        component, settings = recall("tasks", task)
+        clips = component(settings).clips(data)
+        return digests.listing(task["name"], clips), listing_hash(clips), ""
     except Mistake as mistake:
-        return None, str(mistake)
+        return None, None, str(mistake)
 
 
-def still_holds(plan: Plan, data: Path | None) -> bool:
+def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
-    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
     if any(job.blocked for job in plan.jobs.values()):
         return False  # what was missing may be there by now
-    return all(_inputs(job.config["task"], data)[0] == job.config["inputs"] is not None for job in packs) and all(
-        Path(path).is_file() and _file_hash(Path(path)) == digest for digest, path in plan.files.items()
-    )
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    packs = [job.config for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
+    return all(
+        _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
+    ) and all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())

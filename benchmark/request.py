@@ -2,15 +2,26 @@
 
 import hashlib
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from benchmark.document import plugin_files, read_suite
+from benchmark.digests import Digests
+from benchmark.document import Document, plugin_files, read_suite
 from benchmark.migrate import PLAN_SCHEMA
 from benchmark.plan import Plan, make_plan, plan_name, still_holds
+from benchmark.plan_file import asked_digest
 from benchmark.store import Store
 from benchmark.suite import load_suite
 from registry.errors import Mistake
+from registry.lookup import installed_plugins
+
+
+def _on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,7 @@ class Request:
         data: the folder of data sets.
         seeds: instead of the suite's own; may be empty.
         plugins: Python files with components, besides the suite's own.
+        tell: is told of recordings that changed, and of a stored plan that cannot be used.
     """
 
     suite: Path
@@ -30,6 +42,7 @@ class Request:
     data: Path | None
     seeds: tuple[int, ...] = ()
     plugins: tuple[Path, ...] = ()
+    tell: Callable[[str], None] = _on_stderr
 
     def plan(self, store: Store) -> Plan:
         """The stored plan where nothing it was made from has changed, which loads no torch; else a new one.
@@ -37,25 +50,37 @@ class Request:
         Raises:
             Mistakes: every mistake in the suite.
         """
-        document, _ = read_suite(self.suite, self.scale)
-        if "name" in document.data:
-            try:
-                stored = store.load_plan(plan_name(str(document.data["name"]), self.scale))
-            except Mistake:
-                stored = None  # of another schema
-            if stored and stored["request"] == self._digest():
-                plan = Plan.from_json(stored["plan"])
-                if still_holds(plan, self.data):
-                    return plan
+        document, files = read_suite(self.suite, self.scale)
+        digests = Digests(store.root / "digests", self.tell)
+        stored = self._stored(document, store) if "name" in document.data else None
+        if stored and stored["request"] == self._digest():
+            plan = Plan.from_json(stored["plan"])
+            if still_holds(plan, self.data, digests):
+                return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
-        return make_plan(resolved, self.data, self.seeds or resolved.suite.seeds)
+        plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
+        plan.texts = [(file.name, file.read_text()) for file in files]
+        return plan
 
     def keep(self, plan: Plan, store: Store) -> None:
         """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""
-        store.save_plan(plan.name, {"schema": PLAN_SCHEMA, "request": self._digest(), "plan": plan.to_json()})
+        asked = asked_digest(read_suite(self.suite, self.scale)[0])
+        stored = {"schema": PLAN_SCHEMA, "asked": asked, "request": self._digest(), "plan": plan.to_json()}
+        store.save_plan(plan.name, stored)
+
+    def _stored(self, document: Document, store: Store) -> dict[str, Any] | None:
+        """The plan of this very suite, if it can be read: it is only a cache."""
+        try:
+            return store.load_plan(plan_name(str(document.data["name"]), self.scale), asked_digest(document))
+        except Mistake as mistake:
+            self.tell(f"{mistake.where}: {mistake.what}; the plan is made again")
+            return None
 
     def _digest(self) -> str:
-        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans."""
+        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans.
+
+        timm's is known by its version: it names weights that a suite does not.
+        """
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
         texts = [file.read_text() if file.is_file() else None for file in read]
@@ -65,5 +90,5 @@ class Request:
             for folder in ("registry", "benchmark")
             for file in sorted((root / folder).rglob("*.py"))
         ]
-        asked = [texts, self.scale, str(self.data), self.seeds, code]
+        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

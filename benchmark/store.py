@@ -2,6 +2,7 @@
 
 RUNS/<kind>/<key>/   job.json  result.json  and what the job made
 RUNS/plans/          what each suite asked for last
+RUNS/digests/        what recordings held when they were last read
 RUNS/.partial/       work under way, locks, checkpoints, and damaged ones with a number behind
 RUNS/.aside/         what was damaged, <kind>/<key>.N
 """
@@ -16,12 +17,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from benchmark.files import Damaged, replace_file, set_aside, sync
-from benchmark.integrity import check_record, is_settled, read_json, read_record, reading, signature
+from benchmark.files import Damaged, set_aside, sync
+from benchmark.integrity import check_record, is_settled, read_record, reading, signature
 from benchmark.job import Job
 from benchmark.locks import Hold, locked
-from benchmark.migrate import migrate
-from registry.errors import Mistake
+from benchmark.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
 
 
 @dataclass(frozen=True)
@@ -174,25 +174,36 @@ class Store:
             self._publish(job, partial, tell)
 
     def save_plan(self, name: str, plan: dict[str, Any]) -> None:
-        """Keeps what a suite asked for, under its name and scale."""
-        replace_file(self.plan_path(name), lambda path: path.write_text(json.dumps(plan, indent=1)))
+        """Keeps what a suite asked for, under its name and scale and the digest of what it asks (``asked``)."""
+        write_plan(self.plan_path(name, plan.get("asked", "")), plan)
 
-    def load_plan(self, name: str) -> dict[str, Any] | None:
-        """What a suite asked for last, or None.
+    def load_plan(
+        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
+    ) -> dict[str, Any] | None:
+        """What the suite of a name asked for that was run last; or the one that asks this; or None.
+
+        Args:
+            name: the suite's, with its scale.
+            asked: digest of what the suite asks; empty for whichever was run last.
+            tell: is told of other suites of this name, and of what cannot be read.
 
         Raises:
-            Mistake: if it is of another schema.
+            Mistake: if it is damaged, or of another schema.
         """
-        path = self.plan_path(name)
-        return read_plan(path) if path.exists() else None
+        folder = self.root / "plans"
+        return plan_of(folder, name, asked, tell) if asked else last_plan(folder, name, tell)
+
+    def has_plan(self, name: str, asked: str) -> bool:
+        """Whether a suite that asks this was run, or one of its name by an older version, which did not tell."""
+        return self.plan_path(name, asked).exists() or self.plan_path(name).exists()
 
     def plans(self) -> list[str]:
         """The names of every suite, with its scale, that was run on this store."""
-        return sorted(path.stem.replace("%", "/") for path in (self.root / "plans").glob("*.json"))
+        return plan_names(self.root / "plans")
 
-    def plan_path(self, name: str) -> Path:
+    def plan_path(self, name: str, asked: str = "") -> Path:
         """Where the plan of a suite lies."""
-        return self.root / "plans" / f"{name.replace('/', '%')}.json"
+        return plan_path(self.root / "plans", name, asked)
 
     def _publish(self, job: Job, partial: Path, tell: Callable[[str], None]) -> None:
         for path in partial.iterdir():
@@ -216,21 +227,6 @@ def _looks(folder: Path) -> list[tuple[int, ...]] | None:
         return [signature(path.stat()) for path in sorted(folder.iterdir())]
     except OSError:
         return None
-
-
-def read_plan(path: Path) -> dict[str, Any]:
-    """A stored plan, with every field of today.
-
-    Raises:
-        Damaged: if it cannot be read.
-        Mistake: if it is of another schema.
-    """
-    try:
-        return migrate("plan", read_json(path))
-    except Damaged as damage:
-        raise Damaged(damage.what, path, "run the suite again, or set it aside: audiobench store check --yes") from None
-    except Mistake as mistake:
-        raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -13,7 +13,8 @@ from benchmark.integrity import is_sealed, read_json
 from benchmark.job import Kind
 from benchmark.locks import Hold
 from benchmark.plan import Plan
-from benchmark.store import Store, read_plan
+from benchmark.plan_file import read_plan
+from benchmark.store import Store
 from registry.errors import Mistake
 
 _STRAY = re.compile(r"\..+\.\d+")  # what ``replace_file`` writes to first
@@ -49,7 +50,7 @@ def examine(store: Store) -> Condition:
     for path in _plans(store):
         found.looked_at["plans"] += 1
         try:
-            _read_plan(path)
+            read_plan(path)
         except Mistake as mistake:
             found.damaged.append(mistake)
     for path in sorted(store.root.glob(".partial/*.checkpoint")):
@@ -159,7 +160,7 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
     asked: set[str] = set()
     try:
         for path in _plans(store):
-            asked |= _read_plan(path).jobs.keys()
+            asked |= Plan.from_json(read_plan(path)["plan"]).jobs.keys()
     except Mistake as mistake:
         tell(f"Results are all kept, since a plan that may ask for them cannot be read:\n{mistake}")
         return
@@ -174,13 +175,6 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
 def _plans(store: Store) -> list[Path]:
     """Every stored plan, whatever suites they are of: a result is needed as long as any asks for it."""
     return sorted(store.root.glob("plans/*.json"))
-
-
-def _read_plan(path: Path) -> Plan:
-    try:
-        return Plan.from_json(read_plan(path)["plan"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Damaged(f"{path.name} is no plan", path, "run the suite again") from error
 
 
 def _unfinished(store: Store) -> Iterator[Surplus]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.corpus import DataSet, Usable, held_by, usable_clips
+from benchmark.digests import Digests, file_hash
 from benchmark.embed import embed, load_embeddings, save_embeddings
 from benchmark.files import write_tensors
 from benchmark.job import Job
@@ -24,6 +25,8 @@ from benchmark.progress import Progress
 from benchmark.store import Store
 from benchmark.watch import Probe
 from registry.encoders import Encoder
+from registry.encoders.timm import hub_file
+from registry.errors import Mistake
 from registry.lookup import recall
 from registry.methods import Corpus, Method
 from registry.metrics import ranking
@@ -67,6 +70,8 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     at.progress.expect(len(clips))
     rate, samples = job.config["sample_rate"], job.config.get("samples", "int16")
     result = make_pack(task, clips, rate, folder, at.progress, samples=samples, skip_bad=at.skip_bad)
+    if Digests(at.store.root / "digests").listing(job.config["task"]["name"], clips) != job.config["inputs"]:
+        raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
     return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
 
 
@@ -164,6 +169,7 @@ def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "windows": windows,
         "dim": dim,
         "parameters": sum(p.numel() for p in encoder.parameters()),
+        "weights_sha256": _downloaded(job, at),
         "clips_per_second": round(rate, 2),
         "data_hash": pack.content_hash,
     }
@@ -202,6 +208,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "skipped": len(pack.skipped),
         "missing": pack.missing,
         "embedding": _embedding(job, at),
+        "weights_sha256": _downloaded(job, at),
     }
 
 
@@ -245,6 +252,16 @@ def _statistics(job: Job, at: Workplace) -> dict[str, list[float]] | None:
         return None
     found: dict[str, list[float]] = at.store.result("measure", job.needs["statistics"])["statistics"]
     return found
+
+
+def _downloaded(job: Job, at: Workplace) -> str | None:
+    """SHA-256 of the file that weights without a path came from, if the hub's cache has it; in no key, see plan.py."""
+    if "embed" in job.needs:
+        found: str | None = at.store.result("embed", job.needs["embed"])["weights_sha256"]
+        return found
+    name = job.config.get("weights", {}).get("model")
+    path = hub_file(name) if name else None
+    return file_hash(path) if path else None
 
 
 def _embedding(job: Job, at: Workplace) -> dict[str, Any] | None:
@@ -330,10 +347,10 @@ def _pretraining(job: Job, pack: Pack, at: Workplace) -> tuple[NDArray[np.bool_]
     tested = _data_set(job.needs["pack"], at)
     seen_N = held_by(corpus, usable.clips, tested)
     method, settings = recall("methods", pretrained.config["method"])
-    told: dict[str, Any] = {
+    seen: dict[str, Any] = {
         "clips_seen_in_pretraining": int((seen_N & np.isin(tested.pack.folds, tested.task.folds)).sum()),
         "labels_seen_in_pretraining": method.uses_labels(settings),
     }
     if at.store.done(pretrained):  # embeddings outlive the encoder that made them
-        told["steps_per_second"] = at.store.result("pretrain", key)["steps_per_second"]
-    return seen_N, told
+        seen["steps_per_second"] = at.store.result("pretrain", key)["steps_per_second"]
+    return seen_N, seen

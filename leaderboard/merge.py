@@ -9,7 +9,7 @@ Data are not part of that comparison, since they make columns instead of rows; s
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -58,13 +58,16 @@ class Stores(Store):
         found = [*super().damaged(), *(damage for one in self.stores.values() for damage in one.damaged())]
         return list({damage.where: damage for damage in found}.values())
 
-    def load_plan(self, name: str) -> dict[str, Any] | None:
-        """What a suite asked for in all folders together, or None.
+    def load_plan(
+        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
+    ) -> dict[str, Any] | None:
+        """What the suite of a name asked for in all folders together, of each what was run last; or None.
 
         Raises:
+            Mistake: if a folder's plan is damaged, or of another schema.
             Mistakes: where folders contradict each other.
         """
-        found = {label: store.load_plan(name) for label, store in self.stores.items()}
+        found = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
         plans = {label: Plan.from_json(stored["plan"]) for label, stored in found.items() if stored}
         return {"plan": merge_plans(plans).to_json()} if plans else None
 
@@ -187,7 +190,8 @@ def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
         points = {names[name]: point for name, point in theirs["variations"].items()}
         facts["variations"] = {**ours.get("variations", {}), **points}
     rows = _union(merged.rows, (replace(row, entry=names[row.entry]) for row in plan.rows))
-    return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files})
+    texts = _union(merged.texts, plan.texts)
+    return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files}, texts)
 
 
 def _controls(ours: dict[str, Any], theirs: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
@@ -241,7 +245,7 @@ class _Data:
     """What a row was, or would be, measured on.
 
     Args:
-        listing: the task's settings, and the hash of its clips' names, sizes, labels, folds and sources.
+        listing: the task's settings, and the hash of its clips' names, contents, labels, folds and sources.
         pack: key of the pack: the same listing at one sample rate.
         audio: hash of the pack's samples, as the record tells it; None where there is no record.
     """
@@ -254,7 +258,7 @@ class _Data:
 def separate(plan: Plan, store: Store) -> Plan:
     """The plan with one kind of data in each column: rows on other data than most go to columns of their own.
 
-    Data are the same where the listings are (the task's settings, and names, sizes, labels, folds and sources of its
+    Data are the same where the listings are (the task's settings, and names, contents, labels, folds and sources of its
     clips), and the samples. Samples are compared between records of one pack alone, for at another rate the same
     recordings have other samples. So of each pack the audio that most cells have counts as the listing's, at whatever
     rate, and any other is other data. Of a task, the data that most cells have keep the column (ties: the first); the

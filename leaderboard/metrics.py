@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import Answers
+from registry.metrics import d_prime
 
 Counts = NDArray[np.float32]  # [D, R]
 Figures = dict[str, NDArray[np.float64]]  # by metric, [P, D]
@@ -44,26 +45,24 @@ def _classification(answers: Answers) -> Metrics:
         return found.reshape(recordings, classes).astype(np.float32)
 
     labelled_RC = counted(answers.label)
-    clips_R = labelled_RC.sum(1)
-    right_PRC = [counted(answers.label, (own == answers.label).astype(np.float64)) for own in answers.predicted_PN]
-    both_PRC = [labelled_RC + counted(own) for own in answers.predicted_PN]
+    tables = []  # of each repeat, side by side [R, 3 C]: right, labelled plus guessed, labelled
+    for own in answers.predicted_PN:
+        right_RC = counted(answers.label, (own == answers.label).astype(np.float64))
+        tables.append(np.concatenate([right_RC, labelled_RC + counted(own), labelled_RC], 1))
 
     def figures(count_DR: Counts) -> Figures:
-        there_DC = count_DR @ labelled_RC > 0
         accuracy, f1 = [], []
-        for right_RC, both_RC in zip(right_PRC, both_PRC, strict=True):
-            right_DC = count_DR @ right_RC
-            accuracy.append(right_DC.sum(1, dtype=np.float64) / (count_DR @ clips_R))
-            f1_DC = 2 * right_DC / np.maximum(count_DR @ both_RC, 1)
-            f1.append((f1_DC * there_DC).sum(1, dtype=np.float64) / there_DC.sum(1))
+        for table_RC in tables:
+            right_DC, both_DC, labelled_DC = np.split(count_DR @ table_RC, 3, axis=1)
+            accuracy.append(right_DC.sum(1, dtype=np.float64) / labelled_DC.sum(1))
+            f1_DC = 2 * right_DC / np.maximum(both_DC, 1)
+            f1.append(f1_DC.sum(1, dtype=np.float64) / (labelled_DC > 0).sum(1))
         return {ACCURACY: np.stack(accuracy), MACRO_F1: np.stack(f1)}
 
     return figures
 
 
 def _ranking(answers: Answers) -> Metrics:
-    from scipy.special import ndtri  # scipy.stats would take a second to load
-
     assert answers.score_PNC is not None
     judged = np.flatnonzero(answers.label.any(0) & ~answers.label.all(0))
     ranked = [
@@ -79,7 +78,7 @@ def _ranking(answers: Answers) -> Metrics:
             precision.append(_mean_of_defined([pair[0] for pair in pairs], len(count_DR)))
             area.append(_mean_of_defined([pair[1] for pair in pairs], len(count_DR)))
         auc_PD = np.stack(area)
-        return {MAP: np.stack(precision), AUC: auc_PD, D_PRIME: np.sqrt(2) * ndtri(auc_PD)}
+        return {MAP: np.stack(precision), AUC: auc_PD, D_PRIME: d_prime(auc_PD)}
 
     return figures
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmark.document import read_suite
+from benchmark.document import read_suite, suite_path
 from benchmark.plan import Plan, plan_name
+from benchmark.plan_file import asked_digest
 from benchmark.store import Store
 from leaderboard.merge import Stores, differences, separate
 from registry.errors import Mistake
@@ -18,37 +19,78 @@ def read_plans(
 
     Args:
         folders: of records, at least one; each must know the suite.
-        suite: a name, or a suite file; None for all.
+        suite: a name, of which the suite that was run last is meant, or a file, of which that very suite; None for all.
         scale: one of the suite's; None for all.
-        tell: is told where folders hold the same work with other figures.
+        tell: is told where folders hold the same work with other figures, of other suites of a name, and of plans that
+            cannot be read.
 
     Raises:
-        Mistake: if a folder has none.
+        Mistake: if a folder has none, or the only one cannot be read.
         Mistakes: if folders contradict each other.
     """
     store = Stores(folders)
-    asked = _suite_name(Path(suite), scale) if suite and suite.endswith((".yaml", ".yml")) else suite
-    for name in sorted({name for one in store.stores.values() for name in _known(one, asked, scale)}):
-        stored = store.load_plan(name)
+    known = {name: asked for one in store.stores.values() for name, asked in _known(one, suite, scale).items()}
+    unreadable = []
+    for name in sorted(known):
+        try:
+            stored = store.load_plan(name, known[name], tell)
+        except Mistake as why:
+            unreadable.append(why)
+            continue
         assert stored
         plan = Plan.from_json(stored["plan"])
         for difference in differences(plan, store):
             tell(difference)
         yield separate(plan, store), store
+    if len(unreadable) == len(known):
+        raise unreadable[0]
+    for mistake in unreadable:
+        tell(str(mistake))
 
 
-def _known(store: Store, suite: str | None, scale: str | None) -> list[str]:
-    """The plans in one store of a suite, or of all."""
+def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
+    """A suite's files, by name: as they were run, or of a plan that an older version stored, as they are now."""
+    if plan.texts:
+        return plan.texts
+    try:
+        _, files = read_suite(suite_path(suite), plan.facts["scale"])
+    except Mistake:
+        return []
+    return [(file.name, file.read_text()) for file in files]
+
+
+def _known(store: Store, suite: str | None, scale: str | None) -> dict[str, str]:
+    """The plans in one store of a suite, or of all: by name, the digest of what must have been asked, or nothing."""
     known = store.plans()
     if not known:
         fix = "audiobench run SUITE, or name another folder: --runs DIR"
         raise Mistake("no suite was run here", where=str(store.root), fix=fix)
     if suite is None:
-        return known
-    names = [n for n in known if n == plan_name(suite, scale) or (scale is None and n.split("@")[0] == suite)]
+        return dict.fromkeys(known, "")
+    file = Path(suite) if suite.endswith((".yaml", ".yml")) or Path(suite).is_file() else None
+    wanted = _suite_name(file, scale) if file else suite
+    names = [n for n in known if n == plan_name(wanted, scale) or (scale is None and n.split("@")[0] == wanted)]
     if not names:
-        raise Mistake(f"{plan_name(suite, scale)} was not run here", where=str(store.root), fix=nearest(suite, known))
-    return names
+        raise Mistake(f"{plan_name(wanted, scale)} was not run here", where=str(store.root), fix=nearest(wanted, known))
+    return _of_content(store, file, names) if file else dict.fromkeys(names, "")
+
+
+def _of_content(store: Store, file: Path, names: Sequence[str]) -> dict[str, str]:
+    """Those plans of a suite's name, at whatever scale, that are what a file asks."""
+    asked = {}
+    for name in names:
+        try:
+            asked[name] = asked_digest(read_suite(file, name.partition("@")[2] or None)[0])
+        except Mistake:
+            continue  # the suite has no such scale
+    found = {name: own for name, own in asked.items() if store.has_plan(name, own)}
+    if not found:
+        raise Mistake(
+            f"{file} was not run here as it is now: what was run as {', '.join(names)} asks something else",
+            where=str(store.root),
+            fix=f"run it again (what is finished is not done again), or ask for what was run: {names[0]}",
+        )
+    return found
 
 
 def _suite_name(path: Path, scale: str | None) -> str:

@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Any
 
-from registry.lookup import choose, find
+from registry.lookup import choose, find, version_of
 from registry.pipelines import PIPELINES
 
 
@@ -36,7 +36,7 @@ def details(kind: str, name: str) -> dict[str, Any]:
         "kind": kind,
         "doc": inspect.getdoc(component) or "",
         "file": sys.modules[component.__module__].__file__,
-        "version": component.version,
+        "version": version_of(kind, name),
         "settings": [
             {
                 "name": field,

@@ -4,6 +4,7 @@ A component is a public class in the module that carries its name: ``moco`` is t
 ``registry/methods/moco.py`` that subclasses ``registry.methods.Method``. Nothing is imported until it is named.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -12,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
@@ -33,7 +34,13 @@ CONTRACTS = {
 }
 KINDS = tuple(CONTRACTS)
 
-_plugins: dict[tuple[str, str], type[Component]] = {}
+
+class _Plugin(NamedTuple):
+    component: type[Component]
+    digest: str  # of its file
+
+
+_plugins: dict[tuple[str, str], _Plugin] = {}
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Choice:
     kind: str
     name: str
     settings: Any  # of the component's own Config
-    version: int
+    version: int | str
 
     @property
     def config(self) -> dict[str, Any]:
@@ -71,13 +78,35 @@ def find(kind: str, name: str) -> Any:
         Mistake: if no component of that kind has that name (with the nearest names).
     """
     if (kind, name) in _plugins:
-        return _plugins[kind, name]
+        return _plugins[kind, name].component
     if name not in names(kind):
         raise Mistake(f"no {_singular(kind)} is called {name!r}", fix=nearest(name, names(kind)))
     if name in _entry_points(kind):
         loaded = _entry_points(kind)[name].load()
         return cast(type[Component], loaded) if inspect.isclass(loaded) else _component_in(loaded, kind)
     return _component_in(importlib.import_module(f"registry.{kind}.{name.replace('-', '_')}"), kind)
+
+
+def version_of(kind: str, name: str) -> int | str:
+    """What a component's version is in job keys: its number, which changes with its figures.
+
+    The authors of plugins need not know of that: theirs is followed by a digest of their file, or of every Python file
+    of their package.
+    """
+    component = find(kind, name)
+    if (kind, name) in _plugins:
+        digest = _plugins[kind, name].digest
+    elif name in _entry_points(kind):
+        digest = _package_digest(_entry_points(kind)[name].module.partition(".")[0])
+    else:
+        return int(component.version)
+    return f"{component.version}+{digest[:16]}"
+
+
+def installed_plugins() -> dict[str, str]:
+    """Digests of the packages whose entry points add components, by name; none of them is imported."""
+    packages = {point.module.partition(".")[0] for kind in KINDS for point in _entry_points(kind).values()}
+    return {package: _package_digest(package) for package in sorted(packages)}
 
 
 def choose(kind: str, reference: str | Mapping[str, Any]) -> Choice:
@@ -92,7 +121,7 @@ def choose(kind: str, reference: str | Mapping[str, Any]) -> Choice:
     if not isinstance(name, str):
         raise Mistake(f"this {_singular(kind)} has no name", fix=f"add name: one of {', '.join(names(kind))}")
     component = find(kind, name)
-    return Choice(kind, name, component.Config.model_validate(fields), component.version)
+    return Choice(kind, name, component.Config.model_validate(fields), version_of(kind, name))
 
 
 def recall(kind: str, config: Mapping[str, Any]) -> Any:
@@ -159,29 +188,48 @@ def load_plugin(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
-    spec = importlib.util.spec_from_file_location(f"audiobench_plugin_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    text = path.read_bytes()
+    digest = hashlib.sha256(text).hexdigest()
+    module = ModuleType(f"audiobench_plugin_{path.stem}_{digest[:16]}")  # there may be two files of one name
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
+        # Not by an import, which would take compiled code of a second ago for that of a file of the same size.
+        exec(compile(text, path, "exec"), vars(module))
     except Exception as error:
         raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
     found = []
     for kind in KINDS:
         for component in _components_in(module, kind):
             name = getattr(component, "name", path.stem.replace("_", "-"))
-            _plugins[kind, name] = component
+            _plugins[kind, name] = _Plugin(component, digest)
             found.append(f"{kind}/{name}")
     if not found:
         raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
     return found
 
 
-@cache
 def _entry_points(kind: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"audiobench.{kind}")}
+    return {point.name: point for point in _installed() if point.group == f"audiobench.{kind}"}
+
+
+@cache
+def _installed() -> list[EntryPoint]:
+    """Every entry point of audiobench, those first on the path last; looking takes long, and is done once."""
+    points = [point for one in distributions() for point in one.entry_points if point.group.startswith("audiobench.")]
+    return points[::-1]
+
+
+@cache
+def _package_digest(package: str) -> str:
+    """SHA-256 of every Python file of a package, or of a module's only one, with their names."""
+    spec = importlib.util.find_spec(package)
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    files = {path.relative_to(folder).as_posix(): path for folder in folders for path in folder.rglob("*.py")}
+    if spec and spec.origin and not folders:
+        files[Path(spec.origin).name] = Path(spec.origin)
+    parts = [f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _component_in(module: ModuleType, kind: str) -> type[Component]:

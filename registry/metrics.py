@@ -1,11 +1,15 @@
 """What predictions are worth: accuracy of one label a clip, average precision and area under the curve of several."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import Mistake
+
+_Areas = TypeVar("_Areas", np.float64, NDArray[np.float64])
+_LEAST = 1e-6  # what an area under the curve lacks of 1 at least
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,6 @@ def ranking(label_NC: NDArray[np.float32], score_NC: NDArray[np.float32]) -> Ran
     Raises:
         Mistake: if no class can be judged.
     """
-    from scipy.stats import norm
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     judged = rankable(label_NC)
@@ -46,9 +49,20 @@ def ranking(label_NC: NDArray[np.float32], score_NC: NDArray[np.float32]) -> Ran
     return Ranking(
         mean_average_precision=float(average_precision_score(labels, scores, average="macro")),
         auc=auc,
-        d_prime=float(np.sqrt(2) * norm.ppf(auc)),
+        d_prime=float(d_prime(np.float64(auc))),
         classes=len(judged),
     )
+
+
+def d_prime(auc: _Areas) -> _Areas:
+    """The distance, in deviations, of two normal distributions that an area under the curve separates.
+
+    An area of 1 would separate any distance: it counts as 1 - 1e-6, which is d' 6.7.
+    """
+    from scipy.special import ndtri  # scipy.stats would take a second to load
+
+    found: _Areas = np.sqrt(2) * ndtri(np.clip(auc, _LEAST, 1 - _LEAST))
+    return found
 
 
 def rankable(label_NC: NDArray[np.float32]) -> NDArray[np.int64]:

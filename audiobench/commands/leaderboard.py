@@ -10,7 +10,9 @@ from audiobench.commands.options import Debug, MergedRuns, Others, Scale, Select
 
 
 def leaderboard(
-    suite: Annotated[str | None, typer.Argument(help="Name of a suite that was run here; all by default.")] = None,
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite that was run here, by name or file; all by default.")
+    ] = None,
     scale: Scale = None,
     runs: MergedRuns = None,
     others: Others = None,

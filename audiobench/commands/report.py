@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import Data, Debug, MergedRuns, Others, Scale, Selection, SuiteName, folders_of
+from audiobench.commands.options import Data, Debug, MergedRuns, Others, Scale, Selection, folders_of
 
 
 def report(
-    suite: SuiteName,
+    suite: Annotated[str, typer.Argument(help="Name of a suite that was run here, or its file.")],
     scale: Scale = None,
     data: Data = None,
     runs: MergedRuns = None,
@@ -28,25 +28,28 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write one page with all that the records show: tables, figures, maps, costs. It needs no network."""
-    from benchmark.document import read_suite, suite_path
     from benchmark.files import replace_file
     from leaderboard.figures import save
     from leaderboard.page import render
     from leaderboard.report import make_report
-    from leaderboard.sources import read_plans
+    from leaderboard.sources import read_plans, suite_texts
     from registry.errors import Mistake
 
-    path = suite_path(suite)
     folders = folders_of(runs, others)
-    found = list(read_plans(folders, str(path), scale, lambda difference: print(difference, file=sys.stderr)))
+    found = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
     if output and len(found) > 1:
         names = ", ".join(plan.name for plan, _ in found)
         raise Mistake(f"{output} is one page, and there are {names}", fix="name one of them: --scale NAME")
-    _, files = read_suite(path, scale)
     for plan, store in found:
         page = output or folders[0] / "reports" / f"{plan.name.replace('/', '%')}.html"
         made, drawings = make_report(
-            plan, store, rule=selection, suite=files, data=data, beside=page.parent, mapped=mapped or ()
+            plan,
+            store,
+            rule=selection,
+            suite=suite_texts(plan, suite),
+            data=data,
+            beside=page.parent,
+            mapped=mapped or (),
         )
         replace_file(page, partial(Path.write_text, data=render(made)))
         if figures:

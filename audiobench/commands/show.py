@@ -34,6 +34,7 @@ def show(
     for fact in (
         "source",
         "file",
+        "version",
         "inputs",
         "embedding",
         "parameters",

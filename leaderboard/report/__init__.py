@@ -17,7 +17,7 @@ def make_report(
     store: Store,
     *,
     rule: Rule | None = None,
-    suite: Sequence[Path] = (),
+    suite: Sequence[tuple[str, str]] = (),
     data: Path | None = None,
     beside: Path = Path(),
     mapped: Sequence[str] = (),
@@ -28,7 +28,7 @@ def make_report(
         plan: of the suite.
         store: holds its records; what else is there (losses, embeddings, packs) shows in more figures.
         rule: that selects epochs, instead of the suite's own.
-        suite: its file, and those that it extends.
+        suite: its file and those that it extends, by name.
         data: the folder of data sets: clips on maps can then be played, and folds and corpora are audited.
         beside: the folder that the page will lie in, from which recordings are linked.
         mapped: entries whose embeddings are mapped; the best of each task and its control if there are none.

@@ -138,8 +138,8 @@ def _audio(evidence: Evidence, pack: Job) -> dict[str, str]:
     """Where each clip's recording lies, as seen from the page; nothing where the data are not at hand."""
     if evidence.data is None:
         return {}
-    component, settings = recall("tasks", pack.config["task"])
     try:
+        component, settings = recall("tasks", pack.config["task"])
         clips = component(settings).clips(evidence.data)
     except Mistake:
         return {}

@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmark.audit import audit
@@ -11,12 +10,13 @@ from benchmark.progress import Progress
 from leaderboard.page.content import Cell, Code, Column, Grid, Item, Notes, Section
 from leaderboard.report.board import controls
 from leaderboard.report.evidence import Evidence
+from registry.errors import Mistake
 from registry.lookup import recall
 from registry.tasks import Task
 
 
-def asked(evidence: Evidence, suite: Sequence[Path]) -> Section:
-    """The suite file, with those that it extends, and the command for every row."""
+def asked(evidence: Evidence, suite: Sequence[tuple[str, str]]) -> Section:
+    """The suite's texts, with those that it extends, and the command for every row."""
     table = evidence.table
     command = ["audiobench", "run", table.facts["suite"]]
     if table.facts["scale"]:
@@ -29,7 +29,7 @@ def asked(evidence: Evidence, suite: Sequence[Path]) -> Section:
         rows.append([Cell(entry), Cell(control), Cell(f"{shlex.join([*command, '--entry', entry])} --data DATA")])
     columns = [Column("entry", "text"), Column("control", "text"), Column("command", "text")]
     items: list[Item] = [
-        *(Code(file.read_text(), "yaml", file.name) for file in suite),
+        *(Code(text, "yaml", name) for name, text in suite),
         Code(f"{shlex.join(command)} --data DATA", "shell", "everything"),
         Grid("commands", "Every row", columns, rows, copy=True),
     ]
@@ -90,10 +90,15 @@ def _findings(evidence: Evidence) -> list[str]:
     if evidence.data is None:
         return ["Data sets were not at hand, so that only what the records say of overlaps is marked (†, ‡)."]
     tasks: dict[str, Task] = {}
+    unknown: dict[str, str] = {}  # of a plugin that is not loaded
     for job in evidence.plan.jobs.values():
         if job.kind == "pack":
-            component, settings = recall("tasks", job.config["task"])
-            tasks.setdefault(job.config["task"]["name"], component(settings))
+            name = job.config["task"]["name"]
+            try:
+                component, settings = recall("tasks", job.config["task"])
+                tasks.setdefault(name, component(settings))
+            except Mistake as mistake:
+                unknown[name] = mistake.what
     report = audit(tasks, evidence.data, Progress(), lenient=True)
     found = [
         f"{own.name}: {len(own.spanning)} of {own.sources} sources have clips in several folds"
@@ -110,4 +115,4 @@ def _findings(evidence: Evidence) -> list[str]:
             else f"{one.first} and {one.second} share no recording, by {one.by}."
         )
     found += [f"{a} and {b} were not compared: they name no recordings by a common id." for a, b in report.not_compared]
-    return found + [f"{name} was not audited: {why}." for name, why in report.left_out.items()]
+    return found + [f"{name} was not audited: {why}." for name, why in {**report.left_out, **unknown}.items()]

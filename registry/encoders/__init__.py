@@ -62,6 +62,15 @@ class Encoder(nn.Module, Component):
         """
         raise Mistake(f"{type(self).__name__} has no ImageNet weights", fix="use weights: random, or a timm encoder")
 
+    @classmethod
+    def imagenet(cls, config: Settings) -> str:
+        """The full name of the ImageNet weights that come without a path, for keys; empty where it is not known.
+
+        Args:
+            config: the encoder's own.
+        """
+        return ""
+
     def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
         """The weights of the source's own checkpoint under this encoder's names.
 

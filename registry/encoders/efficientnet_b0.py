@@ -10,7 +10,7 @@ from registry.encoders.timm import timm_net
 from registry.errors import Mistake
 from registry.settings import Settings
 
-_MODEL = "efficientnet_b0"
+_MODEL = "efficientnet_b0.ra_in1k"
 
 
 class EfficientNetB0(Encoder):
@@ -38,6 +38,10 @@ class EfficientNetB0(Encoder):
     def pool(self, frames_BND: Tensor) -> Tensor:
         """Maximum over time."""
         return frames_BND.amax(1)
+
+    @classmethod
+    def imagenet(cls, config: Settings) -> str:
+        return _MODEL
 
     def load_imagenet(self, path: Path | None) -> None:
         self.net = timm_net(_MODEL, 1, pretrained=True, path=path)

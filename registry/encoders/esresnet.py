@@ -38,7 +38,7 @@ class ESResNet(Encoder):
                 f"esresnet takes one channel or three, and the front end gives {channels}",
                 fix="use a log-mel, or the front end esresnet",
             )
-        self.model = f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet loaded
+        self.model = self.imagenet(config)
         self.net = timm_net(self.model, 3)
         sizes = [int(stage["num_chs"]) for stage in self.net.feature_info]  # type: ignore[union-attr]
         self.embedding_dim = sizes[-1]
@@ -57,6 +57,11 @@ class ESResNet(Encoder):
             x = x * self.gates[-1](x, (1, 1))
         frames_BND: Tensor = x.mean(2).transpose(1, 2)
         return frames_BND
+
+    @classmethod
+    def imagenet(cls, config: Settings) -> str:
+        assert isinstance(config, ESResNet.Config)
+        return f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet loaded
 
     def load_imagenet(self, path: Path | None) -> None:
         self.net = timm_net(self.model, 3, pretrained=True, path=path)

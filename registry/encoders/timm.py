@@ -57,6 +57,11 @@ class Timm(Encoder):
         """The model's own pooled feature ``[B, D]``."""
         return self.net.forward_head(self._features(x_BCFN), pre_logits=True)  # type: ignore[operator, no-any-return]
 
+    @classmethod
+    def imagenet(cls, config: Settings) -> str:
+        assert isinstance(config, Timm.Config)
+        return config.model if "." in config.model else _with_tag(config.model)
+
     def load_imagenet(self, path: Path | None) -> None:
         self.net = timm_net(self.model, self.in_channels, pretrained=True, path=path)
 
@@ -108,6 +113,33 @@ def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Pa
             where=str(path or "timm's hub"),
             fix="name weights of this architecture; without a network give a local file: weights: {imagenet: PATH}",
         ) from error
+
+
+def hub_file(name: str) -> Path | None:
+    """The file of some weights in the hub's cache, once they were loaded from there.
+
+    Args:
+        name: of the weights, with their tag.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from timm.models import get_pretrained_cfg
+
+    config = get_pretrained_cfg(name)
+    if config is None or config.hf_hub_id is None:
+        return None
+    for file in ("model.safetensors", "pytorch_model.bin"):  # in timm's order
+        found = try_to_load_from_cache(config.hf_hub_id, file)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _with_tag(model: str) -> str:
+    """timm's name of a model with the tag of its default weights; empty for a model that it does not know."""
+    import timm
+
+    config = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
+    return f"{model}.{config.tag}" if config and config.tag else ""
 
 
 def _fixed_size(net: "nn.Module") -> tuple[int, int] | None:

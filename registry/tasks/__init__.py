@@ -197,7 +197,14 @@ def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     return wave_T, rate
 
 
-def listing_hash(clips: Sequence[Clip]) -> str:
-    """SHA-256 of the names, sizes, labels, folds and sources of clips: what is known of them before one is read."""
-    listing = json.dumps([[clip.id, clip.size, clip.label, clip.fold, clip.source] for clip in clips])
-    return hashlib.sha256(listing.encode()).hexdigest()
+def listing_hash(clips: Sequence[Clip], contents: Mapping[Path, str] = MappingProxyType({})) -> str:
+    """SHA-256 of the names, contents, labels, folds and sources of clips.
+
+    Args:
+        clips: in their order.
+        contents: a digest of each file; sizes stand for those that are not there, as they do for sounds that are made.
+            Older versions named packs by sizes alone.
+    """
+    held = [contents.get(clip.path, clip.size) if clip.path else clip.size for clip in clips]
+    listing = [[clip.id, own, clip.label, clip.fold, clip.source] for clip, own in zip(clips, held, strict=True)]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmark.integrity import seal
-from benchmark.store import write_json
+from benchmark.store import Store, write_json
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
@@ -29,7 +29,9 @@ def shared(tmp_path: Path, audiobench: Call) -> Path:
     suite.write_text(SUITE)
     answer = audiobench("run", suite, "--runs", both, "--device", "cpu")
     assert answer.status == 0, answer.err
-    rows = json.loads((both / "plans" / "tiny.json").read_text())["plan"]["rows"]
+    stored = Store(both).load_plan("tiny")
+    assert stored
+    rows = stored["plan"]["rows"]
     for folder, entry in (("here", "random"), ("there", "wide")):
         shutil.copytree(both / "plans", tmp_path / folder / "plans")
         for row in rows:
@@ -81,8 +83,10 @@ def test_two_halves_are_the_leaderboard_of_one_machine_until_settings_part_them(
     found = cells(audiobench(*merge, "--from", shared / "other", "--format", "json"))
     assert set(found) == {"random", "wide", "wide (other)"}
     assert {entry: found[entry][:2] for entry in whole} == {entry: values[:2] for entry, values in whole.items()}
-    for path in (shared / "other" / "plans").iterdir():
-        path.write_text(path.read_text().replace('"selection": "last"', '"selection": "best-mean"'))
+    stored = Store(shared / "other").load_plan("tiny")
+    assert stored
+    stored["plan"]["facts"]["selection"] = "best-mean"
+    Store(shared / "other").save_plan("tiny", stored)
     answer = audiobench(*merge, "--from", shared / "other")
     assert answer.status == 2
     assert "selection: last in here, best-mean in other" in answer.err

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.store import Store
 from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
@@ -28,6 +29,13 @@ def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
         record = json.loads(path.read_text())
         found[path.parent.name] = {k: v for k, v in record.items() if k not in VARIES}
     return found
+
+
+def stored_plan(runs: Path) -> dict[str, Any]:
+    stored = Store(runs).load_plan("tiny")
+    assert stored
+    plan: dict[str, Any] = stored["plan"]
+    return plan
 
 
 def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Path]) -> None:
@@ -138,6 +146,21 @@ def test_only_what_is_asked_for_is_run(tiny: Path, audiobench: Call, tmp_path: P
     assert "not run" in answer.out
 
 
+def test_a_plan_tells_what_differences_its_tasks_could_tell(
+    finished: tuple[Path, Path], audiobench: Call, tmp_path: Path
+) -> None:
+    told = audiobench("plan", finished[0], "--runs", finished[1]).out
+    assert "freeze on sounds: the smallest difference that its recordings told is 0." in told
+    assert "among 3 pairs (power 80 %; by the records of tiny)" in told
+    assert "smallest difference" not in audiobench("plan", finished[0], "--runs", tmp_path / "none").out
+    kept = next((finished[1] / "leaderboards").glob("*.smallest.json"))
+    other = tmp_path / "other" / "leaderboards" / kept.name
+    other.parent.mkdir(parents=True)
+    other.write_text(kept.read_text()[:100])  # a cut file tells nothing, and stops nothing
+    answer = audiobench("plan", finished[0], "--runs", tmp_path / "other")
+    assert (answer.status, "smallest difference" in answer.out) == (0, False)
+
+
 def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audiobench: Call, tmp_path: Path) -> None:
     suite, runs = finished
     assert audiobench("plan", suite, "--runs", runs).out.startswith("tiny: 17 jobs, 17 done")
@@ -170,7 +193,7 @@ def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiob
     assert set(cells) == {(e, p) for e in ("moco", "npid", "random") for p in ("freeze", "knn")} | {
         ("random", "finetune")
     }
-    plan = json.loads((finished[1] / "plans" / "tiny.json").read_text())["plan"]
+    plan = stored_plan(finished[1])
     records = results(finished[1])
     for place, cell in cells.items():
         own = {row["key"] for row in plan["rows"] if (row["entry"], row["protocol"]) == place}
@@ -192,7 +215,7 @@ def test_a_missing_fold_shows_as_coverage_not_as_a_smaller_mean(
     import shutil
 
     shutil.copytree(finished[1], tmp_path / "runs")
-    plan = json.loads((tmp_path / "runs" / "plans" / "tiny.json").read_text())["plan"]
+    plan = stored_plan(tmp_path / "runs")
     one = next(row["key"] for row in plan["rows"] if row["protocol"] == "finetune")
     shutil.rmtree(tmp_path / "runs" / "evaluate" / one)
     assert "(4/5 folds)" in audiobench("leaderboard", "tiny", "--runs", tmp_path / "runs").out

@@ -109,7 +109,7 @@ def test_results_are_all_kept_where_a_plan_cannot_be_read_or_none_is_there(runs:
     evaluations = len(results(runs))
     (plan,) = (runs / "plans").iterdir()
     for content, why in (
-        ('{"schema": 1, "plan": {}}', "is no plan"),
+        ('{"schema": 1, "plan": {}}', "is damaged"),
         ("", "cannot be read"),
         (None, "there is no plan"),
     ):

@@ -106,12 +106,3 @@ def test_large_files_are_hashed_when_asked_or_when_they_are_newer_than_their_rec
     assert store.set_aside(job.kind, job.key) == tmp_path / ".aside" / "embed" / f"{job.key}.1"
     assert store.damaged() == []
     assert store.set_aside(job.kind, job.key) is None
-
-
-def test_plans_are_kept_by_name_and_scale(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    assert store.load_plan("a@cpu") is None
-    store.save_plan("lin2022/table-3.1@cpu", {"x": 1})
-    store.save_plan("a@cpu", {"x": 2})
-    assert store.plans() == ["a@cpu", "lin2022/table-3.1@cpu"]
-    assert store.load_plan("lin2022/table-3.1@cpu") == {"x": 1}

@@ -381,3 +381,27 @@ def test_local_imagenet_weights_load_and_change_the_embedding(lite0_weights: Pat
 def test_weights_of_another_architecture_are_refused(lite0_weights: Path) -> None:
     with pytest.raises(Mistake, match="do not load"):
         build({"name": "timm", "model": "resnet18"}).load_imagenet(lite0_weights)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("esresnet", "resnet50.tv_in1k"),
+        ({"name": "esresnet", "depth": 18}, "resnet18.tv_in1k"),
+        ("efficientnet-b0", "efficientnet_b0.ra_in1k"),
+        ({"name": "timm", "model": "resnet50"}, "resnet50.a1_in1k"),
+        ({"name": "timm", "model": "resnet50.tv_in1k"}, "resnet50.tv_in1k"),
+        ({"name": "timm", "model": "no-such-net"}, ""),
+        ("cnn14", ""),
+    ],
+)
+def test_imagenet_weights_have_the_full_name_that_timm_resolves(reference: str | dict[str, Any], name: str) -> None:
+    import timm
+
+    choice = choose("encoders", reference)
+    assert find("encoders", choice.name).imagenet(choice.settings) == name
+    if name:
+        net, tag = name.split(".")
+        assert tag in [known.partition(".")[2] for known in timm.list_pretrained(f"{net}.*")]
+    if name and choice.name != "esresnet" and "." not in str(reference):  # no tag is asked for: timm's own
+        assert timm.create_model(net).pretrained_cfg["tag"] == tag  # type: ignore[index]

@@ -1,5 +1,8 @@
 """Finding components: by folder, by plugin file, and what an unknown name answers."""
 
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,22 +83,103 @@ def test_a_plugin_file_adds_its_component_under_its_name(tmp_path: Path) -> None
     assert "nothing-at-all" in names("methods")
 
 
-def test_an_installed_package_adds_its_component_by_entry_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "installed_elsewhere.py").write_text(PLUGIN)
-    info = tmp_path / "installed_elsewhere-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-elsewhere\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[audiobench.methods]\nfrom-elsewhere = installed_elsewhere:Nothing\n")
+def install(folder: Path, name: str, files: dict[str, str]) -> None:
+    """Puts a package on the path whose entry point adds the method ``from-elsewhere``."""
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[audiobench.methods]\nfrom-elsewhere = {name}:Nothing\n")
+
+
+@pytest.fixture
+def look_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """What a new process would do: nothing is remembered of what is installed."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    lookup._entry_points.cache_clear()
-    try:
-        assert "from-elsewhere" in names("methods")
-        assert find("methods", "from-elsewhere").__name__ == "Nothing"
-        assert choose("methods", "from-elsewhere").config["name"] == "from-elsewhere"
-    finally:
-        lookup._entry_points.cache_clear()
+
+    def forget() -> None:
+        lookup._installed.cache_clear()
+        lookup._package_digest.cache_clear()
+        importlib.invalidate_caches()
+
+    forget()
+    yield forget
+    forget()
+
+
+def test_an_installed_package_adds_its_component_by_entry_point(tmp_path: Path, look_again: Callable[[], None]) -> None:
+    install(tmp_path, "installed_elsewhere", {"installed_elsewhere.py": PLUGIN})
+    look_again()
+    assert "from-elsewhere" in names("methods")
+    assert find("methods", "from-elsewhere").__name__ == "Nothing"
+    assert choose("methods", "from-elsewhere").config["name"] == "from-elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("files", "edited"),
+    [
+        ({"alone.py": PLUGIN}, "alone.py"),
+        ({"alone/__init__.py": PLUGIN, "alone/sub/deep.py": "x = 1"}, "alone/sub/deep.py"),
+        ({"alone/__init__.py": PLUGIN}, "alone/more.py"),
+    ],
+)
+def test_a_key_names_what_an_installed_package_holds(
+    tmp_path: Path, look_again: Callable[[], None], files: dict[str, str], edited: str
+) -> None:
+    sys.modules.pop("alone", None)
+    install(tmp_path, "alone", files)
+    look_again()
+    first, before = choose("methods", "from-elsewhere"), lookup.installed_plugins()
+    assert str(first.version).startswith("1+")
+    look_again()
+    assert choose("methods", "from-elsewhere").config == first.config
+    (tmp_path / edited).write_text(PLUGIN + "# edited\n")
+    look_again()
+    assert choose("methods", "from-elsewhere").version != first.version
+    assert lookup.installed_plugins()["alone"] != before["alone"]
+    sys.modules.pop("alone")
+
+
+def test_asking_what_is_installed_imports_nothing(tmp_path: Path, look_again: Callable[[], None]) -> None:
+    install(tmp_path, "never_imported", {"never_imported.py": "raise RuntimeError"})
+    look_again()
+    assert "never_imported" in lookup.installed_plugins()
+    assert "never_imported" not in sys.modules
+
+
+def test_a_key_names_what_a_plugin_file_holds(tmp_path: Path) -> None:
+    """Also of an edit within a second that keeps the size, of which an import would take the old compiled code."""
+    found = {}
+    for folder in ("hers", "his"):
+        for steps in (1, 2):
+            path = tmp_path / folder / "mine.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{PLUGIN}    steps = {steps}\n")
+            load_plugin(path)
+            choice = choose("methods", "mine")
+            assert find("methods", "mine").steps == steps
+            assert choice.config["version"] == choice.version
+            assert recall("methods", choice.config)[1] == choice.settings
+            found[folder, steps] = choice.version
+    assert found["hers", 1] == found["his", 1] != found["hers", 2] == found["his", 2]
+    assert str(found["hers", 1]).startswith("1+")
+    assert choose("methods", "moco").version == find("methods", "moco").version
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_a_plugin_inside_another_component_is_named_by_what_it_holds(tmp_path: Path) -> None:
+    versions = set()
+    for text in ("1", "2"):
+        (tmp_path / "own.py").write_text(
+            f"from registry.frontends.logmel import LogMel\nclass Own(LogMel):\n    steps = {text}\n"
+        )
+        load_plugin(tmp_path / "own.py")
+        outer = choose("frontends", {"name": "stack", "frontends": ["own", "own"]})
+        versions.add(outer.config["frontends"][0]["version"])
+        assert outer.version == find("frontends", "stack").version
+    assert len(versions) == 2
 
 
 def test_a_plugin_that_cannot_be_used_says_why(tmp_path: Path) -> None:

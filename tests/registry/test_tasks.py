@@ -124,6 +124,17 @@ def test_a_listing_changes_with_names_sizes_labels_folds_and_sources() -> None:
     assert listing_hash([clip]) == listing_hash([Clip("a.wav", 0, 1, "s", Path("elsewhere/a.wav"), 10)])
 
 
+def test_a_listing_with_contents_changes_with_them_and_not_with_sizes_and_leaves_made_sounds_alone() -> None:
+    path = Path("a.wav")
+    clip, longer = Clip("a.wav", 0, 1, "s", path, 10), Clip("a.wav", 0, 1, "s", path, 11)
+    assert listing_hash([clip], {path: "x"}) == listing_hash([longer], {path: "x"})
+    assert len({listing_hash([clip]), listing_hash([clip], {path: "x"}), listing_hash([clip], {path: "y"})}) == 3
+    made = task("sounds").clips(None)
+    assert listing_hash(made, {path: "x"}) == listing_hash(made)
+    # What records of the first versions were made from.
+    assert listing_hash(made) == "90dae9b7b7692948e5b7a686cd632794206c9cbb1a65c58ad19272417d89e5f7"
+
+
 def test_fsd50k_has_several_labels_and_one_split_and_its_development_part_is_a_corpus(tmp_path: Path) -> None:
     folder = tmp_path / "FSD50K"
     truth = folder / "FSD50K.ground_truth"
