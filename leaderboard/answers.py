@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.files import Damaged
 from benchmark.plan import Plan
 from benchmark.store import Store
 from registry.lookup import recall
@@ -181,11 +182,13 @@ def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, 
         return dict(found)
     component, settings = recall("tasks", pack.config["task"])
     source_of = component(settings).source_of
-    listing = store.find("pack", pack.key) / "clips.parquet"
     packed: dict[str, str] = {}
-    if listing.exists():
-        table = _columns(listing, ["id", "source"])
-        packed = dict(zip(table["id"], table["source"], strict=True))
+    try:
+        with store.opened("pack", pack.key, "clips.parquet", large=False) as listing:
+            table = _columns(listing, ["id", "source"])
+            packed = dict(zip(table["id"], table["source"], strict=True))
+    except Damaged:  # or not there; the store remembers what is damaged
+        pass
     completed = {}
     for fold, own in found.items():
         told = [packed.get(clip) or source_of(clip) for clip in own.clip_N.tolist()]
