@@ -1,47 +1,128 @@
 """The command line: a file a subcommand in ``audiobench/commands``. Nothing heavy is imported before it is needed."""
 
 import os
+import signal
 import sys
+import threading
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    from typer import Typer
 
-from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show, store
-
-app = typer.Typer(
-    name="audiobench",
-    help="A benchmark harness for audio representations.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("run")(run.run)
-app.command("plan")(plan.plan)
-app.command("list")(list_.list_)
-app.command("show")(show.show)
-app.add_typer(data.app, name="data")
-app.command("leaderboard")(leaderboard.leaderboard)
-app.command("report")(report.report)
-app.add_typer(store.app, name="store")
-app.command("schema")(schema.schema)
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong, 130 interrupted."""
-    from registry.errors import Mistake, Mistakes
-
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else whoever started this has said what is to happen
+        signal.signal(signal.SIGINT, _interrupt)
     # Threads that spin while they wait make a step up to ten times slower when anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
-    except (Mistake, Mistakes) as mistake:
+        status = _run()
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    _flush()
+    if status == _INTERRUPTED and any(not thread.daemon for thread in threading.enumerate()[1:]):
+        os._exit(status)  # their work is not waited for
+    sys.exit(status)
+
+
+def _run() -> int:
+    """A command's exit status, once all that it says is written."""
+    from benchmark.files import refusal
+    from registry.errors import Mistake, Mistakes
+
+    try:
+        _speak_any_encoding()
+        status = _call()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads this has seen enough
+        return 0
+    except (Mistake, Mistakes, OSError, UnicodeEncodeError) as error:
         if "--debug" in sys.argv:
             raise
-        print(f"audiobench: {mistake}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
+        told: Exception = error
+        if isinstance(error, UnicodeEncodeError):
+            told = Mistake(f"the locale cannot name a file: {error}", fix="set PYTHONUTF8=1")
+        elif isinstance(error, OSError):
+            told = refusal(error)
+        with suppress(OSError):
+            print(f"audiobench: {told}", file=sys.stderr)
+        return 2
+    return status
+
+
+def _call() -> int:
+    try:
+        _app()()
+    except SystemExit as leaving:  # as Typer ends, also where a pipe broke
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0
+
+
+def _app() -> "Typer":
+    from typer import Typer
+
+    from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show, store
+
+    app = Typer(
+        name="audiobench",
+        help="A benchmark harness for audio representations.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("run")(run.run)
+    app.command("plan")(plan.plan)
+    app.command("list")(list_.list_)
+    app.command("show")(show.show)
+    app.add_typer(data.app, name="data")
+    app.command("leaderboard")(leaderboard.leaderboard)
+    app.command("report")(report.report)
+    app.add_typer(store.app, name="store")
+    app.command("schema")(schema.schema)
+    return app
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C: while modules are imported the program ends here, for some of them take an interrupt for an error."""
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            if sys.stderr and sys.stderr.isatty():
+                os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
+            os._exit(_INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _speak_any_encoding() -> None:
+    """Lets nothing be lost to a terminal, pipe or file that is not UTF-8, or closed."""
+    from leaderboard.terminal import SPELLED
+
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the program
+        if isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors=SPELLED)
+
+
+def _flush() -> None:
+    """Writes what is left, or drops it: the interpreter would complain of what cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """What data sets share with each other, and what each holds in several folds."""
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import combinations
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.progress import Progress
+from benchmark.threads import in_threads
 from registry.errors import Mistake, Mistakes
 from registry.tasks import Clip, MissingFiles, Task, read_clip
 
@@ -152,8 +151,8 @@ def _listen(name: str, task: Task, clips: Sequence[Clip], progress: Progress) ->
     progress.begin(f"read {name}")
     progress.expect(len(clips))
     sounds = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile releases the interpreter's lock
-        for clip, digest in zip(clips, pool.map(partial(_digest, task), clips), strict=True):
+    with in_threads(partial(_digest, task), clips) as digests:
+        for clip, digest in zip(clips, digests, strict=True):
             progress.advance()
             if digest:
                 sounds[clip.id] = digest

@@ -9,13 +9,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
-from benchmark.files import replace_file
+from benchmark.files import write_text
 from benchmark.progress import PlainProgress
+from benchmark.threads import in_threads
 from registry.tasks import Clip, listing_hash
 
 Known = tuple[int, int, int, str]  # size, mtime and ctime in ns, digest
@@ -71,7 +70,7 @@ class Digests:
         known |= {names[path]: own for path, own in found.items()}
         if found and cache:
             with suppress(OSError):  # a folder that is only read from
-                replace_file(cache, partial(Path.write_text, data=json.dumps(known, indent=0)))
+                write_text(cache, json.dumps(known, indent=0))
         return {path: known[names[path]][3] for path in paths}
 
     def _cache(self, home: str) -> Path | None:
@@ -96,7 +95,7 @@ def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
 def _load(cache: Path | None) -> dict[str, Known]:
     """What is remembered, or nothing."""
     try:
-        stored = json.loads(cache.read_text()) if cache else {}
+        stored = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
         return {name: (int(a), int(b), int(c), str(own)) for name, (a, b, c, own) in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
@@ -118,8 +117,8 @@ def _read(task: str, paths: Sequence[Path]) -> dict[Path, Known]:
     progress = PlainProgress()
     progress.begin(f"read the recordings of {task}")
     progress.expect(len(paths))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the interpreter's lock
-        for path, own in zip(paths, pool.map(_digest, paths), strict=True):
+    with in_threads(_digest, paths) as digests:
+        for path, own in zip(paths, digests, strict=True):
             found[path] = own
             progress.advance()
     return found

@@ -1,10 +1,12 @@
 """Files that are either whole or not there, and how to tell."""
 
+import errno
 import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,15 +36,50 @@ class Damaged(Mistake):
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file aside, brings it to the disk, and puts it in place of the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Writes a file aside, brings it to the disk, and puts it in place of the old one, which till then stays whole.
+
+    A pipe or a device is written to as it is.
+
+    Raises:
+        OSError: that names the file, whatever failed.
+    """
+    aside = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        write(aside)
-        sync(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        if path.exists() and not path.is_file():
+            write(path)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(aside)
+            sync(aside)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename in (None, str(aside)):
+            error.filename = str(path)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text as ``replace_file`` does, in UTF-8 whatever the locale; halves of characters are spelled."""
+    replace_file(path, partial(Path.write_text, data=text, encoding="utf-8", errors="backslashreplace", newline="\n"))
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def refusal(error: OSError, place: object = "") -> Mistake:
+    """What the system refused, as a mistake: a full disk, a folder that may not be written to, a name that is too long.
+
+    Args:
+        error: as it was raised.
+        place: is told where the error names no file.
+    """
+    why, full = error.strerror or str(error), error.errno in _FULL
+    others = "name another place: --runs DIR, --output FILE, --data DIR"
+    fix = f"free some space, or {others}; what is finished stays" if full else f"make it writable, or {others}"
+    return Mistake(f"cannot {'write' if full else 'read or write'}: {why}", where=str(error.filename or place), fix=fix)
 
 
 def sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Locks between processes: a file that one of them holds until it ends, however it ends."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ def locked(path: Path, waiting: Callable[[], None] | None) -> Iterator[Hold]:
     """
     with ExitStack() as stack:
         while True:
-            file = stack.enter_context(path.open("a"))
+            file = stack.enter_context(path.open("ab"))
             if not _taken(file):
                 if waiting is None:
                     yield Hold.THEIRS
@@ -36,20 +37,23 @@ def locked(path: Path, waiting: Callable[[], None] | None) -> Iterator[Hold]:
                 fcntl.flock(file, fcntl.LOCK_EX)
             if _is_at(file, path):  # else it was deleted meanwhile, and a lock that nobody finds holds nobody off
                 break
-        with path.open("a") as second:
+        with path.open("ab") as second:
             works = not _taken(second)
         yield Hold.OURS if works else Hold.USELESS
 
 
-def _taken(file: IO[str]) -> bool:
+def _taken(file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return True  # or this mount has no locks, which a second one will show
 
 
-def _is_at(file: IO[str], path: Path) -> bool:
+def _is_at(file: IO[bytes], path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.document import Document
-from benchmark.files import Damaged, replace_file
+from benchmark.files import Damaged, write_text
 from benchmark.migrate import migrate
 from benchmark.plan import Plan
 from registry.errors import Mistake
@@ -47,7 +47,7 @@ def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
     """Writes a plan with the time and a digest of itself."""
     content = json.loads(json.dumps({**plan, "time": time.time()}))
     content.pop("digest", None)  # of a plan that was read
-    replace_file(path, lambda aside: aside.write_text(json.dumps({**content, "digest": _digest(content)}, indent=1)))
+    write_text(path, json.dumps({**content, "digest": _digest(content)}, indent=1))
 
 
 def read_plan(path: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def read_plan(path: Path) -> dict[str, Any]:
         Mistake: if it is of another schema.
     """
     try:
-        stored = json.loads(path.read_text())
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -67,7 +68,8 @@ class PlainProgress(Progress):
         self.say(f"{self.title}: {message}")
 
     def say(self, message: str) -> None:
-        print(message, file=self.stream, flush=True)
+        with suppress(OSError):  # whoever read this is gone, and the work goes on
+            print(message, file=self.stream, flush=True)
 
 
 class BarProgress(Progress):
@@ -78,15 +80,16 @@ class BarProgress(Progress):
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        console = Console(stderr=True)
         self.bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[fact]}"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[fact]}", markup=False),
+            console=console,
         )
         self.task = self.bars.add_task("", visible=False, rate="", fact="")
         self.title, self.began, self.first = "", time.monotonic(), 0

@@ -40,7 +40,7 @@ def peak_memory(device: Device) -> dict[str, int]:
 def _cpu() -> str:
     """The processor's name, where the system tells it, and the threads in use."""
     facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
+    lines = facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} threads"
 

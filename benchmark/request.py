@@ -59,7 +59,7 @@ class Request:
                 return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
         plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
-        plan.texts = [(file.name, file.read_text()) for file in files]
+        plan.texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
         return plan
 
     def keep(self, plan: Plan, store: Store) -> None:
@@ -83,7 +83,7 @@ class Request:
         """
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
-        texts = [file.read_text() if file.is_file() else None for file in read]
+        texts = [file.read_bytes().decode(errors="surrogateescape") if file.is_file() else None for file in read]
         root = Path(__file__).parent.parent
         code = [
             (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)

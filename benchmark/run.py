@@ -1,6 +1,5 @@
 """Runs the jobs of a plan, one after the other; whatever fails, the rest is kept and goes on."""
 
-import errno
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.files import Damaged
+from benchmark.files import Damaged, refusal
 from benchmark.integrity import seal
 from benchmark.job import RECORD_SCHEMA, Job
 from benchmark.plan import Plan, Row
@@ -128,7 +127,7 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
         except Mistake as mistake:
             reason = str(mistake)
         except OSError as error:
-            reason = _disk_message(error, at)
+            reason = str(refusal(error, at.store.root))
         except Exception as error:
             if debug:
                 raise
@@ -163,10 +162,3 @@ def _set_aside(damage: Damaged, store: Store) -> str:
     kept = store.set_aside(damage.kind, damage.key)
     fix = f"nothing but to run this suite: it is kept in {kept}, and made anew" if kept else damage.fix
     return str(Mistake(damage.what, where=damage.where, fix=fix))
-
-
-def _disk_message(error: OSError, at: "Workplace") -> str:
-    what = error.strerror or str(error)
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    fix = "free some space, or use another folder: --runs DIR; what is finished stays" if full else "see to the file"
-    return str(Mistake(f"cannot write: {what}" if full else what, where=str(error.filename or at.store.root), fix=fix))

@@ -231,4 +231,4 @@ def _looks(folder: Path) -> list[tuple[int, ...]] | None:
 
 def write_json(path: Path, content: Any) -> None:
     """Readable JSON."""
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

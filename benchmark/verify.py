@@ -1,16 +1,15 @@
 """Whether a data set is what it should be: counts by class and fold, durations, checksums, and faults by file."""
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmark.progress import Progress
+from benchmark.threads import in_threads
 from registry.errors import Mistake
 from registry.tasks import Clip, MissingFiles, Task, read_clip
 
@@ -84,8 +83,8 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
     faults: dict[str, str] = {}
     official: dict[str, bool] = {}
     checksums = task.checksums()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile and hashlib release the interpreter's lock
-        for clip, found in zip(clips, pool.map(partial(_examine, task, checksums), clips), strict=True):
+    with in_threads(partial(_examine, task, checksums), clips) as examined:
+        for clip, found in zip(clips, examined, strict=True):
             progress.advance()
             if isinstance(found.content, str):
                 faults[clip.id] = found.content

@@ -113,7 +113,7 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         _probe(job, at, training.monitor_every),
     )
     write_tensors(folder / "encoder.safetensors", encoder.state_dict())
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")
     return {
         "summary": f"loss {log.epochs[-1]['loss']:.3f}" + (f", epoch {log.kept} kept" * (training.keep == "best")),
         "loss": log.epochs[-1]["loss"],

@@ -48,7 +48,7 @@ def class_figures(facts: dict[str, Any], measured: Mapping[tuple[str, str, str],
 def _published(suite: str | None) -> dict[tuple[str, str, str], dict[str, float]]:
     """The published figures of classes, by entry, protocol and class."""
     found: dict[tuple[str, str, str], dict[str, float]] = {}
-    with FIGURES.open(newline="") as file:
+    with FIGURES.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["suite"] == suite and row["detail"].startswith("class="):
                 name = _plain(row["detail"].removeprefix("class="))

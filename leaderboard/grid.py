@@ -42,12 +42,17 @@ class Text:
 
 @dataclass(frozen=True)
 class Grid:
-    """One table: title, header and rows. The columns named in ``left`` are words, the others figures."""
+    """One table: title, header and rows.
+
+    The columns named in ``left`` are words and name a row, the others are figures. ``parts`` says of each column which
+    protocol it belongs to, where that matters.
+    """
 
     title: str
     header: list[str]
     rows: list[list[Text]]
     left: tuple[int, ...] = (0,)
+    parts: tuple[str, ...] = ()
 
 
 def grids(table: Table) -> list[Grid]:
@@ -113,7 +118,8 @@ def _leaderboard(table: Table, task: str) -> Grid:
             text = next(filter(None, map(one.text, of_column(own, one))), "")
             row.append(Text(text, best=one.text is figure and is_best(own.get(one.protocol), cells)))
         rows.append(row)
-    return Grid(heading(table, task), ["entry", *map(_head, shown)], rows)
+    parts = ("", *(one.protocol or "cost" for one in shown))
+    return Grid(heading(table, task), ["entry", *map(_head, shown)], rows, parts=parts)
 
 
 def _head(shown: Shown) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.files import replace_file
+from benchmark.files import write_text
 from benchmark.plan import Plan
 from benchmark.store import Store
 from leaderboard.table import Table
@@ -27,7 +27,7 @@ def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
         if column.smallest and column.smallest.alone
     ]
     path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.smallest.json"
-    replace_file(path, lambda aside: aside.write_text(json.dumps(kept, indent=1)))
+    write_text(path, json.dumps(kept, indent=1))
 
 
 def smallest_known(plan: Plan, store: Store) -> list[str]:
@@ -37,7 +37,7 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for path in sorted((store.root / "leaderboards").glob("*.smallest.json")):
-        for kept in _read(path.read_text()):
+        for kept in _read(path.read_text(encoding="utf-8")):
             place = (kept["data"], kept["protocol"])
             if place not in found or kept["pairs"] > found[place]["pairs"]:
                 found[place] = kept

@@ -35,7 +35,7 @@ def reproduced(suite: str | None) -> list[Published]:
     """The accuracies, or mean average precisions, of a published table (``lin2022/table-3.1``), by entry."""
     if suite is None:
         return []
-    with FIGURES.open(newline="") as file:
+    with FIGURES.open(newline="", encoding="utf-8") as file:
         return [
             Published(
                 row=row["entry"],
@@ -88,7 +88,7 @@ def known_faults(suite: str | None) -> list[str]:
 
 def anchored(systems: list[str]) -> list[Published]:
     """The figures of other systems, by the names that ``anchors.csv`` gives them; unverified ones are left out."""
-    with (_FOLDER / "anchors.csv").open(newline="") as file:
+    with (_FOLDER / "anchors.csv").open(newline="", encoding="utf-8") as file:
         return [
             Published(
                 row=row["system"],

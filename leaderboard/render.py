@@ -3,17 +3,19 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.files import replace_file
+from benchmark.files import write_text
 from benchmark.store import Store
 from leaderboard.grid import Grid, grids
 from leaderboard.metrics import AUC, D_PRIME, MACRO_F1
 from leaderboard.notes import notes
 from leaderboard.table import Cell, Figure, Table
+from leaderboard.terminal import print_grid, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,31 +31,33 @@ def render(table: Table, form: str) -> str:
 def write_markdown(table: Table, store: Store) -> Path:
     """Writes the Markdown beside the records, and says where."""
     path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.md"
-    replace_file(path, lambda aside: aside.write_text(render(table, "md")))
+    write_text(path, render(table, "md"))
     return path
 
 
 def show(table: Table, console: "Console") -> None:
-    """Prints the table on a terminal."""
-    from rich.table import Table as Lines
-    from rich.text import Text as Styled
-
+    """Prints the table on a terminal; on a narrow one each protocol in a table of its own."""
     for grid in grids(table):
-        lines = Lines(title=f"{table.title} · {grid.title}", title_justify="left")
-        for i, column in enumerate(grid.header):
-            lines.add_column(column, justify="left" if i in grid.left else "right")
-        for row in grid.rows:
-            lines.add_row(*(Styled(cell.text, "bold" if cell.best else "") for cell in row))
-        console.print(lines)
+        print_grid(
+            console,
+            f"{table.title} · {grid.title}",
+            grid.header,
+            [[cell.text for cell in row] for row in grid.rows],
+            words=grid.left,
+            keys=grid.left,
+            parts=grid.parts,
+            bold={(n, i) for n, row in enumerate(grid.rows) for i, cell in enumerate(row) if cell.best},
+        )
     for note in notes(table):
-        console.print(f"  {note}", highlight=False, markup=False)
+        console.print(f"  {visible(note)}", highlight=False, markup=False, emoji=False)
 
 
 def _markdown(table: Table) -> str:
-    parts = [f"# {table.title}", ""]
+    parts = [f"# {_plain_markdown(table.title)}", ""]
     for grid in grids(table):
-        parts += [f"## {grid.title}", "", _tabulate(grid, "pipe", lambda text: f"**{text}**"), ""]
-    parts += [f"- {note}" for note in notes(table)]
+        escaped = _escaped(grid, _plain_markdown)
+        parts += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
+    parts += [f"- {_plain_markdown(note)}" for note in notes(table)]
     return "\n".join(parts) + "\n"
 
 
@@ -61,21 +65,21 @@ def _latex(table: Table) -> str:
     """Tables for a paper, with the notes below them as comments."""
     parts = []
     for grid in grids(table):
-        escaped = Grid(
-            _escape(grid.title),
-            list(map(_escape, grid.header)),
-            [[replace(cell, text=_escape(cell.text)) for cell in row] for row in grid.rows],
-            grid.left,
-        )
+        escaped = _escaped(grid, _plain_latex)
         parts += [
             "\\begin{table}",
             "\\centering",
-            f"\\caption{{{_escape(table.title)}: {escaped.title}}}",
+            f"\\caption{{{_plain_latex(table.title)}: {escaped.title}}}",
             _tabulate(escaped, "latex_raw", lambda text: f"\\textbf{{{text}}}"),
             "\\end{table}",
             "",
         ]
-    return "\n".join([*parts, *(f"% {note}" for note in notes(table))]) + "\n"
+    return "\n".join([*parts, *(f"% {visible(note)}" for note in notes(table))]) + "\n"
+
+
+def _escaped(grid: Grid, escape: Callable[[str], str]) -> Grid:
+    rows = [[replace(cell, text=escape(cell.text)) for cell in row] for row in grid.rows]
+    return replace(grid, title=escape(grid.title), header=list(map(escape, grid.header)), rows=rows)
 
 
 def _tabulate(grid: Grid, form: str, bold: Callable[[str], str]) -> str:
@@ -86,6 +90,18 @@ def _tabulate(grid: Grid, form: str, bold: Callable[[str], str]) -> str:
     return tabulate(rows, grid.header, tablefmt=form, colalign=align, disable_numparse=True)
 
 
+# What CommonMark, and GitHub's tables and formulas, take for markup, only where they do: ``_`` not inside a word, ``<``
+# and ``&`` before a tag's or an entity's name, the brackets of a link, a mark that begins a list or ends a heading.
+_MARKUP = re.compile(
+    r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=[#\w]+;)|\](?=[\[(:])|(?:^|(?<=\s))#(?=#*$)|^[#+>-](?=#*\s)"
+)
+
+
+def _plain_markdown(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return _MARKUP.sub(lambda found: "\\" + found[0], visible(text))
+
+
 _SPECIAL = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -93,14 +109,17 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "±": r"$\pm$",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
 }
 
 
-def _escape(text: str) -> str:
-    return "".join(_SPECIAL.get(sign, sign) for sign in text)
+def _plain_latex(text: str) -> str:
+    """A text that LaTeX shows as it is; a row that begins with a star or a bracket belongs to the one above."""
+    plain = "".join(_SPECIAL.get(sign, sign) for sign in visible(text))
+    return f"{{{plain[0]}}}{plain[1:]}" if plain[:1] in ("*", "[") else plain
 
 
 def _csv(table: Table) -> str:
@@ -108,7 +127,7 @@ def _csv(table: Table) -> str:
     rows = [_flat(cell) for cell in table.cells]
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: visible(x) if isinstance(x, str) else x for name, x in row.items()} for row in rows)
     return out.getvalue()
 
 

@@ -58,7 +58,7 @@ def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
         _, files = read_suite(suite_path(suite), plan.facts["scale"])
     except Mistake:
         return []
-    return [(file.name, file.read_text()) for file in files]
+    return [(file.name, file.read_text(encoding="utf-8")) for file in files]
 
 
 def _known(store: Store, suite: str | None, file: Path | None, scale: str | None) -> dict[str, str]:

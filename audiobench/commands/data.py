@@ -122,26 +122,16 @@ def _task(reference: str, plugins: list[Path] | None) -> "tuple[str, Task]":
 
 
 def _show(report: "Report") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from leaderboard.terminal import console, print_grid
 
-    console = Console() if sys.stdout.isatty() else Console(width=160)
     folds = list(report.rows[-1].folds) if len(report.rows[-1].folds) > 1 else []
-    grid = Table(title=f"{report.name} in {report.folder}" if report.folder else report.name, title_justify="left")
-    grid.add_column("class", no_wrap=True)
-    for column in (
-        "clips",
-        *(f"fold {fold}" for fold in folds),
-        "seconds",
-        "shortest (s)",
-        "longest (s)",
-    ):
-        grid.add_column(column, justify="right")
+    header = ["class", "clips", *(f"fold {fold}" for fold in folds), "seconds", "shortest (s)", "longest (s)"]
+    cells = []
     for row in report.rows:
         of_folds = (f"{row.folds.get(fold, 0):,}" for fold in folds)
         lengths = (f"{row.seconds:,.1f}", f"{row.shortest:.2f}", f"{row.longest:.2f}")
-        grid.add_row(row.name, f"{row.clips:,}", *of_folds, *lengths, end_section=row is report.rows[-2:][0])
-    console.print(grid)
+        cells.append([row.name, f"{row.clips:,}", *of_folds, *lengths])
+    print_grid(console(), f"{report.name} in {report.folder}" if report.folder else report.name, header, cells)
     _list(f"{len(report.faults)} files are faulty", [f"{file}: {fault}" for file, fault in report.faults.items()])
     if report.differences is None:
         print("no official counts are stated")
@@ -168,18 +158,16 @@ def _show_checksums(report: "Report") -> None:
 
 
 def _show_audit(report: "audits.Report") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from leaderboard.terminal import console, print_grid
 
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    grid = Table("first", "second", "compared by", title="What data sets share", title_justify="left")
-    for column in ("recordings", "clips of the first", "clips of the second", "the same files"):
-        grid.add_column(column, justify="right")
+    header = ["first", "second", "compared by", "recordings"]
+    header += ["clips of the first", "clips of the second", "the same files"]
+    cells = []
     for pair in report.shared:
         counts = (pair.recordings, *map(len, pair.clips), pair.files)
-        grid.add_row(pair.first, pair.second, pair.by, *(f"{count:,}" for count in counts))
-    if report.shared:
-        console.print(grid)
+        cells.append([pair.first, pair.second, pair.by, *(f"{count:,}" for count in counts)])
+    if cells:
+        print_grid(console(), "What data sets share", header, cells, words=(0, 1, 2), keys=(0, 1))
     for pair in report.shared:
         if pair.part:
             whole = pair.second if pair.part == pair.first else pair.first

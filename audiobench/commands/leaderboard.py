@@ -25,6 +25,7 @@ def leaderboard(
     debug: Debug = False,
 ) -> None:
     """Regenerate leaderboards from the records."""
+    from benchmark.files import write_text
     from leaderboard.render import render
     from leaderboard.sources import read_plans
     from leaderboard.table import make_table
@@ -40,8 +41,8 @@ def leaderboard(
     if output is None:
         print(text, end="")
     elif not check:
-        output.write_text(text)
-    elif not output.exists() or output.read_text() != text:
+        write_text(output, text)
+    elif not output.exists() or output.read_text(encoding="utf-8") != text:
         named = " and ".join(map(str, folders))
         print(f"{output} is not what the records in {named} give; write it again without --check", file=sys.stderr)
         raise typer.Exit(1)

@@ -28,21 +28,14 @@ def list_(
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    import sys
+    from leaderboard.terminal import console, print_grid
 
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console() if sys.stdout.isatty() else Console(width=160)
     for k, rows in found.items():
-        grid = Table(title=k, title_justify="left")
         columns = list(dict.fromkeys(column for row in rows for column in row))
-        for column in columns:
-            number = column in ("parameters", "embedding", "sample_rate")
-            grid.add_column(column.replace("_", " "), justify="right" if number else "left", no_wrap=column == "name")
-        for row in rows:
-            grid.add_row(*(_text(row.get(column, "")) for column in columns))
-        console.print(grid)
+        cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
+        header = [column.replace("_", " ") for column in columns]
+        words = {i for i, column in enumerate(columns) if column not in ("parameters", "embedding", "sample_rate")}
+        print_grid(console(), k, header, cells, words=words)
 
 
 def _text(value: object) -> str:

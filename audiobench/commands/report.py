@@ -1,7 +1,6 @@
 """``audiobench report``."""
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write one page with all that the records show: tables, figures, maps, costs. It needs no network."""
-    from benchmark.files import replace_file
+    from benchmark.files import write_text
     from leaderboard.figures import save
     from leaderboard.page import render
     from leaderboard.report import make_report
@@ -51,9 +50,8 @@ def report(
             beside=page.parent,
             mapped=mapped or (),
         )
-        replace_file(page, partial(Path.write_text, data=render(made)))
+        write_text(page, render(made))
         if figures:
-            figures.mkdir(parents=True, exist_ok=True)
             for drawing in drawings:
                 save(drawing.plot, figures / f"{drawing.name}.pdf")
         print(f"report: {page}")

@@ -41,8 +41,6 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. What is finished is not done again."""
-    from rich.console import Console
-
     from benchmark.adopt import take_over
     from benchmark.document import suite_path
     from benchmark.job import Job
@@ -77,12 +75,16 @@ def run(
     from leaderboard.power import keep_smallest
     from leaderboard.render import show, write_markdown
     from leaderboard.table import make_table
+    from leaderboard.terminal import console
 
     separated = separate(plan, store)
     table = make_table(separated, store)
-    keep_smallest(table, separated, store)
-    show(table, Console() if sys.stdout.isatty() else Console(width=200))
-    print(f"leaderboard: {write_markdown(table, store)}")
+    try:
+        keep_smallest(table, separated, store)
+        written = write_markdown(table, store)
+    finally:  # where one of disk and terminal fails, the other has the leaderboard
+        show(table, console())
+    print(f"leaderboard: {written}")
     for damage in store.damaged():
         print(damage, file=sys.stderr)
     if report.failed:

@@ -1,6 +1,7 @@
 """``audiobench show``."""
 
 import json
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -25,12 +26,11 @@ def show(
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from leaderboard.terminal import console, print_grid
 
-    console = Console()
-    console.print(f"[bold]{name}[/bold] ({kind})", highlight=False)
-    console.print(found["doc"], highlight=False, markup=False)
+    say = partial(console().print, highlight=False, markup=False, emoji=False)
+    say(f"{name} ({kind})", style="bold")
+    say(found["doc"])
     for fact in (
         "source",
         "file",
@@ -45,8 +45,7 @@ def show(
         "clips",
     ):
         if fact in found:
-            console.print(f"{fact}: {found[fact]}", highlight=False, markup=False)
-    grid = Table("setting", "type", "default", "meaning")
-    for field in found["settings"]:
-        grid.add_row(field["name"], field["type"], str(field["default"]), field["meaning"])
-    console.print(grid)
+            say(f"{fact}: {found[fact]}")
+    header = ["setting", "type", "default", "meaning"]
+    cells = [[field["name"], field["type"], str(field["default"]), field["meaning"]] for field in found["settings"]]
+    print_grid(console(), "", header, cells, words=range(len(header)))

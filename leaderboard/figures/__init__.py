@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
+from benchmark.files import replace_file
 from registry.errors import Mistake
 
 INK = "#000001"  # matplotlib leaves pure black out of an SVG, where this can be found and replaced
@@ -164,4 +166,7 @@ def save(figure: Figure, path: Path) -> None:
     if path.suffix not in dated:
         raise Mistake(f"no figure is written as {path.suffix or 'a file without suffix'}", where=str(path), fix=".svg")
     settle(figure)
-    figure.savefig(path, facecolor="white", dpi=200, metadata={dated[path.suffix]: None})
+    write = partial(
+        figure.savefig, format=path.suffix[1:], facecolor="white", dpi=200, metadata={dated[path.suffix]: None}
+    )
+    replace_file(path, write)

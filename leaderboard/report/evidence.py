@@ -94,7 +94,7 @@ class Evidence:
         if not self.store.done(job):
             return []
         path = self.store.folder(job) / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def figure(self, name: str, title: str, plot: Plot, alt: str, caption: str = "") -> Figure:
         """A figure for the page, kept to be saved as well."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -130,7 +131,8 @@ def _projected(
         with aside.open("wb") as file:
             np.savez(file, points=points_N2, chosen=chosen)
 
-    replace_file(path, write)
+    with suppress(OSError):  # records that are only read from
+        replace_file(path, write)
     return points_N2, tested[chosen]
 
 

@@ -76,9 +76,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch.setattr(Digests, "listing", lambda self, task, clips: listing_hash(clips))
 
     def call(*arguments: object) -> Answer:
-        from audiobench.cli import app
+        from audiobench.cli import _app
 
-        app([str(one) for one in arguments], standalone_mode=False)
+        _app()([str(one) for one in arguments], standalone_mode=False)
         return Answer(0, "", "")
 
     old = Old(folder, call)
