@@ -1,5 +1,6 @@
 """Suites: what is asked. The schema, and its resolution into components with complete settings."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.document import WEIGHTS, Document, Keys, inherit, plugin_files, read_suite
+from benchmark.document import WEIGHTS, Document, as_mapping, plugin_files, read_suite
+from benchmark.inheritance import inherit_all
+from benchmark.parse import Keys
 from benchmark.rules import Rule
 from benchmark.shots import Column, Few, columns_of, objections, without_few
 from benchmark.sweep import Variations, expand_sweep
@@ -17,16 +20,18 @@ from registry.pipelines import expand
 from registry.training import Pretraining
 
 Reference = str | dict[str, Any]
+_LONGEST_CROP = 3600.0  # seconds
+_LONGEST_MESSAGE = 300  # characters
 
 
 class Entry(BaseModel):
     """One row of the leaderboard: an encoder and where its weights come from."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
     frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
     augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
-    crop: float | None = Field(None, gt=0, description="seconds, instead of the suite's")
+    crop: float | None = Field(None, gt=0, le=_LONGEST_CROP, description="seconds, instead of the suite's")
     weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
         ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
     )
@@ -37,7 +42,7 @@ class Entry(BaseModel):
 class Suite(BaseModel):
     """A suite file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     schema_version: Literal[1] = Field(1, description="of this schema")
     extends: str | None = Field(
         None,
@@ -57,7 +62,9 @@ class Suite(BaseModel):
         "int16",
         description="of decoded recordings on disk: float32 neither rounds nor clips, and takes twice the space",
     )
-    crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
+    crop: float = Field(
+        ..., gt=0, le=_LONGEST_CROP, description="seconds of a training crop and of an evaluation window"
+    )
     encoder: Reference = Field(..., description="of every entry that names none")
     pretrain: dict[str, Any] = Field(
         {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
@@ -135,21 +142,6 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequen
     return _Resolver(document, data).resolve(scale)
 
 
-def _inherit(document: Document) -> Document:
-    """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
-    for name, entry in _mapping(document.data.get("entries")).items():
-        at: Keys = ("entries", name)
-        for part in ("encoder", "frontend"):
-            document = inherit(document, (part,), (*at, part))
-        if "augment" not in _mapping(entry):
-            document = inherit(document, ("augment",), (*at, "augment"))
-        if "pretrain" in _mapping(_mapping(entry).get("weights")):
-            document = inherit(document, ("pretrain",), (*at, "weights"))
-            if "augment" not in document.data["entries"][name]["weights"]:
-                document = inherit(document, (*at, "augment"), (*at, "weights", "augment"))
-    return document
-
-
 @dataclass
 class _Resolver:
     """Resolves a document, gathering mistakes instead of stopping at the first."""
@@ -160,7 +152,7 @@ class _Resolver:
 
     def resolve(self, scale: str | None) -> ResolvedSuite:
         expanded, variations = expand_sweep(self.document, self._mistake)
-        self.document = _inherit(expanded)
+        self.document = inherit_all(expanded)
         try:
             suite = Suite.model_validate(self.document.data)
         except ValidationError as error:
@@ -216,7 +208,7 @@ class _Resolver:
         columns: dict[str, Column] = {}
         for name in self._keys(("protocols",)):
             at: Keys = ("protocols", name)
-            own, stated = without_few(_mapping(self.document.find(at)))
+            own, stated = without_few(as_mapping(self.document.find(at)))
             choice = self._choose_from("protocols", {"name": name, **own}, at)
             for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
                 if column.name in columns:
@@ -243,7 +235,8 @@ class _Resolver:
         augment = self._augmentations((*at, "augment"), frontend)
         weights = self._weights((*at, "weights"), frontend)
         protocols = self._keys(("protocols",))
-        chosen = self.document.find((*at, "protocols")) or protocols
+        listed = self.document.find((*at, "protocols"))
+        chosen = listed if listed and isinstance(listed, list) else protocols
         for i, protocol in enumerate(chosen):
             if protocol not in (*protocols, *columns):
                 hint = nearest(str(protocol), [*protocols, *columns])
@@ -350,18 +343,21 @@ class _Resolver:
                 known = list((Entry if in_entry else model).model_fields)
                 self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known))
             else:
-                got = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
-                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner))
+                got = "" if problem["type"] == "missing" else f", got {reprlib.repr(problem['input'])}"
+                quote = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
+                fix = f'put it in quotes: "{problem["input"]}"' if quote else ""
+                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner), fix)
 
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
         """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
+        what = what if len(what) <= _LONGEST_MESSAGE else f"{what[:_LONGEST_MESSAGE]}..."
         self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
 
     def _where(self, at: Keys) -> str:
         return f"{self.document.place(at)} ({'.'.join(map(str, at))})"
 
     def _keys(self, at: Keys) -> list[str]:
-        return list(_mapping(self.document.find(at)))
+        return list(as_mapping(self.document.find(at)))
 
     def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
         """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
@@ -390,7 +386,3 @@ def _is_branch(key: str | int) -> bool:
     return isinstance(key, str) and (
         key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -15,7 +15,7 @@ Later = Annotated[T, _LATER]
 class Settings(BaseModel):
     """Base of every component's ``Config``: unknown fields are errors, values are checked and frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
         """The form that enters job keys: every setting, defaults included but for those of ``Later`` fields."""

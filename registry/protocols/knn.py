@@ -1,7 +1,7 @@
 """Nearest neighbours in the embedding space."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -32,7 +32,9 @@ class Knn(Protocol):
     uses_embeddings = True
 
     class Config(Settings):
-        k: list[int] = Field([5, 10, 20, 35, 50, 100, 200], min_length=1, description="candidates for K")
+        k: list[Annotated[int, Field(ge=1)]] = Field(
+            [5, 10, 20, 35, 50, 100, 200], min_length=1, description="candidates for K"
+        )
         weights: Literal["exp", "uniform"] = Field("exp", description="exp(similarity / temperature), or one each")
         temperature: float = Field(0.07, gt=0, description="of exp weights")
         inputs: list[str] = Field(
