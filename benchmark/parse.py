@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
     values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             _refuse(f"tags are not read, and here stands {_short(tag)}", event.start_mark, "leave it out")
@@ -110,6 +110,7 @@ class _Reading:
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
             data: dict[str | int, Any] = {}
+            assert isinstance(node, yaml.MappingNode)
             for key, key_node, value_node in self._items(node):
                 data[key] = self.value(value_node, (*path, key))
                 self._note((*path, key), key_node)

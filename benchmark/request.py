@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,11 @@ class Request:
     def plan(self, store: Store) -> Plan:
         """The stored plan where nothing it was made from has changed, which loads no torch; else a new one.
 
+        What a new plan is of has been tried: a suite that cannot work is told here. What was done to open checkpoints
+        is said on standard error.
+
         Raises:
-            Mistakes: every mistake in the suite.
+            Mistakes: every mistake in the suite, or all that does not fit together.
         """
         document, _ = read_suite(self.suite, self.scale)
         if "name" in document.data:
@@ -48,6 +52,9 @@ class Request:
                 if still_holds(plan, self.data):
                     return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
+        from benchmark.fit import check_fit  # which loads torch
+
+        check_fit(resolved.entries, resolved.protocols, lambda said: print(said, file=sys.stderr))
         return make_plan(resolved, self.data, self.seeds or resolved.suite.seeds)
 
     def keep(self, plan: Plan, store: Store) -> None:
