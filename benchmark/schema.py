@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from benchmark.fields import Suite
 from benchmark.shots import Few, takes_few
-from benchmark.suite import Suite
 from registry.lookup import KINDS, find, names
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining

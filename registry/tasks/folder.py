@@ -40,7 +40,7 @@ class Folder(Task):
     class Config(Settings):
         path: str = Field(min_length=1, description="the folder; a relative one lies below --data")
         table: str | None = Field(None, description="CSV in the folder; without one every subfolder is a class")
-        folds: int = Field(5, ge=1, description="how many are tested: made, or numbered by the table")
+        folds: int = Field(5, ge=1, le=1000, description="how many are tested: made, or numbered by the table")
         seed: int = Field(0, ge=0, description="of the folds, where the table has none")
 
     def __init__(self, config: Config) -> None:
