@@ -154,7 +154,7 @@ def read_document(path: Path) -> Document:
         Mistake: if it cannot be read, is no YAML, or says a key twice.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Mistake(f"cannot read {path}: {error.strerror}", fix="name a suite file") from error
     except UnicodeDecodeError as error:
