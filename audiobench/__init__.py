@@ -3,8 +3,9 @@
 from audiobench import Encoder, Settings
 """
 
-from importlib import import_module
-from typing import Any
+TYPE_CHECKING = False  # ``typing`` takes half of the time until the command line listens to Ctrl-C
+if TYPE_CHECKING:
+    from typing import Any
 
 _PUBLIC = {
     "Augmentation": "registry.augmentations",
@@ -28,7 +29,9 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _PUBLIC:
         raise AttributeError(f"audiobench has no {name!r}; it hands on {', '.join(__all__)}")
+    from importlib import import_module
+
     return getattr(import_module(_PUBLIC[name]), name)

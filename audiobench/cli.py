@@ -1,16 +1,16 @@
-"""The command line: a file a subcommand in ``audiobench/commands``. Nothing heavy is imported before it is needed."""
+"""The command line: a file a subcommand in ``audiobench/commands``. Nothing heavy is imported before it is needed.
+
+At the top stands only what takes no time: until ``main`` is called, Ctrl-C shows a traceback.
+"""
 
 import os
 import signal
 import sys
-import threading
-from contextlib import suppress
-from io import TextIOWrapper
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing takes its time, too
 if TYPE_CHECKING:
+    from types import FrameType
+
     from typer import Typer
 
 _INTERRUPTED = 130
@@ -30,13 +30,15 @@ def main() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     _flush()
-    if status == _INTERRUPTED and any(not thread.daemon for thread in threading.enumerate()[1:]):
-        os._exit(status)  # their work is not waited for
+    if status == _INTERRUPTED and _are_threads_left():
+        os._exit(status)
     sys.exit(status)
 
 
 def _run() -> int:
     """A command's exit status, once all that it says is written."""
+    from contextlib import suppress
+
     from benchmark.files import refusal
     from registry.errors import Mistake, Mistakes
 
@@ -94,7 +96,14 @@ def _app() -> "Typer":
     return app
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _are_threads_left() -> bool:
+    """Whether the interpreter would wait for the work of threads."""
+    import threading
+
+    return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
+
+
+def _interrupt(number: int, frame: "FrameType | None") -> None:
     """Ctrl-C: while modules are imported the program ends here, for some of them take an interrupt for an error."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -107,6 +116,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _speak_any_encoding() -> None:
     """Lets nothing be lost to a terminal, pipe or file that is not UTF-8, or closed."""
+    from io import TextIOWrapper
+    from pathlib import Path
+
     from leaderboard.terminal import SPELLED
 
     for name in ("stdout", "stderr"):

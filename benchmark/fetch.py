@@ -1,6 +1,5 @@
 """Fetches data sets, or takes them from where they were fetched to. Nothing is fetched twice."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from pooch.hashes import hash_matches
 
 from benchmark.download import download
+from benchmark.locks import Hold, locked
 from benchmark.progress import Progress
 from benchmark.unpack import Megabytes, Unusable, require_space, unpack, writing
 from registry.errors import Mistake
@@ -85,11 +85,9 @@ def _alone(data: Path) -> Iterator[Path]:
     """A folder for what is on its way; two fetches at once would write into each other's files."""
     work = data / _WORK
     work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended") from error
+    with locked(work / "lock", None) as hold:
+        if hold == Hold.THEIRS:
+            raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended")
         yield work
         if [path.name for path in work.iterdir()] == ["lock"]:
             shutil.rmtree(work)

@@ -5,6 +5,7 @@ Only rich is loaded, and only to print.
 
 import codecs
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
@@ -53,7 +54,8 @@ def console() -> "Console":
     """Standard output: as wide as the terminal, or as ``COLUMNS`` says; anything else takes whole lines."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _FULL_WIDTH)
+    is_bounded = sys.stdout.isatty() or os.environ.get("COLUMNS")
+    return Console(width=shutil.get_terminal_size().columns if is_bounded else _FULL_WIDTH)
 
 
 def print_grid(

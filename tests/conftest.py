@@ -15,6 +15,9 @@ import threadpoolctl
 from registry import lookup
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
+DATA = Path(os.environ.pop("AUDIOBENCH_DATA", SHARED / "data"))  # for those tests that ask: others need there be none
+for _name in ("AUDIOBENCH_RUNS", "COLUMNS"):
+    os.environ.pop(_name, None)
 
 TINY = """
 schema_version: 1
@@ -89,10 +92,9 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real recordings."""
-    folder = Path(os.environ.get("AUDIOBENCH_DATA", SHARED / "data"))
-    if not (folder / "ESC-50").is_dir():
-        pytest.skip(f"no real recordings in {folder}")
-    return folder
+    if not (DATA / "ESC-50").is_dir():
+        pytest.skip(f"no real recordings in {DATA}")
+    return DATA
 
 
 @pytest.fixture(scope="session")

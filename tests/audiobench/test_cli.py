@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,21 +14,18 @@ from tests.conftest import TINY, Answer
 Call = Callable[..., Answer]
 
 
-def test_help_loads_neither_torch_nor_a_component_and_is_quick() -> None:
+def test_help_loads_neither_torch_nor_a_component() -> None:
     code = (
         "import sys, runpy; sys.argv = ['audiobench', '--help']\n"
         "try: runpy.run_module('audiobench', run_name='__main__')\nexcept SystemExit: pass\n"
-        "loaded = {'torch', 'pandas', 'numpy', 'pydantic', 'registry.methods'} & set(sys.modules)\n"
-        "assert not loaded, loaded"
+        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'sklearn', 'matplotlib', 'pydantic', 'yaml', 'requests'}\n"
+        "loaded = heavy & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "assert set(m for m in sys.modules if m.startswith('registry.')) == {'registry.errors'}, sys.modules"
     )
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        seconds.append(time.monotonic() - began)
-        assert done.returncode == 0, done.stderr
-        assert "leaderboard" in done.stdout
-    assert min(seconds) < 0.8, seconds  # 0.4 s alone on two cores; the machine that tests may be busy
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "leaderboard" in done.stdout
 
 
 def test_list_names_every_kind_with_facts(audiobench: Call) -> None:

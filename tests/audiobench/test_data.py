@@ -100,8 +100,7 @@ def test_made_sounds_have_nothing_to_be_wrong(audiobench: Call) -> None:
     assert "nothing to fetch" in audiobench("data", "fetch", "sounds", "--data", ".").out
 
 
-def test_requests_that_make_no_sense(audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AUDIOBENCH_DATA", raising=False)
+def test_requests_that_make_no_sense(audiobench: Call, tmp_path: Path) -> None:
     for command in ("fetch", "verify"):
         answer = audiobench("data", command, "esc5", "--data", tmp_path)
         assert answer.status == 2

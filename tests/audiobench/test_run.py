@@ -85,17 +85,14 @@ def test_a_finished_suite_answers_at_once_and_loads_no_torch(finished: tuple[Pat
     code = (
         "import sys; from audiobench.cli import main; sys.argv = ['audiobench', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as e: assert not e.code\n"
-        "loaded = {'torch', 'pandas', 'pyarrow.pandas_compat', 'timm', 'scipy.stats'} & set(sys.modules)\n"
-        "assert not loaded, loaded"
+        "heavy = {'torch', 'pandas', 'pyarrow.pandas_compat', 'timm', 'sklearn', 'matplotlib', 'scipy.stats'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
-    began = time.monotonic()
     again = subprocess.run(
         [sys.executable, "-c", code, "run", suite, "--runs", runs], capture_output=True, text=True, check=False
     )
-    seconds = time.monotonic() - began
     assert again.returncode == 0, again.stderr
     assert "Tiny · sounds" in again.stdout
-    assert seconds < 4, seconds  # 2 s alone on two cores; the machine that tests may be busy
     assert {p: p.stat().st_mtime_ns for p in runs.glob("*/*/result.json")} == before
 
 

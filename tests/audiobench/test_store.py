@@ -1,11 +1,13 @@
 """``audiobench store``: what is damaged is set aside, what nobody needs is deleted, and both are listed before."""
 
+import errno
 import fcntl
 import json
 import os
 import random
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,10 +144,15 @@ def test_a_lock_that_was_deleted_while_it_was_waited_for_is_taken_anew(tmp_path:
             assert other == Hold.THEIRS
 
 
+def no_locks(*arguments: object) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+@pytest.mark.parametrize("flock", [lambda *arguments: None, no_locks])
 def test_two_runs_where_locks_do_nothing_leave_one_whole_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(fcntl, "flock", lambda *arguments: None)
+    monkeypatch.setattr(fcntl, "flock", flock)
     job = Job("measure", {"x": 1})
 
     def write(folder: Path | None, by: str) -> None:

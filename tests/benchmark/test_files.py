@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.files import replace_file, write_tensors
+from benchmark.files import refusal, replace_file, write_tensors, write_text
 
 
 def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
@@ -18,8 +18,10 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path: Path) -> 
         aside.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         replace_file(path, broken)
+    assert caught.value.filename == str(path)
+    assert "free some space" in str(refusal(caught.value))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -32,3 +34,12 @@ def test_tensors_come_back_and_a_failure_to_write_has_its_number(tmp_path: Path)
     with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is what matters
         write_tensors(tmp_path / "no such folder" / "t.safetensors", tensors)
     assert caught.value.errno == errno.ENOENT
+
+
+def test_a_text_is_utf_8_with_plain_ends_of_lines(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "text", "größer\n\ud800")
+    assert (tmp_path / "new" / "text").read_bytes() == "größer\n\\ud800".encode()
+    with pytest.raises(IsADirectoryError):
+        write_text(tmp_path / "new", "")
+    with pytest.raises(IsADirectoryError):
+        write_text(Path(), "")

@@ -1,7 +1,5 @@
 """Draws of recordings and seeds, and what follows from them, against scipy and closed forms."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -142,7 +140,5 @@ def test_ranking_many_clips_takes_fewer_draws() -> None:
     assert draws_of(own) == 5_000
     assert draws_of({1: own[1].among(np.arange(clips) < 100)}) == DRAWS
     assert draws_of(dict.fromkeys(range(10), own[1])) == FEWEST
-    began = time.process_time()
     found = estimates({"a": own})["a"][MAP]
-    assert time.process_time() - began < 30
     assert found.interval.low < found.value < found.interval.high
