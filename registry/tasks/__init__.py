@@ -171,7 +171,10 @@ def require_files(clips: list[Clip], where: Path) -> list[Clip]:
 
     Raises:
         MissingFiles: with how many are missing, and the first names.
+        Mistake: if there are no clips.
     """
+    if not clips:
+        raise Mistake("the metadata name no recordings", where=str(where), fix="fetch or extract the data set again")
     missing = [clip.id for clip in clips if clip.size < 0]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

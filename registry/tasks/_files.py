@@ -1,6 +1,7 @@
 """What a listing needs to know of files."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 
@@ -10,3 +11,25 @@ def sizes(folder: Path) -> dict[str, int]:
         return {}
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     return {entry.name: entry.stat().st_size for entry in entries if entry.is_file() and entry.name[0] != "."}
+
+
+def composed(name: str) -> str:
+    """A name in the one form (NFC) that all its spellings in Unicode have: macOS writes ``ö`` as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def size_of(folder: Path, name: str) -> tuple[Path, int]:
+    """Where a file is, and its bytes; -1 if it is not there.
+
+    Args:
+        folder: where to look.
+        name: its path below the folder; every part of it may be spelled otherwise in Unicode than on the disk.
+    """
+    path = folder / name
+    if not path.is_file():
+        found = folder
+        for part in Path(name).parts:
+            there = os.listdir(found) if not (found / part).exists() and found.is_dir() else [part]  # noqa: PTH208 - names
+            found /= next((own for own in there if composed(own) == composed(part)), part)
+        path = found if found.is_file() else path
+    return path, path.stat().st_size if path.is_file() else -1
