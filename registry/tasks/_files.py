@@ -2,6 +2,8 @@
 
 import os
 import unicodedata
+from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 
 
@@ -16,6 +18,24 @@ def sizes(folder: Path) -> dict[str, int]:
 def composed(name: str) -> str:
     """A name in the one form (NFC) that all its spellings in Unicode have: macOS writes ``ö`` as two characters."""
     return unicodedata.normalize("NFC", name)
+
+
+def count_unused(folder: Path, used: Container[str]) -> dict[str, int]:
+    """How many files lie below a folder and are not used, by where and how they end: ``sub/*.m4a``.
+
+    Args:
+        folder: all of it is looked through, but for what is hidden.
+        used: paths below it, with slashes.
+    """
+    counts: Counter[str] = Counter()
+    for parent, parts, names in os.walk(folder):
+        parts[:] = sorted(part for part in parts if part[0] != ".")
+        below = os.path.relpath(parent, folder).replace(os.sep, "/")
+        begin = "" if below == "." else below + "/"
+        for name in names:
+            if name[0] != "." and begin + name not in used:
+                counts[f"{begin}*{os.path.splitext(name)[1].lower()}"] += 1  # noqa: PTH122 - names, not paths
+    return dict(counts)
 
 
 def size_of(folder: Path, name: str) -> tuple[Path, int]:

@@ -9,9 +9,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from registry.decode import SOUND, endings
 from registry.errors import Mistake
 from registry.settings import Settings
-from registry.tasks import Clip, Task
+from registry.tasks import Clip, Task, told_unused
+from registry.tasks._files import count_unused
 from registry.tasks._tables import read_lines, read_table
 
 _TABLES = {
@@ -22,7 +24,6 @@ _TABLES = {
 _URL = "https://research.google.com/audioset/download.html"
 _TABLE = ("a table of AudioSet is", f"fetch it from {_URL}")
 _PARTS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
-_AUDIO = {".flac", ".mp3", ".ogg", ".opus", ".wav"}
 # PANNs puts a Y before the video's name, which has 11 characters and may itself begin with one.
 _NAME = re.compile(r"Y?(?P<video>[\w-]{11})(?:_(?P<start>\d+(?:\.\d+)?))?")
 
@@ -73,11 +74,13 @@ class Audioset(Task):
                 label = tuple(sorted(number[machine_id] for machine_id in machine_ids))
                 fold = int(part == "eval" or (self.held_out and _is_held_out(video)))
                 clips.append(Clip(str(path.relative_to(folder)), label, fold, video, path, path.stat().st_size))
+        tables = {table.name for table in folder.glob("*.csv")}
+        self.unused = count_unused(folder, {clip.id for clip in clips} | tables)
         if {clip.fold for clip in clips} != {0, 1}:
             raise Mistake(
                 "no recording that trains, or none that is tested, is there",
                 where=str(folder),
-                fix="put them there, called by the video's name: -0RWZT-miFs.wav",
+                fix="put them there, called by the video's name: -0RWZT-miFs.wav; " + told_unused(self.unused),
             )
         return clips
 
@@ -133,10 +136,11 @@ def _segments(path: Path, known: Container[str]) -> Iterator[tuple[str, int, lis
 def _recordings(folder: Path) -> dict[tuple[str, int | None], Path]:
     """Sound files by video and the millisecond in their name; None where the name has none."""
     found: dict[tuple[str, int | None], Path] = {}
+    sound = endings()
     for parent, _, names in os.walk(folder):
-        for name in sorted(names):
+        for name in sorted(names, key=lambda name: (Path(name).suffix.lower() in SOUND, name)):
             path = Path(parent, name)
-            match = _NAME.fullmatch(path.stem) if path.suffix.lower() in _AUDIO else None
+            match = _NAME.fullmatch(path.stem) if path.suffix.lower() in sound else None
             if match:
                 found |= {(match["video"], start): path for start in _milliseconds(match["start"])}
     return found

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from registry.decode import endings
 from registry.errors import Mistake
 from registry.settings import Settings
-from registry.tasks import Clip, Task, require_files
-from registry.tasks._files import composed, size_of, sizes
+from registry.tasks import Clip, Task, require_files, told_unused
+from registry.tasks._files import composed, count_unused, size_of, sizes
 from registry.tasks._tables import Row, read_table, require_distinct
 
 _PARTS = {"train": 0, "test": 1, "validation": 2}
-_AUDIO = {".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"}
 
 
 class Folder(Task):
@@ -57,8 +57,13 @@ class Folder(Task):
         folder = self.locate(data)
         where = folder / self.table if self.table else folder
         rows = list(_from_table(where, folder) if self.table else _from_folders(folder))
+        self.unused = {} if self.table else count_unused(folder, {row.path for row in rows})
         if not rows:
-            raise Mistake("no recordings are listed", where=str(where), fix="one folder a class, or name a table")
+            raise Mistake(
+                "no recordings are listed",
+                where=str(where),
+                fix=told_unused(self.unused) or "one folder a class, or name a table",
+            )
         self.classes = tuple(sorted({label for row in rows for label in row.labels}))
         self.multi_label = any(len(row.labels) > 1 for row in rows)
         rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
@@ -145,9 +150,10 @@ class _Row:
 
 
 def _from_folders(folder: Path) -> Iterator[_Row]:
+    sound = endings()
     for part in sorted(folder.iterdir()):
         for name in sizes(part) if part.name[0] != "." else ():
-            if Path(name).suffix.lower() in _AUDIO:
+            if Path(name).suffix.lower() in sound:
                 yield _Row(f"{part.name}/{name}", (composed(part.name),), f"{part.name}/{name}")
 
 
