@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.digests import Digests, file_hash
 from benchmark.job import Job
+from benchmark.remarks import remarks
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
 from registry.tasks import Task
@@ -145,7 +146,7 @@ def make_plan(
 class _Planner:
     def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
         self.resolved, self.data, self.digests = resolved, data, digests
-        self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
+        self.inputs: dict[str, tuple[str | None, str, tuple[str, ...]]] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts: dict[str, Any] = {
             "suite": suite.name,
@@ -285,11 +286,11 @@ class _Planner:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
             self.inputs[asked] = _inputs(task.config, self.data, self.digests)
-        inputs, blocked = self.inputs[asked]
+        inputs, blocked, odd = self.inputs[asked]
         config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
         if self.resolved.suite.samples != "int16":  # the default is in no key
             config["samples"] = self.resolved.suite.samples
-        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
+        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked, odd))
 
 
 def _is_measured(config: Any) -> bool:
@@ -304,21 +305,25 @@ def _task(choice: Choice) -> Task:
     return task
 
 
-def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str]:
-    """The hash of a task's clips and what they hold, and why there is none."""
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str, tuple[str, ...]]:
+    """The hash of a task's clips and what they hold, why there is none, and what is odd about them."""
     try:
         component, settings = recall("tasks", task)
-        return digests.listing(task["name"], component(settings).clips(data)), ""
+        made = component(settings)
+        clips = made.clips(data)
     except Mistake as mistake:
-        return None, str(mistake)
+        return None, str(mistake), ()
+    return digests.listing(task["name"], clips), "", remarks(made, clips)
 
 
 def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
     if any(job.blocked for job in plan.jobs.values()):
         return False  # what was missing may be there by now
-    packs = [job.config for job in plan.jobs.values() if job.kind == "pack"]
-    listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
+    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {
+        json.dumps([job.config["task"], job.config["inputs"]]): job for job in packs
+    }  # once for every sample rate
     return all(
-        _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
+        _inputs(job.config["task"], data, digests) == (job.config["inputs"], "", job.remarks) for job in listed.values()
     ) and all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())

@@ -43,5 +43,8 @@ def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
         print(f"  {state:8}{job.kind:9}{job.key[:12]}  {job.title}")
     for damage in store.damaged():
         print(f"damaged: {damage}")
+    for job in jobs:
+        for remark in job.remarks:
+            print(f"{job.title}: {remark}")
     for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
         print(f"blocked: {why}")

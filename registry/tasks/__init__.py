@@ -220,9 +220,7 @@ def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     if not np.isfinite(peak):
         return "has samples that are not finite"
     if peak > _NO_FULL_SCALE:
-        return (
-            f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide by what they count"
-        )
+        return f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide them by theirs"
     return wave_T, rate
 
 
