@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.digests import Digests, file_hash
 from benchmark.job import Job
+from benchmark.remarks import remarks
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
 from registry.tasks import Task, listing_hash
@@ -162,7 +163,7 @@ def make_plan(
 class _Planner:
     def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
         self.resolved, self.data, self.digests = resolved, data, digests
-        self.inputs: dict[str, tuple[str | None, str | None, str]] = {}  # of every task, by its canonical settings
+        self.inputs: dict[str, _Inputs] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts: dict[str, Any] = {
             "suite": suite.name,
@@ -302,11 +303,12 @@ class _Planner:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
             self.inputs[asked] = _inputs(task.config, self.data, self.digests)
-        inputs, older, blocked = self.inputs[asked]
-        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
+        inputs = self.inputs[asked]
+        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs.hash}
         if self.resolved.suite.samples != "int16":  # the default is in no key
             config["samples"] = self.resolved.suite.samples
-        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked), {"inputs": older})
+        job = Job("pack", config, {}, f"pack {column or task.name}", inputs.blocked, inputs.odd)
+        return self._plan.add(job, {"inputs": inputs.older})
 
 
 def _is_measured(config: Any) -> bool:
@@ -321,22 +323,43 @@ def _task(choice: Choice) -> Task:
     return task
 
 
-def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str | None, str]:
-    """The hash of a task's clips and what they hold, the one that older versions had, and why there is none."""
+@dataclass(frozen=True)
+class _Inputs:
+    """A task's clips: the hash of them and what they hold, the one that older versions had, and what is odd.
+
+    Args:
+        hash: None where there is none.
+        older: likewise.
+        blocked: why there is none; else empty.
+        odd: remarks about the clips.
+    """
+
+    hash: str | None
+    older: str | None
+    blocked: str
+    odd: tuple[str, ...]
+
+
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> _Inputs:
     try:
         component, settings = recall("tasks", task)
-        clips = component(settings).clips(data)
-        return digests.listing(task["name"], clips), listing_hash(clips), ""
+        made = component(settings)
+        clips = made.clips(data)
+        return _Inputs(digests.listing(task["name"], clips), listing_hash(clips), "", remarks(made, clips))
     except Mistake as mistake:
-        return None, None, str(mistake)
+        return _Inputs(None, None, str(mistake), ())
 
 
 def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
     if any(job.blocked for job in plan.jobs.values()):
         return False  # what was missing may be there by now
-    packs = [job.config for job in plan.jobs.values() if job.kind == "pack"]
-    listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
-    return all(
-        _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
-    ) and all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())
+    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {
+        json.dumps([job.config["task"], job.config["inputs"]]): job for job in packs
+    }  # once for every sample rate
+    for job in listed.values():
+        inputs = _inputs(job.config["task"], data, digests)
+        if inputs.blocked or (inputs.hash, inputs.odd) != (job.config["inputs"], job.remarks):
+            return False
+    return all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())

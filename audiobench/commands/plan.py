@@ -48,5 +48,8 @@ def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
         print(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")
     for damage in store.damaged():
         print(f"damaged: {damage}")
+    for job in jobs:
+        for remark in job.remarks:
+            print(f"{job.title}: {remark}")
     for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
         print(f"blocked: {why}")
