@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
+from benchmark.model import build_encoder, build_views
+from registry.lookup import choose
 from tests.conftest import Answer
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -19,7 +22,9 @@ def block(language: str, first: str) -> str:
 @pytest.mark.real
 def test_the_suite_of_ones_own_is_valid(audiobench: Callable[..., Answer], tmp_path: Path, data: Path) -> None:
     (tmp_path / "mine.yaml").write_text(block("yaml", "# mine.yaml"))
-    (tmp_path / "encoder.safetensors").touch()
+    frontend = build_views(choose("frontends", "logmel").config).frontend
+    encoder = build_encoder(choose("encoders", {"name": "cnn10", "width": 32}).config, frontend)
+    save_file(encoder.state_dict(), tmp_path / "encoder.safetensors")
     answer = audiobench("plan", tmp_path / "mine.yaml", "--data", data)
     assert answer.status == 0, answer.err
     assert "pretrain moco on esc50" in answer.out
