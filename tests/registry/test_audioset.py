@@ -8,7 +8,7 @@ import soundfile
 
 from registry.errors import Mistake
 from registry.lookup import choose, find
-from registry.tasks import Task
+from registry.tasks import Task, told_unused
 
 _HEAD = "# Segments csv created Sun Mar  5 10:54:31 2017\n# num_ytids=5, num_segs=5, num_unique_labels=2\n"
 _COLUMNS = "# YTID, start_seconds, end_seconds, positive_labels\n"
@@ -62,6 +62,7 @@ def test_clips_are_found_by_video_and_offset_and_what_lacks_is_counted(folder: P
     assert made.labels(clips[0]) == ("Speech", "Male speech, man speaking")
     assert all(clip.source == made.source_of(clip.id) for clip in clips)
     assert made.missing == 2
+    assert told_unused(made.unused) == "3 files are not used: 2 *.wav, 1 *.txt"
     assert made.read(clips[0])[1] == 16000
 
 

@@ -14,6 +14,7 @@ from registry.decode import Unusable, decode
 
 RATE = 16000
 SECONDS = 2
+ID3 = b"ID3\x03\0\0\0\0\x46\x28" + b"x" * (0x46 * 128 + 0x28)  # a tag of MP3s
 CONTAINERS = ("WAV", "AIFF", "AU", "W64", "RF64", "CAF")
 
 
@@ -109,13 +110,12 @@ def test_streams_whose_header_says_no_length_are_read_to_the_end(size: int, tmp_
 def test_what_stands_beside_the_sound_is_no_sound(tmp_path: Path) -> None:
     content = written(tmp_path / "y", "WAV")
     notes = b"LIST" + struct.pack("<I", 9000) + bytes(range(250)) * 36
-    id3 = b"ID3\x03\0\0\0\0\x46\x28" + b"x" * (0x46 * 128 + 0x28)
     ape = b"APETAGEX" + b"x" * 5000
     for name, whole in (
         ("x.wav", content + notes),
         ("y.wav", wav(36 + len(content) + 30, len(content) - 44 + 40, content)),  # a header counted in
         ("z.wav", content + b"TAG" + bytes(125)),
-        ("x.mp3", id3 + written(tmp_path / "y", "MP3") + ape + b"TAG" + bytes(125)),
+        ("x.mp3", ID3 + written(tmp_path / "y", "MP3") + ape + b"TAG" + bytes(125)),
     ):
         (tmp_path / name).write_bytes(whole)
         assert len(decode(tmp_path / name)[0]) == SECONDS * RATE, name
@@ -179,12 +179,13 @@ def test_a_format_that_is_not_known_is_offered_a_decoder(tmp_path: Path, without
         (vbr_without_a_count, 2 * SECONDS),
         (lambda path: 2 * written(path, "OGG"), 2 * SECONDS),
         (lambda path: written(path, "MP3") + written(path, "MP3", tone(900)), 2 * SECONDS),
+        (lambda path: written(path, "MP3") + ID3 + written(path, "MP3", tone(900)), 2 * SECONDS),
         (lambda path: 2 * written(path, "FLAC"), 2 * SECONDS),
         (lambda path: with_length(written(path, "FLAC"), 0), SECONDS),
         (lambda path: with_length(written(path, "FLAC"), 8000), SECONDS),
         (lambda path: wav(0, 0, written(path, "WAV")), SECONDS),
     ],
-    ids=["vbr", "ogg", "mp3", "flac", "flac 0", "flac less", "wav 0"],
+    ids=["vbr", "ogg", "mp3", "mp3 with a tag", "flac", "flac 0", "flac less", "wav 0"],
 )
 def test_av_reads_to_the_end_what_libsndfile_does_not(
     made: Callable[[Path], bytes], seconds: float, tmp_path: Path
