@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.columns import numbers, read_columns
+
 if TYPE_CHECKING:
     from pyarrow import Table
 
@@ -29,11 +31,11 @@ def disagreement(record: dict[str, Any], folder: Path, *, rankings: bool) -> str
 
 
 def _accuracies(record: dict[str, Any], folder: Path) -> str:
-    last = _read(folder / "predictions.parquet", "fold", "clip", "label", "predicted")
-    curve = _read(folder / "epochs.parquet", "fold", "epoch", "clip", "predicted")
-    fold_N, label_N, predicted_N = (_numbers(last, name) for name in ("fold", "label", "predicted"))
+    last = read_columns(folder / "predictions.parquet", ("fold", "clip", "label", "predicted"))
+    curve = read_columns(folder / "epochs.parquet", ("fold", "epoch", "clip", "predicted"))
+    fold_N, label_N, predicted_N = (numbers(last, name) for name in ("fold", "label", "predicted"))
     clip_N, number = _clips(last, {})
-    fold_M, epoch_M, guess_M = (_numbers(curve, name) for name in ("fold", "epoch", "predicted"))
+    fold_M, epoch_M, guess_M = (numbers(curve, name) for name in ("fold", "epoch", "predicted"))
     clip_M, _ = _clips(curve, number)
     told = _other_folds(record, fold_N)
     for name, facts in record["folds"].items() if not told else ():
@@ -57,8 +59,8 @@ def _accuracies(record: dict[str, Any], folder: Path) -> str:
 def _precisions(record: dict[str, Any], folder: Path) -> str:
     from registry.metrics import ranking
 
-    table = _read(folder / "predictions.parquet", "fold", "label", "scores")
-    fold_N = _numbers(table, "fold")
+    table = read_columns(folder / "predictions.parquet", ("fold", "label", "scores"))
+    fold_N = numbers(table, "fold")
     told = _other_folds(record, fold_N)
     for name, facts in record["folds"].items() if not told else ():
         at = np.flatnonzero(fold_N == int(name))
@@ -79,19 +81,6 @@ def _other_folds(record: dict[str, Any], fold_N: NDArray[np.int64]) -> str:
 
 def _differ(metric: str, fold: str, when: str, stated: float, stored: float) -> str:
     return f"result.json states {metric} {stated:.4f} of fold {fold} at {when}, and the predictions give {stored:.4f}"
-
-
-def _read(path: Path, *names: str) -> "Table":
-    from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
-
-    with ParquetFile(path, read_dictionary=["clip"]) as file:
-        return file.read(columns=list(names), use_threads=False).unify_dictionaries()
-
-
-def _numbers(table: "Table", name: str) -> NDArray[np.int64]:
-    """A column of whole numbers. Arrow's own ``to_numpy`` would load pandas."""
-    parts = [np.from_dlpack(part) for part in table.column(name).chunks if len(part)]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _clips(table: "Table", number: dict[str, int]) -> tuple[NDArray[np.int64], dict[str, int]]:

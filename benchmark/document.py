@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from benchmark.parse import Keys, parse
 from registry.errors import Mistake
 from registry.lookup import nearest
 
-Keys = tuple[str | int, ...]
 WEIGHTS = {"pretrain", "imagenet", "checkpoint"}  # the kinds of weights that take more than a word
 
 
@@ -163,18 +161,12 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(text: str, name: str) -> Document:
-    """Parses YAML text; ``name`` stands in the places."""
-    places: dict[Keys, str] = {}
-    try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        data = _plain(node, (), name, places) if node else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise Mistake(
-            f"not valid YAML: {getattr(error, 'problem', None) or error}", where=where, fix="mend the file"
-        ) from error
-    return Document(data, places)
+    """Parses YAML text; ``name`` stands in the places.
+
+    Raises:
+        Mistake: for what ``parse`` refuses.
+    """
+    return Document(*parse(text, name))
 
 
 def merge(base: Document, override: Document) -> Document:
@@ -217,6 +209,11 @@ def inherit(document: Document, parent: Keys, child: Keys) -> Document:
     return merge(document, completed.moved(aside, child))
 
 
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """A value that is a mapping, or an empty one: what is of another type, the schema reports."""
+    return value if isinstance(value, dict) else {}
+
+
 def _naming(path: Keys) -> set[str]:
     """The keys that say which component, or which kind of weights, a mapping at this path means."""
     if path[-1:] == ("weights",):
@@ -228,28 +225,6 @@ def _names_another(below: Mapping[str, Any], above: Mapping[str, Any], path: Key
     """Whether ``above`` is another component, or weights of another kind, than ``below``."""
     named = _naming(path) & set(above)
     return bool(named) and (named != _naming(path) & set(below) or above.get("name") != below.get("name"))
-
-
-def _plain(node: yaml.Node, path: Keys, name: str, places: dict[Keys, str]) -> Any:
-    places[path] = f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-    if isinstance(node, yaml.MappingNode):
-        data: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = _scalar(key_node)
-            if key in data:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here twice", key_node.start_mark
-                )
-            data[key] = _plain(value_node, (*path, key), name, places)
-            places[(*path, key)] = f"{name}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
-        return data
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(child, (*path, i), name, places) for i, child in enumerate(node.value)]
-    return _scalar(node)
-
-
-def _scalar(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_object(node)
 
 
 def suite_path(reference: str) -> Path:

@@ -20,12 +20,13 @@ from benchmark.migrate import migrate
 from registry.errors import Mistake
 
 _FILES: dict[str, tuple[str, ...]] = {
-    "pack": ("samples.i16", "clips.parquet"),
+    "pack": ("clips.parquet",),
     "measure": (),
     "pretrain": ("encoder.safetensors", "metrics.jsonl"),
     "embed": ("embeddings.safetensors",),
     "evaluate": ("predictions.parquet", "epochs.parquet"),
 }
+_SAMPLES = {"int16": ("samples.i16", 2), "float32": ("samples.f32", 4)}  # bytes of each
 _LARGE = {"samples.i16", "samples.f32", "encoder.safetensors", "embeddings.safetensors"}
 _SEAL = ("files", "sha256")
 _TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux
@@ -71,7 +72,7 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
     """
     record = _read_sealed(kind, folder)
     sealed = is_sealed(record)
-    for name in record["files"] if sealed else _FILES[kind]:
+    for name in record["files"] if sealed else _names(kind, record):
         path = folder / name
         if name in _LARGE and not large and not path.exists():
             continue
@@ -168,6 +169,12 @@ def _read_sealed(kind: str, folder: Path) -> dict[str, Any]:
             raise Damaged(mistake.what, path, mistake.fix) from None
 
 
+def _names(kind: str, record: dict[str, Any]) -> tuple[str, ...]:
+    """The files that a record of an earlier version has beside it."""
+    samples = (_SAMPLES[record["samples"]][0],) if kind == "pack" else ()
+    return (*_FILES[kind], *samples)
+
+
 def _own_digest(record: dict[str, Any]) -> str:
     """SHA-256 of a record's canonical JSON without this digest."""
     content = {name: value for name, value in record.items() if name != "sha256"}
@@ -188,7 +195,7 @@ def _is_newer(path: Path, other: Path) -> bool:
 
 
 def _check_form(path: Path) -> None:
-    """What can be told of a file without a digest, from its ends alone where it is large."""
+    """What can be told of a file without a digest, from its header alone where it is large."""
     if path.suffix == ".safetensors":
         from safetensors import safe_open
 
@@ -197,11 +204,12 @@ def _check_form(path: Path) -> None:
     elif path.suffix == ".parquet":
         from pyarrow.parquet import ParquetFile
 
-        ParquetFile(path).close()
+        with ParquetFile(path) as file:
+            file.read(use_threads=False)
     elif path.suffix == ".jsonl":
         for line in path.read_bytes().splitlines():
             json.loads(line)
-    elif path.name == "samples.i16":
+    elif path.stem == "samples":
         _check_samples(path)
 
 
@@ -209,7 +217,8 @@ def _check_samples(path: Path) -> None:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(path.with_name("clips.parquet")).read(columns=["samples"])
-    due, found = 2 * sum(table.column("samples").to_pylist()), path.stat().st_size
+    due = dict(_SAMPLES.values())[path.name] * sum(table.column("samples").to_pylist())
+    found = path.stat().st_size
     if found != due:
         raise Damaged(f"{path.name} holds {found} bytes instead of {due}", path)
 

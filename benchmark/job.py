@@ -20,6 +20,7 @@ class Job:
         needs: keys of the jobs whose results it uses, by role.
         title: for people; not in the key.
         blocked: why it cannot be run, where the plan already knows.
+        remarks: what is odd about the data it packs; not in the key.
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class Job:
     needs: dict[str, str] = field(default_factory=dict)
     title: str = ""
     blocked: str = ""
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -43,9 +45,11 @@ class Job:
             "needs": self.needs,
             "title": self.title,
             "blocked": self.blocked,
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Job":
         """A job from its stored form."""
-        return Job(stored["kind"], stored["config"], stored["needs"], stored["title"], stored["blocked"])
+        remarks = tuple(stored.get("remarks", ()))
+        return Job(stored["kind"], stored["config"], stored["needs"], stored["title"], stored["blocked"], remarks)

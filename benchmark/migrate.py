@@ -52,4 +52,4 @@ def _plan(record: dict[str, Any]) -> dict[str, Any]:
     facts = {"controls": {}, "official_folds": every_fold, **facts}
     if "folds" in facts.get("class_wise", {}):
         facts["class_wise"] = facts["class_wise"]["folds"]  # beside them stood the classes, which records tell now
-    return {**record, "plan": {"texts": [], **record["plan"], "facts": facts}}
+    return {**record, "plan": {"texts": [], "older": {}, **record["plan"], "facts": facts}}

@@ -4,13 +4,11 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 
-from benchmark.files import Damaged, read_tensors
+from benchmark.checkpoint import judge_file, open_checkpoint
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
@@ -117,7 +115,7 @@ def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path 
         frontend: what the encoder is fed with.
     """
     if weights["kind"] == "imagenet":
-        encoder.load_imagenet(Path(weights["path"]) if weights.get("path") else None)
+        load_imagenet(encoder, Path(weights["path"]) if weights.get("path") else None)
     elif weights["kind"] == "checkpoint":
         load_checkpoint(encoder, Path(weights["path"]), frontend)
     elif weights["kind"] == "pretrain":
@@ -127,49 +125,20 @@ def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path 
 
 
 def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
-    """Loads an ``encoder.safetensors`` of this architecture, or the source's own ``.pth``.
+    """Loads an ``encoder.safetensors`` of this architecture, or another checkpoint that ``open_checkpoint`` opens.
 
     Raises:
         Mistake: if it is no such file, or of another architecture (with the names that do not fit).
     """
-    own = encoder.state_dict()
-    state = _read_tensors(path)
-    if path.suffix != ".safetensors":
-        state = encoder.translate(state, frontend)
-    wrong = [f"missing {k}" for k in own if k not in state] + [f"surplus {k}" for k in state if k not in own]
-    wrong += [
-        f"{k} is {list(state[k].shape)}, not {list(own[k].shape)}"
-        for k in own
-        if k in state and state[k].shape != own[k].shape
-    ]
-    if wrong:
-        raise Mistake(
-            f"the checkpoint is of another architecture than {type(encoder).__name__}: "
-            + "; ".join(wrong[:4])
-            + (f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""),
-            where=str(path),
-            fix="give the entry the encoder settings that the checkpoint was trained with",
-        )
-    encoder.load_state_dict(state)
+    encoder.load_state_dict(open_checkpoint(path, encoder, frontend).tensors)
 
 
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file, by name: safetensors, or torch's format read without running what it may hold.
+def load_imagenet(encoder: Encoder, path: Path | None) -> None:
+    """Puts ImageNet weights in: those of a local file, or the model's own.
 
-    Of the latter a checkpoint's ``model`` is taken, where it has one.
+    Raises:
+        Mistake: if the file holds none, or values that no training leaves.
     """
-    try:
-        if path.suffix == ".safetensors":
-            return read_tensors(path)[0]
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, Damaged, RuntimeError, UnpicklingError, EOFError) as error:
-        raise Mistake(
-            f"no readable weights: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
-            where=str(path),
-            fix="name an encoder.safetensors, or a .pth that holds tensors and plain values alone",
-        ) from error
-    if isinstance(content, dict):
-        content = content.get("model", content)
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise Mistake("the file holds no tensors by name", where=str(path), fix="name a checkpoint's state")
-    return dict(content)
+    if path is not None:
+        judge_file(path)
+    encoder.load_imagenet(path)

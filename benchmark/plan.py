@@ -8,13 +8,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.digests import Digests, file_hash
 from benchmark.job import Job
+from benchmark.remarks import remarks
 from registry.errors import Mistake
 from registry.lookup import Choice, find, nearest, recall
-from registry.tasks import Task
+from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
     from benchmark.suite import ResolvedEntry, ResolvedSuite, Weights
@@ -37,7 +39,8 @@ class Plan:
     """The jobs of a suite, in an order in which they can run, and the cells they fill.
 
     ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
-    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read.
+    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read;
+    ``older`` is under which key older versions kept a job, where that is another.
     """
 
     name: str
@@ -46,11 +49,24 @@ class Plan:
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     texts: list[tuple[str, str]] = field(default_factory=list)
+    older: dict[str, str] = field(default_factory=dict)
 
-    def add(self, job: Job) -> str:
-        """Adds a job once, and returns its key."""
+    def add(self, job: Job, older: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
         self.jobs.setdefault(job.key, job)
+        config = {**job.config, **older}
+        if "model" in config.get("weights", {}):
+            config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
+        before = Job(job.kind, config, self.older_needs(job)).key
+        if before != job.key:
+            self.older[job.key] = before
         return job.key
+
+    def older_needs(self, job: Job) -> dict[str, str]:
+        """What a job needs, by the keys that older versions gave it."""
+        needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
+        excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
+        return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}
 
     def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
         """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
@@ -79,6 +95,7 @@ class Plan:
             "rows": [vars(row) for row in self.rows],
             "files": self.files,
             "texts": self.texts,
+            "older": self.older,
         }
 
     @staticmethod
@@ -88,6 +105,7 @@ class Plan:
         plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
+        plan.older = stored["older"]
         return plan
 
 
@@ -145,7 +163,7 @@ def make_plan(
 class _Planner:
     def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
         self.resolved, self.data, self.digests = resolved, data, digests
-        self.inputs: dict[str, tuple[str | None, str]] = {}  # of every task, by its canonical settings
+        self.inputs: dict[str, _Inputs] = {}  # of every task, by its canonical settings
         suite = resolved.suite
         facts: dict[str, Any] = {
             "suite": suite.name,
@@ -285,11 +303,12 @@ class _Planner:
         asked = json.dumps(task.config, sort_keys=True)
         if asked not in self.inputs:
             self.inputs[asked] = _inputs(task.config, self.data, self.digests)
-        inputs, blocked = self.inputs[asked]
-        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs}
+        inputs = self.inputs[asked]
+        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs.hash}
         if self.resolved.suite.samples != "int16":  # the default is in no key
             config["samples"] = self.resolved.suite.samples
-        return self._plan.add(Job("pack", config, {}, f"pack {column or task.name}", blocked))
+        job = Job("pack", config, {}, f"pack {column or task.name}", inputs.blocked, inputs.odd)
+        return self._plan.add(job, {"inputs": inputs.older})
 
 
 def _is_measured(config: Any) -> bool:
@@ -304,21 +323,43 @@ def _task(choice: Choice) -> Task:
     return task
 
 
-def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> tuple[str | None, str]:
-    """The hash of a task's clips and what they hold, and why there is none."""
+@dataclass(frozen=True)
+class _Inputs:
+    """A task's clips: the hash of them and what they hold, the one that older versions had, and what is odd.
+
+    Args:
+        hash: None where there is none.
+        older: likewise.
+        blocked: why there is none; else empty.
+        odd: remarks about the clips.
+    """
+
+    hash: str | None
+    older: str | None
+    blocked: str
+    odd: tuple[str, ...]
+
+
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> _Inputs:
     try:
         component, settings = recall("tasks", task)
-        return digests.listing(task["name"], component(settings).clips(data)), ""
+        made = component(settings)
+        clips = made.clips(data)
+        return _Inputs(digests.listing(task["name"], clips), listing_hash(clips), "", remarks(made, clips))
     except Mistake as mistake:
-        return None, str(mistake)
+        return _Inputs(None, None, str(mistake), ())
 
 
 def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
     if any(job.blocked for job in plan.jobs.values()):
         return False  # what was missing may be there by now
-    packs = [job.config for job in plan.jobs.values() if job.kind == "pack"]
-    listed = {json.dumps([config["task"], config["inputs"]]): config for config in packs}  # once for every sample rate
-    return all(
-        _inputs(config["task"], data, digests)[0] == config["inputs"] is not None for config in listed.values()
-    ) and all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())
+    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {
+        json.dumps([job.config["task"], job.config["inputs"]]): job for job in packs
+    }  # once for every sample rate
+    for job in listed.values():
+        inputs = _inputs(job.config["task"], data, digests)
+        if inputs.blocked or (inputs.hash, inputs.odd) != (job.config["inputs"], job.remarks):
+            return False
+    return all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())

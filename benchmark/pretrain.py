@@ -116,8 +116,18 @@ class _Run:
         facts = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
         replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
 
-    def resume(self) -> None:
-        """Goes on from the checkpoint.
+    def resume(self, progress: Progress) -> None:
+        """Goes on from the checkpoint, if there is one; a damaged one is set aside, and told."""
+        if not self.checkpoint.exists():
+            return
+        try:
+            self._load()
+        except Damaged as damage:
+            aside = set_aside(self.checkpoint, self.checkpoint.parent)
+            progress.say(f"{damage.what}; it is kept in {aside}, and the pretraining begins anew")
+
+    def _load(self) -> None:
+        """Reads the checkpoint.
 
         Raises:
             Damaged: if it is not what was written, or of another pretraining; nothing is changed then.
@@ -133,8 +143,9 @@ class _Run:
             state = self._optimizer_state(parts["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
-        own = self.method.state_dict()
-        if foreign or _shapes(parts["method"]) != _shapes(own):
+        encoder = _shapes(self.method.encoder.state_dict())
+        fits = _shapes(parts["method"]) == _shapes(self.method.state_dict()) and _shapes(parts["best"]) in ({}, encoder)
+        if foreign or not fits:
             raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
         self.step, self.metrics, self.sums, self.best = step, metrics, parts["sum"], parts["best"]
         self.method.load_state_dict(parts["method"])
@@ -196,12 +207,7 @@ def pretrain(
             f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
         )
     run = _Run(method, make_optimizer(method, training), checkpoint)
-    if checkpoint.exists():
-        try:
-            run.resume()
-        except Damaged as damage:
-            aside = set_aside(checkpoint, checkpoint.parent)
-            progress.say(f"{damage.what}; it is kept in {aside}, and the pretraining begins anew")
+    run.resume(progress)
     method.chunk, method.autocast = training.chunk, device.autocast
     method.train()
     first, total = run.step, training.epochs * steps_per_epoch

@@ -34,7 +34,8 @@ class Request:
         data: the folder of data sets.
         seeds: instead of the suite's own; may be empty.
         plugins: Python files with components, besides the suite's own.
-        tell: is told of recordings that changed, and of a stored plan that cannot be used.
+        tell: is told of recordings that changed, of a stored plan that cannot be used, and of what checkpoints were
+            wrapped in.
     """
 
     suite: Path
@@ -47,8 +48,11 @@ class Request:
     def plan(self, store: Store) -> Plan:
         """The stored plan where nothing it was made from has changed, which loads no torch; else a new one.
 
+        What a new plan is of has been tried: a suite that cannot work is told here. What was done to open checkpoints
+        is told.
+
         Raises:
-            Mistakes: every mistake in the suite.
+            Mistakes: every mistake in the suite, or all that does not fit together.
         """
         document, files = read_suite(self.suite, self.scale)
         digests = Digests(store.root / "digests", self.tell)
@@ -58,6 +62,9 @@ class Request:
             if still_holds(plan, self.data, digests):
                 return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
+        from benchmark.fit import check_fit  # which loads torch
+
+        check_fit(resolved.entries, resolved.protocols, self.tell)
         plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
         plan.texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
         return plan

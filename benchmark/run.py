@@ -79,18 +79,16 @@ def carry_out(
     """Runs jobs of a plan, with progress on standard error. Loads torch only if there are any.
 
     Raises:
-        Mistake: before any work, if data are missing, the device cannot be used, or parts do not fit together.
+        Mistake: before any work, if data are missing, or the device cannot be used.
     """
     blocked = dict.fromkeys(job.blocked for job in jobs if job.blocked)
     if blocked:
         raise Mistakes([Mistake(why) for why in blocked])
     if not jobs:
         return Report()
-    from benchmark.fit import check_fit
     from benchmark.model import choose_device
     from benchmark.work import Workplace
 
-    check_fit(jobs)
     with progress_for(sys.stderr) as progress:
         at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
         return run_jobs(jobs, at, debug=debug)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from benchmark.fields import Suite
 from benchmark.shots import Few, takes_few
-from benchmark.suite import Suite
 from registry.lookup import KINDS, find, names
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
@@ -38,17 +38,14 @@ def suite_schema() -> dict[str, Any]:
     properties["sweep"]["additionalProperties"] = {
         "anyOf": [_GRID, {"type": "array", "minItems": 1, "items": _GRID}, {"type": "null"}]
     }
-    properties["pretrain"]["properties"] = {
-        **Pretraining.model_json_schema()["properties"],
-        "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
-        "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
-        "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
-    }
+    properties["pretrain"]["properties"] = _budget()
     properties["pretrain"]["additionalProperties"] = False
     entry = definitions["Entry"]["properties"]
     for field, kind in _REFERENCES.items():
         entry[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}, {"type": "object"}]
     entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
+    definitions["weights"] = _weights({"$ref": "#/$defs/methods"}, ["pretrain"])
+    entry["weights"] = _weights({"anyOf": [{"$ref": "#/$defs/methods"}, {"type": "object"}]}, [])
     _allow_parts(schema)
     return schema
 
@@ -60,7 +57,8 @@ def _allow_parts(schema: dict[str, Any]) -> None:
     for field in _REFERENCES:
         properties[field]["anyOf"] = [whole[field], {"type": "object"}]
     for field, required in (("entries", entry.pop("required")), ("scales", [])):
-        whole[field] = {"additionalProperties": {"type": "object", "required": required}}
+        weights = {"weights": {"$ref": "#/$defs/weights"}} if field == "entries" else {}
+        whole[field] = {"additionalProperties": {"type": "object", "required": required, "properties": weights}}
         properties[field]["additionalProperties"] = {
             "anyOf": [properties[field]["additionalProperties"], {"type": "null"}]
         }
@@ -70,6 +68,27 @@ def _allow_parts(schema: dict[str, Any]) -> None:
     properties["sweep"]["type"] = ["object", "null"]
     complete = {"required": schema.pop("required"), "properties": whole}
     schema.update({"if": {"required": ["extends"]}, "then": {"required": ["name"]}, "else": complete})
+
+
+def _budget() -> dict[str, Any]:
+    """What a pretraining takes beside its method."""
+    return {
+        **Pretraining.model_json_schema()["properties"],
+        "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
+        "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
+        "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
+    }
+
+
+def _weights(method: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    """Where weights come from: a word, a file, or a pretraining; of a suite that extends another a part of one."""
+
+    def kind(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+    file = {"type": "string", "minLength": 1}
+    files = [kind({name: file}, [name]) for name in ("imagenet", "checkpoint")]
+    return {"anyOf": [{"enum": ["random", "imagenet"]}, *files, kind({"pretrain": method, **_budget()}, required)]}
 
 
 def _excluding() -> dict[str, Any]:

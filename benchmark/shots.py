@@ -27,7 +27,7 @@ class Few(BaseModel):
         json_schema_extra={"uniqueItems": True},
         description="a column each: how many clips of each class train, or all",
     )
-    draws: int = Field(5, ge=1, description="random subsets of so many clips, a job each")
+    draws: int = Field(5, ge=1, le=1000, description="random subsets of so many clips, a job each")
 
     @field_validator("shots")
     @classmethod

@@ -3,7 +3,7 @@
 RUNS/<kind>/<key>/   job.json  result.json  and what the job made
 RUNS/plans/          what each suite asked for last
 RUNS/digests/        what recordings held when they were last read
-RUNS/.partial/       work under way, checkpoints, and locks
+RUNS/.partial/       work under way, locks, checkpoints, and damaged ones with a number behind
 RUNS/.aside/         what was damaged, <kind>/<key>.N
 """
 
@@ -26,7 +26,7 @@ from benchmark.plan_file import last_plan, plan_names, plan_of, plan_path, write
 
 @dataclass(frozen=True)
 class _Checked:
-    looks: list[tuple[int, ...]] | None  # of the files
+    looks: list[tuple[int, ...]] | None  # of the files; None where a change might not show
     damage: Damaged | None
 
 
@@ -69,7 +69,7 @@ class Store:
         if not folder.exists():
             return None
         looks = _looks(folder)
-        for thorough in {large, True}:
+        for thorough in (True,) if large else (True, False):
             known = self._checked.get((folder, thorough))
             if known and known.looks and known.looks == looks:
                 return known.damage
@@ -78,7 +78,8 @@ class Store:
             check_record(kind, folder, large=large)
         except Damaged as damage:
             found = damage
-        self._checked[folder, large] = _Checked(looks, found)
+        lasting = found or (looks and all(map(is_settled, looks)))
+        self._checked[folder, large] = _Checked(looks if lasting else None, found)
         return found
 
     def damaged(self) -> list[Damaged]:
@@ -221,12 +222,11 @@ class Store:
 
 
 def _looks(folder: Path) -> list[tuple[int, ...]] | None:
-    """What tells one state of a folder's files from any other; None where nothing does yet, or ever."""
+    """What tells one state of a folder's files from another; None where it cannot be looked into."""
     try:
-        looks = [signature(path.stat()) for path in sorted(folder.iterdir())]
+        return [signature(path.stat()) for path in sorted(folder.iterdir())]
     except OSError:
         return None
-    return looks if all(map(is_settled, looks)) else None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,80 +1,29 @@
-"""Suites: what is asked. The schema, and its resolution into components with complete settings."""
+"""Suites: what is asked, resolved into components with complete settings."""
 
-from collections.abc import Mapping, Sequence
+import os
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from benchmark.document import WEIGHTS, Document, Keys, inherit, plugin_files, read_suite
-from benchmark.rules import Rule
+from benchmark import judge
+from benchmark.document import WEIGHTS, Document, as_mapping, plugin_files, read_suite
+from benchmark.fields import Entry, Suite
+from benchmark.inheritance import inherit_all
+from benchmark.judge import Listings
+from benchmark.parse import Keys
 from benchmark.shots import Column, Few, columns_of, objections, without_few
 from benchmark.sweep import Variations, expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import Choice, choose, find, load_plugin, nearest
 from registry.pipelines import expand
+from registry.standing import Objection
 from registry.training import Pretraining
 
-Reference = str | dict[str, Any]
-
-
-class Entry(BaseModel):
-    """One row of the leaderboard: an encoder and where its weights come from."""
-
-    model_config = ConfigDict(extra="forbid")
-    encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
-    frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
-    augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
-    crop: float | None = Field(None, gt=0, description="seconds, instead of the suite's")
-    weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
-        ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
-    )
-    protocols: list[str] | None = Field(None, description="a selection of the suite's protocols; all by default")
-    control: str | None = Field(None, description="instead of the suite's: another encoder has other random weights")
-
-
-class Suite(BaseModel):
-    """A suite file."""
-
-    model_config = ConfigDict(extra="forbid")
-    schema_version: Literal[1] = Field(1, description="of this schema")
-    extends: str | None = Field(
-        None,
-        description="another suite file, relative to this one, that this one overrides; null takes a key of it out",
-    )
-    name: str = Field(..., pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$", description="names its tables")
-    title: str = Field("", description="heads its tables")
-    reproduces: str | None = Field(None, description="the published table that stands beside it: lin2022/table-3.1")
-    anchors: list[str] = Field([], description="systems of leaderboard/anchors.csv to list as well")
-    control: str | None = Field(None, description="the entry that the others are compared with, pair by pair")
-    selection: Rule = Field("last", description="rule that picks the epoch whose figures are shown")
-    seeds: list[int] = Field([0], min_length=1, description="every job that draws is done once a seed")
-    plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
-    frontend: Reference = Field(..., description="of every entry that names none")
-    augment: list[Reference] = Field([], description="augmentations while training")
-    samples: Literal["int16", "float32"] = Field(
-        "int16",
-        description="of decoded recordings on disk: float32 neither rounds nor clips, and takes twice the space",
-    )
-    crop: float = Field(..., gt=0, description="seconds of a training crop and of an evaluation window")
-    encoder: Reference = Field(..., description="of every entry that names none")
-    pretrain: dict[str, Any] = Field(
-        {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
-    )
-    entries: dict[str, Entry] = Field(..., min_length=1, description="the rows, by name")
-    sweep: dict[str, Any] = Field(
-        {},
-        description="for an entry, a grid or several: lists of values by dotted path, each point an entry of its own",
-    )
-    tasks: list[Reference] | dict[str, Reference] = Field(
-        ..., min_length=1, description="what is evaluated on, a column each; a mapping names the columns"
-    )
-    protocols: dict[str, dict[str, Any] | None] = Field(
-        ..., min_length=1, description="settings by protocol name, with shots and draws where it takes embeddings"
-    )
-    class_wise: dict[str, int] = Field({}, description="by task, the fold whose figures are shown class by class")
-    scales: dict[str, dict[str, Any]] = Field({}, description="named overrides of anything above")
+_LONGEST_MESSAGE = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -103,6 +52,13 @@ class ResolvedEntry:
     crop: float
     weights: Weights
     protocols: tuple[str, ...]  # columns
+    places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
+
+    @property
+    def window(self) -> int:
+        """Samples of a training crop and of an evaluation window."""
+        samples: int = round(self.crop * self.frontend.settings.sample_rate)
+        return samples
 
 
 @dataclass(frozen=True)
@@ -135,21 +91,6 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequen
     return _Resolver(document, data).resolve(scale)
 
 
-def _inherit(document: Document) -> Document:
-    """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
-    for name, entry in _mapping(document.data.get("entries")).items():
-        at: Keys = ("entries", name)
-        for part in ("encoder", "frontend"):
-            document = inherit(document, (part,), (*at, part))
-        if "augment" not in _mapping(entry):
-            document = inherit(document, ("augment",), (*at, "augment"))
-        if "pretrain" in _mapping(_mapping(entry).get("weights")):
-            document = inherit(document, ("pretrain",), (*at, "weights"))
-            if "augment" not in document.data["entries"][name]["weights"]:
-                document = inherit(document, (*at, "augment"), (*at, "weights", "augment"))
-    return document
-
-
 @dataclass
 class _Resolver:
     """Resolves a document, gathering mistakes instead of stopping at the first."""
@@ -158,9 +99,12 @@ class _Resolver:
     data: Path | None
     mistakes: dict[tuple[str, str], Mistake] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.listings = Listings(self.data)
+
     def resolve(self, scale: str | None) -> ResolvedSuite:
         expanded, variations = expand_sweep(self.document, self._mistake)
-        self.document = _inherit(expanded)
+        self.document = inherit_all(expanded)
         try:
             suite = Suite.model_validate(self.document.data)
         except ValidationError as error:
@@ -175,6 +119,7 @@ class _Resolver:
             if control is not None and control not in self._keys(("entries",)):
                 hint = nearest(str(control), self._keys(("entries",)))
                 self._mistake(f"no entry is called {control!r}", at, hint)
+        self._judge_protocols(columns, tasks)
         for column, fold in suite.class_wise.items() if suite else ():
             task = tasks.get(column)
             if task is None or fold not in find("tasks", task.name)(task.settings).folds:
@@ -216,7 +161,7 @@ class _Resolver:
         columns: dict[str, Column] = {}
         for name in self._keys(("protocols",)):
             at: Keys = ("protocols", name)
-            own, stated = without_few(_mapping(self.document.find(at)))
+            own, stated = without_few(as_mapping(self.document.find(at)))
             choice = self._choose_from("protocols", {"name": name, **own}, at)
             for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
                 if column.name in columns:
@@ -243,14 +188,36 @@ class _Resolver:
         augment = self._augmentations((*at, "augment"), frontend)
         weights = self._weights((*at, "weights"), frontend)
         protocols = self._keys(("protocols",))
-        chosen = self.document.find((*at, "protocols")) or protocols
+        listed = self.document.find((*at, "protocols"))
+        chosen = listed if listed and isinstance(listed, list) else protocols
         for i, protocol in enumerate(chosen):
             if protocol not in (*protocols, *columns):
                 hint = nearest(str(protocol), [*protocols, *columns])
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
+        if encoder and frontend:
+            self._tell(judge.of_encoder(encoder, frontend), (*at, "encoder"))
         if not (encoder and frontend and weights):
             return None
-        return ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns))
+        own_crop: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
+        parts: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": own_crop, "weights": (*at, "weights")}
+        parts |= {column: ("protocols", of_column.protocol) for column, of_column in columns.items()}
+        places = {part: self._where(stands) for part, stands in parts.items()}
+        entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
+        if crop and entry.window < 1:
+            what = f"{crop} s are less than a sample at {frontend.settings.sample_rate} Hz"
+            self._mistake(what, own_crop, "crop: 1.0")
+        return entry
+
+    def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice]) -> None:
+        for column in columns.values():
+            for task in tasks.values() if column.shots is None else ():
+                objections = judge.of_protocol(column.choice, self.listings.of(task))
+                self._tell(objections, ("protocols", column.protocol))
+
+    def _tell(self, objections: Iterable[Objection], at: Keys) -> None:
+        """Notes what a component at a place objects to."""
+        for objection in objections:
+            self._mistake(objection.what, (*at, *objection.key.split(".")), objection.fix)
 
     def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
         """What a list of augmentations names, pipelines as their steps."""
@@ -288,21 +255,29 @@ class _Resolver:
     def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: Choice | None) -> Weights | None:
         if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
+        for key, kind in (("pretrain", "method"), ("corpus", "task"), ("monitor", "task")):
+            if not isinstance(raw.get(key, ""), str | dict) and (raw[key] is not None or key != "monitor"):
+                self._mistake(f"{key} names a {kind}, got {reprlib.repr(raw[key])}", (*at, key), f"{key}: NAME")
         method = self._choose("methods", (*at, "pretrain"))
         corpus, exclude = self._corpus((*at, "corpus"))
         monitor = self._choose("tasks", (*at, "monitor"))
         if monitor and not _tests(monitor):
             self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
         augment = self._augmentations((*at, "augment"), frontend)
-        if method is None:
-            return None
-        recipe = find("methods", method.name).recipe
+        # Of an unknown method nothing is asked that its recipe may have.
+        recipe = find("methods", method.name).recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
         budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
         try:
             training = Pretraining.model_validate({**recipe, **budget})
         except ValidationError as error:
             self._report(error, at, Pretraining)
             return None
+        if method is None:
+            return None
+        listed = self.listings.of(corpus) if corpus else None
+        for objection in judge.of_method(method, training, frontend, listed):
+            of_training = objection.key in ("corpus", *Pretraining.model_fields)
+            self._tell([objection], at if of_training else (*at, "pretrain"))
         if training.keep == "best" and raw.get("monitor") is None:
             self._mistake("the best epoch is kept by a monitor, and none is named", (*at, "keep"), "add monitor: TASK")
         elif training.keep == "best" and training.monitor_every > training.epochs:
@@ -350,23 +325,29 @@ class _Resolver:
                 known = list((Entry if in_entry else model).model_fields)
                 self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known))
             else:
-                got = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
-                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner))
+                got = "" if problem["type"] == "missing" else f", got {reprlib.repr(problem['input'])}"
+                quote = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
+                fix = f'put it in quotes: "{problem["input"]}"' if quote else ""
+                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner), fix)
 
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
         """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
+        what = what if len(what) <= _LONGEST_MESSAGE else f"{what[:_LONGEST_MESSAGE]}..."
         self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
 
     def _where(self, at: Keys) -> str:
         return f"{self.document.place(at)} ({'.'.join(map(str, at))})"
 
     def _keys(self, at: Keys) -> list[str]:
-        return list(_mapping(self.document.find(at)))
+        return list(as_mapping(self.document.find(at)))
 
     def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
         """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
         folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
         found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if found and not os.access(found, os.R_OK):
+            unreadable = Mistake(f"{found} may not be read", where=self._where(at), fix="see to its permissions")
+            return Weights(kind, missing=str(unreadable))
         if found:
             return Weights(kind, path=found)
         looked = ", ".join(str(folder) for folder in folders)
@@ -390,7 +371,3 @@ def _is_branch(key: str | int) -> bool:
     return isinstance(key, str) and (
         key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

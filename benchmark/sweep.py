@@ -2,12 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
-from benchmark.document import Document, Keys, merge
+from benchmark.document import Document, merge
+from benchmark.parse import Keys
+from registry.errors import Mistake
 from registry.lookup import nearest
+
+_MOST_ENTRIES = 1000  # points of sweeps included; the largest shipped suite has 28
 
 Variations = dict[str, dict[str, dict[str, Any]]]  # of each swept entry, by name: the value at each path
 Tell = Callable[[str, Keys, str], None]  # takes what is wrong, where, and what to do about it
@@ -18,10 +23,21 @@ def expand_sweep(document: Document, tell: Tell) -> tuple[Document, Variations]:
 
     Mistakes in the sweep itself are told. Values that do not fit are left to the validation of entries, where they
     stand under their places in the sweep.
+
+    Raises:
+        Mistake: for more entries than can be planned, before any is made.
     """
     sweep, entries = document.find(("sweep",)), document.find(("entries",))
-    if not isinstance(sweep, dict) or not isinstance(entries, dict):
+    if not isinstance(entries, dict):
         return document, {}  # the schema reports what is of another type
+    sweep = sweep if isinstance(sweep, dict) else {}
+    grids = {entry: _grids(document, entry, tell) for entry in sweep if entry in entries}
+    asked = len(entries) + sum(prod(map(len, grid.values())) for of_entry in grids.values() for grid in of_entry)
+    if asked > _MOST_ENTRIES:
+        at: Keys = ("sweep",) if grids else ("entries",)
+        counted = "entries, points of sweeps included" if grids else "entries"
+        what = f"the suite has {asked:,} {counted}, and at most {_MOST_ENTRIES:,} are planned"
+        raise Mistake(what, where=document.place(at), fix="name fewer values, or split the suite")
     for entry in sweep:
         if entry not in entries:
             tell(f"no entry is called {entry!r}", ("sweep", entry), nearest(str(entry), list(map(str, entries))))
@@ -29,7 +45,7 @@ def expand_sweep(document: Document, tell: Tell) -> tuple[Document, Variations]:
     expanded: dict[str, Any] = {}
     places = dict(document.places)
     for entry, settings in entries.items():
-        points = _points(document, entry, tell) if entry in sweep else {}
+        points = _points(document, entry, grids.get(entry, []))
         for name, point in points.items():
             if name in entries:
                 tell(f"an entry is called {name!r} already", ("entries", name), "give it another name")
@@ -42,9 +58,8 @@ def expand_sweep(document: Document, tell: Tell) -> tuple[Document, Variations]:
     return Document({**document.data, "entries": expanded}, places), variations
 
 
-def _points(document: Document, entry: str, tell: Tell) -> dict[str, dict[str, Keys]]:
+def _points(document: Document, entry: str, grids: Sequence[Mapping[str, list[Keys]]]) -> dict[str, dict[str, Keys]]:
     """The points of an entry's grids by name, each once: where in the sweep the value of each path stands."""
-    grids = _grids(document, entry, tell)
     labels = _labels({path for grid in grids for path in grid})
     points: dict[str, dict[str, Keys]] = {}
     seen = set()

@@ -40,7 +40,7 @@ class Condition:
 def examine(store: Store) -> Condition:
     """Reads every record, plan and checkpoint of a store."""
     found = Condition()
-    for kind, folder in _records(store):
+    for kind, folder in records(store):
         found.looked_at["records"] += 1
         damage = store.check(kind, folder.name, large=True)
         if damage:
@@ -56,8 +56,12 @@ def examine(store: Store) -> Condition:
     for path in sorted(store.root.glob(".partial/*.checkpoint")):
         found.looked_at["checkpoints"] += 1
         try:
-            read_tensors(path)
+            _, facts = read_tensors(path)
             known = carries_digest(path)
+            if "step" not in facts or facts.get("of", path.name) != path.name:
+                raise Damaged(f"{path.name} is of another pretraining, or of none", path)
+        except FileNotFoundError:
+            continue  # its pretraining ended just now
         except Exception as error:  # as of records: parsers meet bytes that their authors did not think of
             what = error.what if isinstance(error, Mistake) else f"{path.name} cannot be read: {error}"
             found.damaged.append(Damaged(what, path, "run the suite again: the pretraining begins anew"))
@@ -73,9 +77,10 @@ def put_aside(store: Store, damage: Mistake) -> Path | None:
     if damage.key:
         return store.set_aside(damage.kind, damage.key)
     path = Path(damage.where)
-    kind = "checkpoint" if path.suffix == ".checkpoint" else "plans"
-    with store.locked(path.name.split(".")[0], None) as hold:
-        return None if hold == Hold.THEIRS else set_aside(path, store.aside(kind))
+    if path.suffix != ".checkpoint":
+        return set_aside(path, store.aside("plans"))
+    with store.locked(path.stem, None) as hold:
+        return None if hold == Hold.THEIRS else set_aside(path, store.aside("checkpoint"))
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def delete(store: Store, item: Surplus) -> bool:
     return True
 
 
-def _records(store: Store) -> Iterator[tuple[str, Path]]:
+def records(store: Store) -> Iterator[tuple[str, Path]]:
+    """The kind and the folder of everything that is finished."""
     for kind in _KINDS:
         yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
 
@@ -162,7 +168,7 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
     if not asked:
         tell("Results are all kept, since there is no plan to tell which are asked for.")
         return
-    for _, folder in _records(store):
+    for _, folder in records(store):
         if folder.name not in asked and not _held(store, folder.name):
             yield Surplus("result that no plan asks for", folder, folder.name)
 

@@ -8,7 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmark.progress import Progress
+from benchmark.remarks import remarks
 from benchmark.threads import in_threads
 from registry.errors import Mistake
 from registry.tasks import Clip, MissingFiles, Task, read_clip
@@ -40,6 +43,8 @@ class Report:
         unofficial: clips whose files are not the official ones, by their SHA-256; None where the task states none.
         compared: how many files were compared with their official checksums.
         not_compared: files that have none, by extension.
+        over: how far the samples of clips go that pass full scale, 1.
+        remarks: what is odd, in sentences.
     """
 
     name: str
@@ -50,6 +55,8 @@ class Report:
     unofficial: list[str] | None
     compared: int
     not_compared: dict[str, int]
+    over: dict[str, float]
+    remarks: tuple[str, ...]
 
     @property
     def is_right(self) -> bool:
@@ -81,6 +88,7 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
     progress.expect(len(clips))
     seconds: dict[str, float] = {}
     faults: dict[str, str] = {}
+    over: dict[str, float] = {}
     official: dict[str, bool] = {}
     checksums = task.checksums()
     with in_threads(partial(_examine, task, checksums), clips) as examined:
@@ -90,6 +98,8 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
                 faults[clip.id] = found.content
             else:
                 seconds[clip.id] = found.content
+            if found.peak > 1:
+                over[clip.id] = round(found.peak, 4)
             if found.is_official is not None:
                 official[clip.id] = found.is_official
     progress.end(f"{len(clips)} clips, {len(faults)} of them faulty")
@@ -103,27 +113,35 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
         unofficial=[name for name, is_official in official.items() if not is_official] if checksums else None,
         compared=len(official),
         not_compared=dict(Counter(path.suffix for path in others)) if checksums else {},
+        over=over,
+        remarks=remarks(task, [clip for clip in clips if clip.id in seconds]),
     )
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Seconds of a clip, or what is wrong with it; whether its file is the official one, None where nobody says."""
+    """Seconds of a clip, or what is wrong with it, and how far its samples go.
+
+    ``is_official`` says whether its file is the official one; None where nobody says.
+    """
 
     content: float | str
     is_official: bool | None = None
+    peak: float = 0.0
 
 
 def _examine(task: Task, checksums: Mapping[str, str], clip: Clip) -> _Found:
     if clip.size < 0:
         return _Found("is missing")
     found = read_clip(task, clip)
-    content = found if isinstance(found, str) else len(found[0]) / found[1]
+    content, peak = (
+        (found, 0.0) if isinstance(found, str) else (len(found[0]) / found[1], float(np.abs(found[0]).max()))
+    )
     if clip.path is None or clip.id not in checksums:
-        return _Found(content)
+        return _Found(content, peak=peak)
     with clip.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return _Found(content, digest.startswith(checksums[clip.id].lower()))
+    return _Found(content, digest.startswith(checksums[clip.id].lower()), peak)
 
 
 def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:

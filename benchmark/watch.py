@@ -67,7 +67,9 @@ class Probe:
 
     def accuracy(self, method: Method) -> float:
         """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
-        made = embed(self.views, method.encoder, self.pack.recordings, self.window, self.device, Progress())
+        made = embed(
+            self.views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress()
+        )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
         outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.corpus import DataSet, Usable, held_by, usable_clips
 from benchmark.digests import Digests, file_hash
-from benchmark.embed import embed, load_embeddings, save_embeddings
+from benchmark.embed import embed, load_embeddings, require_finite, save_embeddings
 from benchmark.files import write_tensors
 from benchmark.job import Job
 from benchmark.measure import measure
@@ -22,6 +22,7 @@ from benchmark.pack import Pack, make_pack, open_pack
 from benchmark.plan import pretraining_of
 from benchmark.pretrain import pretrain
 from benchmark.progress import Progress
+from benchmark.remarks import remarks, require_clips
 from benchmark.store import Store
 from benchmark.watch import Probe
 from registry.encoders import Encoder
@@ -72,7 +73,14 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     result = make_pack(task, clips, rate, folder, at.progress, samples=samples, skip_bad=at.skip_bad)
     if Digests(at.store.root / "digests").listing(job.config["task"]["name"], clips) != job.config["inputs"]:
         raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
-    return {**result, "summary": f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"}
+    odd = remarks(task, [clip for clip in clips if clip.id not in result["skipped"]])
+    for remark in odd:
+        at.progress.say(f"{job.title}: {remark}")
+    summary = f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"
+    over = result["clipped"]
+    if over["clips"]:
+        summary += f", {over['clips']} of them over full scale and clipped"
+    return {**result, "remarks": list(odd), "summary": summary}
 
 
 def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
@@ -81,6 +89,7 @@ def _measure(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     if held_out is None:  # a corpus: what is pretrained on it is measured
         clips_N = torch.from_numpy(_corpus(job, "pack", at)[1].clips)
     else:
+        require_clips(pack, [held_out])
         clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != held_out])
     at.progress.expect(len(clips_N))
     frontend = build_views(job.config["frontend"]).frontend.to(at.device.device)
@@ -160,7 +169,7 @@ def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
     encoder = _encoder(job, at)
     began = time.monotonic()
-    made = embed(views, encoder, pack.recordings, job.config["window"], at.device, at.progress)
+    made = embed(views, encoder, pack.recordings, pack.ids, job.config["window"], at.device, at.progress)
     rate = len(pack.ids) / (time.monotonic() - began)
     save_embeddings(made, folder / "embeddings.safetensors")
     windows, dim = made.window_WD.shape
@@ -180,6 +189,7 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
 
     config = job.config
     pack = _opened_pack(job.needs["pack"], at)
+    require_clips(pack, config["folds"])
     component, settings = recall("protocols", config["protocol"])
     outcomes: list[Outcome] = component(settings).evaluate(
         _subject(job, pack, at),
@@ -188,6 +198,8 @@ def _evaluate(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         config["seed"],
         lambda fact: at.progress.advance(1, fact),
     )
+    for outcome in outcomes:
+        require_finite(torch.from_numpy(outcome.scores), [pack.ids[i] for i in outcome.clips], "the score")
     seen_N, pretraining = _pretraining(job, pack, at)
     pd.concat([_predictions(outcome, pack, seen_N) for outcome in outcomes]).to_parquet(
         folder / "predictions.parquet", index=False

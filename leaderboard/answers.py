@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.columns import numbers, read_columns, texts
+from benchmark.files import Damaged
 from benchmark.plan import Plan
 from benchmark.store import Store
 from registry.lookup import recall
@@ -114,11 +116,13 @@ def predictions(store: Store, key: str, epochs: Mapping[int, int] | None, classe
         classes: how many there are where a clip may have several, and scores are wanted; else 0.
     """
     folder = store.find("evaluate", key)
-    table = _columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted", "source", "seen"])
+    table = read_columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted", "source", "seen"])
     scores = _nested(folder / "predictions.parquet", "scores") if classes else None
-    labels = _several(table["label"], classes) if classes else np.array(table["label"])
-    fold_N, clip_N = np.array(table["fold"]), np.array(table["clip"])
-    at_end = fold_N, clip_N, np.array(table["predicted"])
+    labels = _several(table.column("label").to_pylist(), classes) if classes else numbers(table, "label")
+    sources = texts(table, "source") if "source" in table.column_names else None
+    seen = np.array(table.column("seen").to_pylist(), bool) if "seen" in table.column_names else None
+    fold_N, clip_N = numbers(table, "fold"), texts(table, "clip")
+    at_end = fold_N, clip_N, numbers(table, "predicted")
     of_M, clip_M, predicted_M = at_end if epochs is None else _after(folder / "epochs.parquet", epochs)
     found = {}
     for fold in np.unique(of_M):
@@ -129,30 +133,20 @@ def predictions(store: Store, key: str, epochs: Mapping[int, int] | None, classe
             label=labels[own_N],
             predicted_N=predicted_M[own_M],
             score_NC=None if scores is None else scores[own_N],
-            source_N=np.array(table["source"])[own_N] if "source" in table else None,
-            seen_N=np.array(table["seen"])[own_N] if "seen" in table else None,
+            source_N=None if sources is None else sources[own_N],
+            seen_N=None if seen is None else seen[own_N],
         )
     return found
 
 
 def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Fold, clip and prediction of every clip after the epoch of its fold."""
-    table = _columns(path, ["fold", "epoch", "clip", "predicted"])
-    fold_M, epoch_M = np.array(table["fold"]), np.array(table["epoch"])
+    table = read_columns(path, ["fold", "epoch", "clip", "predicted"])
+    fold_M, epoch_M = numbers(table, "fold"), numbers(table, "epoch")
     chosen_M = np.zeros(len(fold_M), bool)
     for fold, epoch in epochs.items():
         chosen_M |= (fold_M == fold) & (epoch_M == epoch)
-    return fold_M[chosen_M], np.array(table["clip"])[chosen_M], np.array(table["predicted"])[chosen_M]
-
-
-def _columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Those of some columns that a file has."""
-    from pyarrow.parquet import ParquetFile  # its read_table would load pandas, which takes a second
-
-    file = ParquetFile(path)
-    there = [name for name in names if name in file.schema_arrow.names]
-    table = file.read(columns=there)
-    return {name: table.column(name).to_pylist() for name in there}  # its to_numpy would load pandas too
+    return fold_M[chosen_M], texts(table, "clip")[chosen_M], numbers(table, "predicted")[chosen_M]
 
 
 def _nested(path: Path, name: str) -> NDArray[np.float32]:
@@ -181,11 +175,13 @@ def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, 
         return dict(found)
     component, settings = recall("tasks", pack.config["task"])
     source_of = component(settings).source_of
-    listing = store.find("pack", pack.key) / "clips.parquet"
     packed: dict[str, str] = {}
-    if listing.exists():
-        table = _columns(listing, ["id", "source"])
-        packed = dict(zip(table["id"], table["source"], strict=True))
+    try:
+        with store.opened("pack", pack.key, "clips.parquet", large=False) as listing:
+            table = read_columns(listing, ["id", "source"])
+            packed = dict(zip(texts(table, "id").tolist(), texts(table, "source").tolist(), strict=True))
+    except Damaged:  # or not there; the store remembers what is damaged
+        pass
     completed = {}
     for fold, own in found.items():
         told = [packed.get(clip) or source_of(clip) for clip in own.clip_N.tolist()]

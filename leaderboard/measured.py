@@ -155,7 +155,7 @@ class Measured:
         return {
             "parameters": self.embedding[0]["parameters"],
             "clips_per_second": float(np.mean([facts["clips_per_second"] for facts in self.embedding])),
-            "device": ", ".join(dict.fromkeys(facts["device"] for facts in self.embedding)),
+            "devices": list(dict.fromkeys(facts["device"] for facts in self.embedding)),
         }
 
 

@@ -114,8 +114,8 @@ def _seeds_drawn(measured: list[Cell]) -> list[str]:
         recordings, seeds = (float(np.median([pair[i] for pair in pairs if pair])) for i in (0, 1))
         shares.append(f"{protocol} on {task} {recordings:.3f} and {seeds:.3f}")
     return [
-        "Seeds are drawn as well. Of a figure's standard deviation, recordings and seeds bring (median entry):"
-        f" {'; '.join(shares)}."
+        "The scatter of seeds is part of the intervals. Of a figure's standard deviation, recordings and seeds bring"
+        f" (median entry): {'; '.join(shares)}."
     ]
 
 
@@ -177,9 +177,9 @@ def _seen(measured: list[Cell]) -> list[str]:
 def _data(measured: list[Cell]) -> list[str]:
     """Where embeddings were timed, and what was not there."""
     found = []
-    devices = dict.fromkeys(cell.device for cell in measured if cell.device)
+    devices = dict.fromkeys(device for cell in measured for device in cell.devices)
     if devices:
-        found.append(f"clips/s: whole clips embedded a second, front end included, on {', '.join(devices)}.")
+        found.append(f"clips/s: whole clips embedded a second, front end included, on {' and '.join(devices)}.")
     missing = {cell.task: cell.missing for cell in measured if cell.missing}
     if missing:
         listed = ", ".join(f"{count} of {task}" for task, count in missing.items())

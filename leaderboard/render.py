@@ -217,6 +217,6 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "missing": cell.missing,
         "parameters": cell.parameters,
         "clips_per_second": cell.clips_per_second,
-        "device": cell.device,
+        "device": "; ".join(cell.devices),
         "steps_per_second": cell.steps_per_second,
     }

@@ -19,7 +19,7 @@ from leaderboard.statistics import ALPHA, Interval
 
 DRAWS = 10_000
 FEWEST = 1_000
-RANKED = 2 * 10**9  # clips times classes times draws that ranking a task may take: about a second an entry
+RANKED = 2 * 10**9  # clips times classes times draws of a task that is ranked: some seconds an entry
 BLOCK = 2**20  # recordings drawn at once: what a cache holds
 POWER = 0.8
 GROUPS = 1_000  # of a fold's recordings, left out in turn
@@ -83,7 +83,7 @@ class Estimate:
         variance = float(drawn_D.var()) if len(drawn_D) else 0.0
         if not square_R.any():
             return Scatter(variance, math.inf)
-        # Of contributions that are normal, the squares vary as those of a third as many equal ones.
+        # Squares of normal contributions differ so much that they scatter like a third as many equal ones.
         freedom = 3 * float(square_R.sum() ** 2 / (square_R**2).sum())
         return Scatter(max(variance, float(square_R.sum())), freedom)
 

@@ -29,7 +29,9 @@ def read_plans(
         Mistakes: if folders contradict each other.
     """
     store = Stores(folders)
-    known = {name: asked for one in store.stores.values() for name, asked in _known(one, suite, scale).items()}
+    file = Path(suite) if suite and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()) else None
+    wanted = _suite_name(file, scale) if file else suite
+    known = {name: asked for one in store.stores.values() for name, asked in _known(one, wanted, file, scale).items()}
     unreadable = []
     for name in sorted(known):
         try:
@@ -59,7 +61,7 @@ def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
     return [(file.name, file.read_text(encoding="utf-8")) for file in files]
 
 
-def _known(store: Store, suite: str | None, scale: str | None) -> dict[str, str]:
+def _known(store: Store, suite: str | None, file: Path | None, scale: str | None) -> dict[str, str]:
     """The plans in one store of a suite, or of all: by name, the digest of what must have been asked, or nothing."""
     known = store.plans()
     if not known:
@@ -67,11 +69,9 @@ def _known(store: Store, suite: str | None, scale: str | None) -> dict[str, str]
         raise Mistake("no suite was run here", where=str(store.root), fix=fix)
     if suite is None:
         return dict.fromkeys(known, "")
-    file = Path(suite) if suite.endswith((".yaml", ".yml")) or Path(suite).is_file() else None
-    wanted = _suite_name(file, scale) if file else suite
-    names = [n for n in known if n == plan_name(wanted, scale) or (scale is None and n.split("@")[0] == wanted)]
+    names = [n for n in known if n == plan_name(suite, scale) or (scale is None and n.split("@")[0] == suite)]
     if not names:
-        raise Mistake(f"{plan_name(wanted, scale)} was not run here", where=str(store.root), fix=nearest(wanted, known))
+        raise Mistake(f"{plan_name(suite, scale)} was not run here", where=str(store.root), fix=nearest(suite, known))
     return _of_content(store, file, names) if file else dict.fromkeys(names, "")
 
 

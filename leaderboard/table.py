@@ -69,7 +69,7 @@ class Cell:
         missing: recordings that the data set names and that were not there.
         parameters: of the encoder, where its embeddings were evaluated.
         clips_per_second: embedded, front end included.
-        device: that embedded them.
+        devices: that embedded them.
         steps_per_second: of the encoder's pretraining.
     """
 
@@ -104,7 +104,7 @@ class Cell:
     missing: int = 0
     parameters: int | None = None
     clips_per_second: float | None = None
-    device: str = ""
+    devices: list[str] = field(default_factory=list)
     steps_per_second: float | None = None
 
     @property

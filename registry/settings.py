@@ -1,9 +1,12 @@
 """The settings of a component: a pydantic model that forbids what it does not know."""
 
+from collections.abc import Iterable
 from copy import copy
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
+
+from registry.standing import Objection, Standing
 
 T = TypeVar("T")
 _LATER = "came later"
@@ -15,7 +18,7 @@ Later = Annotated[T, _LATER]
 class Settings(BaseModel):
     """Base of every component's ``Config``: unknown fields are errors, values are checked and frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
         """The form that enters job keys: every setting, defaults included but for those of ``Later`` fields."""
@@ -48,3 +51,16 @@ class Component:
     Config: ClassVar[type[Settings]] = Settings
     source: ClassVar[str] = "not stated"
     version: ClassVar[int] = 1
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        """What speaks against these settings where the component is to work, as far as settings alone tell.
+
+        A suite is judged by it before any work, with the place of the setting; the component itself refuses by the same
+        rule what it meets.
+
+        Args:
+            config: the component's own ``Config``.
+            standing: where it is to work.
+        """
+        return ()

@@ -141,6 +141,11 @@ def _show(report: "Report") -> None:
         print("the counts are the official ones")
     if not report.faults:
         print("every file can be read")
+    if report.over:
+        farthest = max(report.over.values())
+        print(f"{len(report.over):,} files pass full scale, by up to {farthest:.3g} times: int16 packs clip them there")
+    for remark in report.remarks:
+        print(remark)
     _show_checksums(report)
 
 

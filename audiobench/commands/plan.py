@@ -35,13 +35,21 @@ def plan(
 
 def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
     """One line a job: whether it is done, its key, and what it does; then what is damaged, and what is blocked."""
+    from benchmark.adopt import left_by_older
+
     done = sum(store.done(job) for job in jobs)
     print(f"{plan.name}: {len(jobs)} jobs, {done} done")
     for job in jobs:
         state = "done" if store.done(job) else "blocked" if job.blocked else "to do"
         state = "damaged" if store.check(job.kind, job.key, large=False) else state
         print(f"  {state:8}{job.kind:9}{job.key[:12]}  {job.title}")
+    older = left_by_older(plan, jobs, store)
+    if older:
+        print(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")
     for damage in store.damaged():
         print(f"damaged: {damage}")
+    for job in jobs:
+        for remark in job.remarks:
+            print(f"{job.title}: {remark}")
     for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
         print(f"blocked: {why}")

@@ -41,10 +41,12 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. What is finished is not done again."""
+    from benchmark.adopt import take_over
     from benchmark.document import suite_path
+    from benchmark.job import Job
     from benchmark.plan import choose_rows
     from benchmark.request import Request
-    from benchmark.run import carry_out, mended, needed
+    from benchmark.run import Report, carry_out, mended, needed
     from benchmark.store import Store
 
     store = Store(runs)
@@ -57,8 +59,17 @@ def run(
         print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
         return
     request.keep(plan, store)
-    jobs = needed(plan, rows, store, lambda job, damage: print(mended(job, damage, store), file=sys.stderr))
-    report = carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
+
+    def still_needed() -> list[Job]:
+        return needed(plan, rows, store, lambda job, damage: request.tell(mended(job, damage, store)))
+
+    def make(jobs: list[Job]) -> Report:
+        return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
+
+    jobs = still_needed()
+    if take_over(plan, jobs, store, make, request.tell):
+        jobs = still_needed()
+    report = make(jobs)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -1,14 +1,15 @@
 """Encoders: a front end's output in, frames and one embedding a clip out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from registry.errors import Mistake
 from registry.frontends import Frontend
 from registry.settings import Component, Settings
+from registry.standing import Objection, Standing, refuse
 
 
 class Encoder(nn.Module, Component):
@@ -35,12 +36,15 @@ class Encoder(nn.Module, Component):
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
         super().__init__()
         self.parts = {}
-        given = "spectrogram" if bins else "waveform"
-        if given != self.takes:
-            raise Mistake(
-                f"{type(self).__name__} takes a {self.takes}, and the front end gives a {given}",
-                fix="frontend: waveform" if self.takes == "waveform" else "use a spectral front end, such as logmel",
-            )
+        refuse(self.objections(config, Standing("spectrogram" if bins else "waveform")), "")
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        """Another kind of input than it takes."""
+        if standing.gives not in (None, cls.takes):
+            what = f"{cls.__name__} takes a {cls.takes}, and the front end gives a {standing.gives}"
+            spectral = "use a spectral front end, such as logmel"
+            yield Objection("name", what, "frontend: waveform" if cls.takes == "waveform" else spectral)
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
         """Frames ``[B, N', D]`` of a front end's output."""

@@ -1,10 +1,10 @@
 """Pretraining methods: views of clips in, a loss out."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -13,8 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 from registry.audio import Recordings
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.settings import Component, Settings
+from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
 
@@ -36,21 +36,6 @@ class Corpus:
         return len(self.recordings)
 
 
-def require_labels(corpus: Corpus, *, single: bool = False) -> Corpus:
-    """The corpus, if it is labelled, and with one label a clip where ``single``.
-
-    Raises:
-        Mistake: if it is not.
-    """
-    if not corpus.classes:
-        raise Mistake("the corpus has no labels, and the method learns from them", fix="pretrain on a labelled task")
-    if single and corpus.label_N.ndim > 1:
-        raise Mistake(
-            "the corpus has several labels a clip, and the method learns from one", fix="choose another corpus"
-        )
-    return corpus
-
-
 class Method(nn.Module, Component):
     """Contract of a pretraining method.
 
@@ -59,23 +44,52 @@ class Method(nn.Module, Component):
     state that must survive an interruption (queue, bank, key encoder) lives in them. ``epoch``, from 0, is the one
     under way, ``chunk`` the most clips that go through the encoder at once, and ``autocast`` the context in which they
     do: the training loop sets them. Heads and losses compute in float32 whatever the precision of the encoder.
+    ``fewest`` is the smallest batch it can learn from, ``one_label`` says that it cannot use several labels of a clip
+    where it ``uses_labels``, ``on_frames`` that it trains on frames, of which no gradients are cached.
 
     Args:
         config: the method's own ``Config``.
         encoder: what is pretrained.
         views: turns waveforms into augmented encoder inputs.
         corpus: what it is pretrained on.
+
+    Raises:
+        Mistake: if it objects to the front end or the corpus.
     """
 
     windows: int = 2
+    fewest: ClassVar[int] = 2
+    one_label: ClassVar[bool] = False
+    on_frames: ClassVar[bool] = False
     recipe: ClassVar[dict[str, object]] = {}
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__()
+        several = corpus.label_N.ndim > 1
+        standing = Standing(views.frontend.gives, clips=len(corpus), classes=corpus.classes, several=several)
+        refuse(self.objections(config, standing), type(self).__name__)
         self.encoder, self.views = encoder, views
         self.epoch = 0
         self.chunk: int | None = None
         self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        """A batch or corpus too small, labels that are not there, or chunks where gradients cannot be cached."""
+        if standing.batch is not None and standing.batch < cls.fewest:
+            what = f"{cls.__name__} learns from batches of {cls.fewest} clips or more, not of {standing.batch}"
+            yield Objection("batch_size", what, f"batch_size: {cls.fewest} at least")
+        if standing.batch is not None and standing.clips is not None and standing.clips < standing.batch:
+            what = f"the corpus has {standing.clips} clips, fewer than a batch of {standing.batch}"
+            yield Objection("batch_size", what, "use a smaller batch_size")
+        if standing.chunk is not None and cls.on_frames:
+            yield frames_not_cached(cls.__name__)
+        if cls.uses_labels(config) and standing.classes == 0:
+            what = "the corpus has no labels, and the method learns from them"
+            yield Objection("corpus", what, "pretrain on a labelled task")
+        if cls.uses_labels(config) and cls.one_label and standing.several:
+            what = "the corpus has several labels a clip, and the method learns from one"
+            yield Objection("corpus", what, "choose another corpus")
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:
@@ -115,6 +129,12 @@ class Method(nn.Module, Component):
 
     def after_step(self) -> None:
         """Called after every optimiser step."""
+
+
+def frames_not_cached(method: str) -> Objection:
+    """What a method that trains on frames says to ``chunk``."""
+    what = f"{method} trains on frames, and gradients are cached for embeddings alone"
+    return Objection("chunk", what, "leave chunk out, and lower the batch_size if memory is short")
 
 
 @contextmanager

@@ -1,36 +1,41 @@
 """Methods that cluster the whole corpus by their own embeddings, as both versions of DeepCluster do."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.methods import Corpus, Method
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 
 class CorpusClustering(Method):
-    """Clusters the corpus in the first step of an epoch, which knows how long a window is, and on which device.
+    """Clusters the corpus, into ``clusters`` of its settings, in the first step of an epoch.
+
+    That step knows how long a window is, and on which device.
 
     Args:
         config: the method's own ``Config``.
         encoder: what is pretrained.
         views: turns waveforms into augmented encoder inputs.
         corpus: what it is pretrained on.
-        clusters: how many; at most as many as clips.
     """
 
-    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus, clusters: int) -> None:
+    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        if clusters > len(corpus):
-            raise Mistake(
-                f"{clusters} clusters are more than the corpus has clips, {len(corpus)}",
-                where=type(self).__name__,
-                fix="lower clusters, to a tenth of the clips, say",
-            )
         self.recordings = corpus.recordings
         self.outdated = False  # the next step clusters
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.clips is not None and config.clusters > standing.clips:
+            what = f"{config.clusters} clusters are more than the corpus has clips, {standing.clips}"
+            yield Objection("clusters", what, "lower clusters, to a tenth of the clips, say")
 
     def cluster(self, wave_BVT: Tensor) -> None:
         """Renews the labels of all clips, without gradients; the batch tells length and device."""

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from registry.errors import Mistake
-from registry.methods import Method
+from registry.methods import Method, frames_not_cached
+from registry.standing import refuse
 
 
 def frames(method: Method, x_BCFN: Tensor) -> Tensor:
@@ -13,10 +13,7 @@ def frames(method: Method, x_BCFN: Tensor) -> Tensor:
         Mistake: with ``chunk`` set, since gradients are cached for embeddings alone.
     """
     if method.chunk is not None:
-        raise Mistake(
-            f"{type(method).__name__} trains on frames, and gradients are cached for embeddings alone",
-            fix="leave chunk out, and lower the batch_size if memory is short",
-        )
+        refuse([frames_not_cached(type(method).__name__)], "chunk")
     with method.autocast():
         frames_BND: Tensor = method.encoder(x_BCFN)
     return frames_BND.float()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import labelled_cross_entropy, nt_xent
-from registry.methods import Corpus, Method, mlp, require_labels, unit
+from registry.methods import Corpus, Method, mlp, unit
 from registry.seeding import generator_for
 from registry.settings import Settings
 from registry.views import Views
@@ -26,6 +26,7 @@ class Clar(Method):
 
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR; haideraltahan/CLAR"
     windows = 1
+    one_label = True
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 1020,
         "batch_size": 256,
@@ -53,9 +54,7 @@ class Clar(Method):
         to_classes = nn.Linear(config.dim, corpus.classes, bias=False)
         self.classifier = nn.Sequential(nn.BatchNorm1d(config.dim), nn.ReLU(), to_classes)
         self.label_N: Tensor  # -1: not labelled
-        self.register_buffer(
-            "label_N", _labelled(require_labels(corpus, single=True), config.labelled), persistent=False
-        )
+        self.register_buffer("label_N", _labelled(corpus, config.labelled), persistent=False)
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:

@@ -1,5 +1,7 @@
 """CLD: cross-level discrimination of instances and groups."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -7,13 +9,13 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 from torch import Tensor
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.lookup import canonical, recall
 from registry.losses import cld, kmeans, normalised_cuts
 from registry.methods import Corpus, Method, projection, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
 from registry.settings import Settings
+from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
 _GROUPINGS = {"kmeans": kmeans, "spectral": normalised_cuts}
@@ -80,13 +82,18 @@ class Cld(Method):
         self.windows = 3 if isinstance(self.base, MoCo) else 2
         self.group_head = projection("linear", encoder, settings.dim)
 
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.batch is not None and standing.batch < config.clusters:
+            what = f"{config.clusters} clusters of a batch of {standing.batch}"
+            yield Objection("clusters", what, "use at most as many clusters as a batch has clips")
+        component, settings = recall("methods", config.base)
+        for objection in component.objections(settings, Standing(batch=standing.batch)):
+            yield replace(objection, key=f"base.{objection.key}")
+
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        if len(wave_BVT) < self.config.clusters:
-            raise Mistake(
-                f"{self.config.clusters} clusters of a batch of {len(wave_BVT)}",
-                where="cld",
-                fix="use at most as many clusters as a batch has clips",
-            )
+        refuse(self.objections(self.config, Standing(batch=len(wave_BVT))), "cld")
         base, heard = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
         base.chunk = self.chunk
         if isinstance(base, MoCo):

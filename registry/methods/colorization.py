@@ -31,6 +31,8 @@ class Colorization(Method):
 
     source: ClassVar[str] = "Zhang et al. 2016, from memory; audio form ours"
     windows = 1
+    on_frames = True
+    fewest = 1
     recipe = Rotation.recipe
 
     class Config(Settings):

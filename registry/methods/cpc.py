@@ -1,6 +1,7 @@
 """CPC: contrastive predictive coding."""
 
-from typing import ClassVar, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -12,6 +13,7 @@ from registry.losses import cpc
 from registry.methods import Corpus, Method, unit
 from registry.methods._frames import frames
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 
@@ -33,6 +35,8 @@ class Cpc(Method):
 
     source: ClassVar[str] = "van den Oord et al. 2018, CPC"
     windows = 1
+    on_frames = True
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,
         "batch_size": 64,
@@ -55,6 +59,13 @@ class Cpc(Method):
         self.steps = nn.ModuleList(
             nn.Linear(config.context, encoder.embedding_dim, bias=False) for _ in range(config.steps)
         )
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.batch == 1 and config.negatives == "across":
+            what = "negatives are frames of the batch's other clips, and a batch of one has none"
+            yield Objection("negatives", what, "negatives: within, or a batch_size of 2 at least")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         frames_BND = frames(self, self.views(wave_BVT[:, 0]))

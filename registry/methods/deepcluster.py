@@ -27,6 +27,7 @@ class DeepCluster(CorpusClustering):
 
     source: ClassVar[str] = "Caron et al. 2018, DeepCluster; facebookresearch/deepcluster"
     windows = 1
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 200,
         "batch_size": 256,
@@ -50,7 +51,7 @@ class DeepCluster(CorpusClustering):
     bias_K: Tensor
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
-        super().__init__(config, encoder, views, corpus, config.clusters)
+        super().__init__(config, encoder, views, corpus)
         self.config = config
         self.register_buffer("label_N", torch.zeros(len(corpus), dtype=torch.long))
         self.register_buffer("weight_N", torch.ones(len(corpus)))

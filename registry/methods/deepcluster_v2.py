@@ -43,7 +43,7 @@ class DeepClusterV2(CorpusClustering):
     centroid_HKD: Tensor
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
-        super().__init__(config, encoder, views, corpus, config.clusters)
+        super().__init__(config, encoder, views, corpus)
         self.config = config
         self.windows = 2 + config.short
         self.head = mlp(encoder.embedding_dim, config.hidden, config.dim)

@@ -1,7 +1,8 @@
 """Jigsaw: tells in which order the tiles of a sound are."""
 
 import itertools
-from typing import ClassVar, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from registry.errors import Mistake
 from registry.methods import Corpus, Method, unit
 from registry.methods.rotation import Rotation
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 _TILES = 9
@@ -31,6 +33,7 @@ class Jigsaw(Method):
 
     source: ClassVar[str] = "Noroozi and Favaro 2016; facebookresearch/vissl; audio form ours"
     windows = 1
+    fewest = 1
     recipe = Rotation.recipe
 
     class Config(Settings):
@@ -40,16 +43,17 @@ class Jigsaw(Method):
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
         self.grid = config.tiles == "grid"
-        if self.grid and encoder.takes == "waveform":
-            raise Mistake(
-                f"tiles: grid cuts spectrograms, and {type(encoder).__name__} takes a waveform",
-                where="jigsaw",
-                fix="use tiles: time, or a spectral front end",
-            )
         self.tile_head = nn.Sequential(nn.Linear(encoder.embedding_dim, _HIDDEN), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(_TILES * _HIDDEN, config.permutations)
         self.permutation_K9: Tensor
         self.register_buffer("permutation_K9", _far_apart(config.permutations), persistent=False)
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.gives == "waveform" and config.tiles == "grid":
+            what = "tiles: grid cuts spectrograms, and the front end gives a waveform"
+            yield Objection("tiles", what, "use tiles: time, or a spectral front end")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tiles = self._tiles(self.views(wave_BVT[:, 0]))

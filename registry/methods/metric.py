@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from registry import losses
 from registry.encoders import Encoder
-from registry.methods import Corpus, Method, projection, require_labels, unit
+from registry.methods import Corpus, Method, projection, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -31,6 +31,7 @@ class Metric(Method):
 
     source: ClassVar[str] = "Lin 2022, section 1.2; Hadsell 2006, Schroff 2015, Song 2016, Sohn 2016, Gutmann 2010"
     windows = 2
+    one_label = True
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 200,
         "batch_size": 256,
@@ -75,8 +76,7 @@ class Metric(Method):
         self.constant = nn.Parameter(torch.tensor(1 / config.temperature)) if config.loss == "nce" else None
         self.label_N: Tensor
         if config.labels:
-            label_N = require_labels(corpus, single=True).label_N
-            self.register_buffer("label_N", label_N.clone(), persistent=False)
+            self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
 
     @classmethod
     def uses_labels(cls, config: Settings) -> bool:

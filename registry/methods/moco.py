@@ -1,18 +1,18 @@
 """MoCo: momentum contrast."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.losses import info_nce
 from registry.methods import Corpus, Method, enqueue, follow, projection, unit
 from registry.settings import Settings
+from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
 
@@ -26,6 +26,7 @@ class MoCo(Method):
 
     source: ClassVar[str] = "He et al. 2020; Chen et al. 2020 (v2); moco:moco/builder.py"
     windows = 2
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 200,
         "batch_size": 256,
@@ -55,6 +56,13 @@ class MoCo(Method):
         self.next_row: Tensor
         self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
 
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.batch is not None and config.queue_size % standing.batch:
+            what = f"queue_size {config.queue_size} is no multiple of the batch size {standing.batch}"
+            yield Objection("queue_size", what, "choose a queue_size that the batch size divides")
+
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
         return self.contrast([query_BD], wave_BVT[:, 1]), {"spread": query_BD.detach().std(0).mean()}
@@ -66,12 +74,7 @@ class MoCo(Method):
             queries: ``[B, dim]`` of unit norm, one a view of the clips.
             wave_BT: windows of the same clips, of which the keys are made.
         """
-        if self.config.queue_size % len(wave_BT):
-            raise Mistake(
-                f"queue_size {self.config.queue_size} is no multiple of the batch size {len(wave_BT)}",
-                where="moco",
-                fix="choose a queue_size that the batch size divides",
-            )
+        refuse(self.objections(self.config, Standing(batch=len(wave_BT))), "moco")
         with torch.no_grad():
             follow(self.key_encoder, self.encoder, self.config.momentum)
             follow(self.key_head, self.query_head, self.config.momentum)

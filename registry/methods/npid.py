@@ -25,6 +25,7 @@ class Npid(Method):
 
     source: ClassVar[str] = "Wu et al. 2018; lemniscate.pytorch"
     windows = 1
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 200,
         "batch_size": 256,

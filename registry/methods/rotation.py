@@ -1,15 +1,16 @@
 """Rotation: tells which way round a spectrogram is."""
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 
@@ -23,6 +24,7 @@ class Rotation(Method):
 
     source: ClassVar[str] = "Gidaris et al. 2018, RotNet; facebookresearch/vissl; audio form ours"
     windows = 1
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 105,
         "batch_size": 256,
@@ -35,13 +37,14 @@ class Rotation(Method):
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        if encoder.takes == "waveform":
-            raise Mistake(
-                f"rotation flips spectrograms, and {type(encoder).__name__} takes a waveform",
-                where="rotation",
-                fix="use a spectral front end and an encoder of spectrograms",
-            )
         self.classifier = nn.Linear(encoder.embedding_dim, 4)
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.gives == "waveform":
+            what = "rotation flips spectrograms, and the front end gives a waveform"
+            yield Objection("name", what, "use a spectral front end and an encoder of spectrograms")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         x_BCFN = self.views(wave_BVT[:, 0])

@@ -1,7 +1,8 @@
 """SimCLR: contrast within a large batch."""
 
+from collections.abc import Iterable
 from copy import deepcopy
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -11,6 +12,7 @@ from registry.encoders import Encoder
 from registry.losses import nt_xent
 from registry.methods import Corpus, Method, enqueue, follow, mlp, unit
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 
@@ -53,6 +55,13 @@ class SimClr(Method):
             self.register_buffer("memory_QD", unit(torch.randn(config.memory, config.dim)))
             self.next_row: Tensor
             self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.batch is not None and 0 < config.memory < standing.batch:
+            what = f"a memory of {config.memory} holds less than a batch of {standing.batch}"
+            yield Objection("memory", what, "memory: 0, or a batch at least")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a, b = (self.views(wave_BT) for wave_BT in wave_BVT.unbind(1))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import classification
-from registry.methods import Corpus, Method, require_labels, unit
+from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
 from registry.views import Views
 
@@ -21,6 +21,7 @@ class Supervised(Method):
 
     source: ClassVar[str] = "Kong et al. 2020, PANNs; Wang 2021 (the supervised rows)"
     windows = 1
+    fewest = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 10,
         "batch_size": 32,
@@ -31,7 +32,7 @@ class Supervised(Method):
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        self.head = nn.Linear(encoder.embedding_dim, require_labels(corpus).classes)
+        self.head = nn.Linear(encoder.embedding_dim, corpus.classes)
         self.label_N: Tensor
         self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
 

@@ -1,7 +1,8 @@
 """Triplet loss over sounds that were changed without a change of meaning."""
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -9,10 +10,10 @@ from torch import Tensor
 
 from registry.augmentations.frequency_shift import FrequencyShift
 from registry.encoders import Encoder
-from registry.errors import Mistake
 from registry.losses import semi_hard, triplet
 from registry.methods import Corpus, Method, projection, unit
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 from registry.views import Views
 
 _NOISE = 0.5  # standard deviation
@@ -52,12 +53,13 @@ class Triplet(Method):
         super().__init__(config, encoder, views, corpus)
         self.config = config
         self.head = projection("linear", encoder, config.dim)
-        if set(config.positives) != {"proximity"} and views.frontend.gives != "spectrogram":
-            raise Mistake(
-                "noise, translation and mixing are of spectrograms, and the front end gives waveforms",
-                where="triplet",
-                fix="use a front end such as logmel, or positives: [proximity]",
-            )
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        yield from super().objections(config, standing)
+        if standing.gives == "waveform" and set(config.positives) != {"proximity"}:
+            what = "noise, translation and mixing are of spectrograms, and the front end gives a waveform"
+            yield Objection("positives", what, "use a front end such as logmel, or positives: [proximity]")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         x_BCFN = self.views(wave_BVT[:, 0])

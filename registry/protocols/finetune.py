@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
+from registry.errors import Mistake
 from registry.losses import classification
 from registry.metrics import figure
 from registry.optimizers import make_optimizer, set_learning_rate
@@ -76,6 +77,12 @@ class Finetune(Protocol):
             told = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
             if not labels.several or epoch + 1 == config.epochs:
                 scores_NC = clip_logits(subject, encoder, model["head"], test)
+                if not scores_NC.isfinite().all():
+                    raise Mistake(
+                        f"fine-tuning ended in scores that are not finite: fold {fold}, epoch {epoch + 1}, loss "
+                        f"{total.item() / steps:.3f}",
+                        fix="a lower learning_rate",
+                    )
                 predicted.append(scores_NC.argmax(1))
                 reached = figure(labels.label_N[test].numpy(), scores_NC.numpy())
                 told += f", {'mAP' if labels.several else 'accuracy'} {reached:.3f}"

@@ -1,7 +1,7 @@
 """Nearest neighbours in the embedding space."""
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -13,6 +13,7 @@ from registry.metrics import figure, rankable
 from registry.protocols import Labels, Outcome, Protocol, Subject
 from registry.protocols._inner import inner_folds
 from registry.settings import Settings
+from registry.standing import Objection, Standing
 
 _QUERIES_AT_ONCE = 4096
 
@@ -32,12 +33,20 @@ class Knn(Protocol):
     uses_embeddings = True
 
     class Config(Settings):
-        k: list[int] = Field([5, 10, 20, 35, 50, 100, 200], min_length=1, description="candidates for K")
+        k: list[Annotated[int, Field(ge=1)]] = Field(
+            [5, 10, 20, 35, 50, 100, 200], min_length=1, description="candidates for K"
+        )
         weights: Literal["exp", "uniform"] = Field("exp", description="exp(similarity / temperature), or one each")
         temperature: float = Field(0.07, gt=0, description="of exp weights")
         inputs: list[str] = Field(
             [], description="parts of the embedding, such as a multiformat's branches; all if none"
         )
+
+    @classmethod
+    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+        if standing.clips is not None and min(config.k) > standing.clips:
+            what = f"every k of {config.k} is larger than the bank of {standing.clips} clips"
+            yield Objection("k", what, "name a smaller k")
 
     def evaluate(
         self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,12 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.decode import OTHER_SOUND, Unusable, decode, endings
 from registry.errors import Mistake
 from registry.settings import Component, Settings
+
+_SHOWN = 10
+_NO_FULL_SCALE = 100  # 40 dB over
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Task(Component):
     the class all of them, of a task those that it was asked for. ``counts`` holds, by fold, the official number of
     clips of each class in the order of ``classes``, or of all together where no more is known. ``multi_label`` says
     whether a clip may have several labels; ``missing`` counts, once the clips are listed, those that the metadata name
-    and a task goes on without.
+    and a task goes on without, and ``unused`` the files below its folder that are none of them, by where they are and
+    how they end.
     """
 
     classes: tuple[str, ...]
@@ -81,6 +87,7 @@ class Task(Component):
     counts: Mapping[int, tuple[int, ...]] = MappingProxyType({})
     multi_label: bool = False
     missing: int = 0
+    unused: Mapping[str, int] = MappingProxyType({})
     freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
 
     def __init__(self, config: Settings) -> None:
@@ -130,12 +137,10 @@ class Task(Component):
         """A clip's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
 
         Raises:
-            RuntimeError: if the file does not decode.
+            Unusable: if the file, or a part of it, does not decode.
         """
-        import soundfile
-
-        samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
-        return samples.mean(1), rate
+        assert clip.path
+        return decode(clip.path)
 
     def locate(self, data: Path | None) -> Path:
         """The data set's folder: one of ``folders`` below ``data``, or ``data`` itself if that is its name."""
@@ -158,6 +163,18 @@ class Task(Component):
         )
 
 
+def told_unused(unused: Mapping[str, int]) -> str:
+    """What files are not used, in words; empty where all are."""
+    if not unused:
+        return ""
+    most = sorted(unused.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{count:,} {where}" for where, count in most[:_SHOWN]) + (", ..." if len(most) > _SHOWN else "")
+    files = "1 file is" if sum(unused.values()) == 1 else f"{sum(unused.values()):,} files are"
+    unread = {os.path.splitext(where)[1] for where in unused} & OTHER_SOUND - endings()  # noqa: PTH122 - no paths
+    offer = f"; pip install 'audiobench[av]' to read {', '.join(sorted(unread))}" if unread else ""
+    return f"{files} not used: {shown}{offer}"
+
+
 class MissingFiles(Mistake):
     """Files that the metadata name are not there; ``clips`` are all clips, of size -1 where the file is missing."""
 
@@ -171,7 +188,10 @@ def require_files(clips: list[Clip], where: Path) -> list[Clip]:
 
     Raises:
         MissingFiles: with how many are missing, and the first names.
+        Mistake: if there are no clips.
     """
+    if not clips:
+        raise Mistake("the metadata name no recordings", where=str(where), fix="fetch or extract the data set again")
     missing = [clip.id for clip in clips if clip.size < 0]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -188,12 +208,19 @@ def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     """A clip's samples ``[T]`` and their rate in Hz, or why it cannot be used."""
     try:
         wave_T, rate = task.read(clip)
+    except Unusable as reason:
+        return str(reason)
+    except MemoryError:
+        return "needs more memory than there is"
     except (RuntimeError, OSError, ValueError) as error:
         return f"does not decode ({error})"
     if len(wave_T) == 0:
         return "is empty"
-    if not np.isfinite(wave_T).all():
+    peak = max(wave_T.max(), -wave_T.min())
+    if not np.isfinite(peak):
         return "has samples that are not finite"
+    if peak > _NO_FULL_SCALE:
+        return f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide them by theirs"
     return wave_T, rate
 
 

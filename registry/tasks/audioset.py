@@ -1,26 +1,29 @@
 """AudioSet: ten seconds of a video's sound, in 527 classes, several labels a clip."""
 
-import csv
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, TextIO
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from registry.decode import SOUND, endings
 from registry.errors import Mistake
 from registry.settings import Settings
-from registry.tasks import Clip, Task
+from registry.tasks import Clip, Task, told_unused
+from registry.tasks._files import count_unused
+from registry.tasks._tables import read_lines, read_table
 
 _TABLES = {
     "balanced": "balanced_train_segments.csv",
     "unbalanced": "unbalanced_train_segments.csv",
     "eval": "eval_segments.csv",
 }
+_URL = "https://research.google.com/audioset/download.html"
+_TABLE = ("a table of AudioSet is", f"fetch it from {_URL}")
 _PARTS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
-_AUDIO = {".flac", ".mp3", ".ogg", ".opus", ".wav"}
 # PANNs puts a Y before the video's name, which has 11 characters and may itself begin with one.
 _NAME = re.compile(r"Y?(?P<video>[\w-]{11})(?:_(?P<start>\d+(?:\.\d+)?))?")
 
@@ -40,7 +43,7 @@ class Audioset(Task):
     """
 
     source: ClassVar[str] = "Gemmeke et al. 2017; research.google.com/audioset"
-    url = "https://research.google.com/audioset/download.html"
+    url = _URL
     licence = "labels CC BY 4.0; the recordings are not given out"
     folders = ("AudioSet", "audioset")
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
@@ -63,7 +66,7 @@ class Audioset(Task):
         there = _recordings(folder)
         clips, self.missing = [], 0
         for part in self.parts:
-            for video, start, machine_ids in _segments(folder / _TABLES[part]):
+            for video, start, machine_ids in _segments(folder / _TABLES[part], number):
                 path = there.get((video, start)) or there.get((video, None))
                 if path is None:
                     self.missing += 1
@@ -71,11 +74,13 @@ class Audioset(Task):
                 label = tuple(sorted(number[machine_id] for machine_id in machine_ids))
                 fold = int(part == "eval" or (self.held_out and _is_held_out(video)))
                 clips.append(Clip(str(path.relative_to(folder)), label, fold, video, path, path.stat().st_size))
+        tables = {table.name for table in folder.glob("*.csv")}
+        self.unused = count_unused(folder, {clip.id for clip in clips} | tables)
         if {clip.fold for clip in clips} != {0, 1}:
             raise Mistake(
                 "no recording that trains, or none that is tested, is there",
                 where=str(folder),
-                fix="put them there, called by the video's name: -0RWZT-miFs.wav",
+                fix="put them there, called by the video's name: -0RWZT-miFs.wav; " + told_unused(self.unused),
             )
         return clips
 
@@ -93,35 +98,49 @@ def _is_held_out(video: str) -> bool:
 
 def _classes(path: Path) -> tuple[dict[str, int], tuple[str, ...]]:
     """The number of each class by its machine id, and all names in order."""
-    with _open(path) as file:
-        rows = list(csv.DictReader(file))
-    return {row["mid"]: int(row["index"]) for row in rows}, tuple(row["display_name"] for row in rows)
+    rows = read_table(path, ("index", "mid", "display_name"), *_TABLE)
+    number = {row.filled("mid"): row.number("index", range(len(rows))) for row in rows}
+    if sorted(number.values()) != list(range(len(rows))):
+        raise Mistake("a class or its number stands in the table twice", where=str(path), fix=_TABLE[1])
+    return number, tuple(row["display_name"] for row in sorted(rows, key=lambda row: number[row["mid"]]))
 
 
-def _segments(path: Path) -> Iterator[tuple[str, int, list[str]]]:
+def _segments(path: Path, known: Container[str]) -> Iterator[tuple[str, int, list[str]]]:
     """The video, the millisecond where the clip begins, and the machine ids of its labels."""
-    with _open(path) as file:
-        for row in csv.reader(file, skipinitialspace=True):
-            if (
-                row and not row[0].startswith("#") and row[0] != "YTID"
-            ):  # Google's three lines, or the one that copies have
-                video, start, _, machine_ids = row
-                yield video, round(float(start) * 1000), machine_ids.split(",")
-
-
-def _open(path: Path) -> TextIO:
-    if not path.is_file():
-        raise Mistake("a table of AudioSet is missing", where=str(path), fix=f"fetch it from {Audioset.url}")
-    return path.open(newline="", encoding="utf-8")
+    seen: dict[tuple[str, int], str] = {}
+    for where, cells in read_lines(path, *_TABLE, comment="#"):  # Google's three lines, or the one that copies have
+        if cells[0] == "YTID":
+            continue
+        try:
+            video, start, _, machine_ids = cells
+            begins = round(float(start) * 1000)
+        except (ValueError, OverflowError):
+            raise Mistake(
+                f"the line is not a video, two times in seconds, and labels: {', '.join(cells)[:80]}",
+                where=where,
+                fix='put the labels between quotes: "/m/068hy,/m/07q6cd_"',
+            ) from None
+        if (video, begins) in seen:
+            first = seen[video, begins].rpartition(":")[2]
+            raise Mistake(f"{video} at {start} s stands in the table twice, first in line {first}", where=where)
+        seen[video, begins] = where
+        own = [machine_id.strip() for machine_id in machine_ids.split(",")]
+        unknown = [machine_id for machine_id in own if machine_id not in known]
+        if unknown:
+            raise Mistake(f"the label {unknown[0]!r} is none of class_labels_indices.csv", where=where)
+        yield video, begins, own
+    if not seen:
+        raise Mistake("the table has a head and no rows", where=str(path), fix=_TABLE[1])
 
 
 def _recordings(folder: Path) -> dict[tuple[str, int | None], Path]:
     """Sound files by video and the millisecond in their name; None where the name has none."""
     found: dict[tuple[str, int | None], Path] = {}
+    sound = endings()
     for parent, _, names in os.walk(folder):
-        for name in sorted(names):
+        for name in sorted(names, key=lambda name: (Path(name).suffix.lower() in SOUND, name)):
             path = Path(parent, name)
-            match = _NAME.fullmatch(path.stem) if path.suffix.lower() in _AUDIO else None
+            match = _NAME.fullmatch(path.stem) if path.suffix.lower() in sound else None
             if match:
                 found |= {(match["video"], start): path for start in _milliseconds(match["start"])}
     return found

@@ -1,6 +1,5 @@
 """DCASE 2013: acoustic scenes."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
@@ -8,6 +7,7 @@ from typing import ClassVar
 from registry.errors import Mistake
 from registry.tasks import Archive, Clip, Task
 from registry.tasks._files import sizes
+from registry.tasks._tables import read_lines
 
 _PARTS = ("scenes_stereo", "scenes_stereo_testset")
 _KEY = "dcase2013_task1_filenamekey.csv"
@@ -100,6 +100,6 @@ def _key(folder: Path) -> dict[str, str]:
     path = folder / _KEY
     if not path.is_file():
         return {}
-    with path.open(newline="") as file:
-        rows = [[Path(cell.strip()).stem for cell in row] for row in csv.reader(file) if row]
+    lines = read_lines(path, "the key of DCASE2013 is", "extract it again, or leave it out")
+    rows = [[Path(cell).stem for cell in cells] for _, cells in lines]
     return {cell: row[-1] for row in rows for cell in row}

@@ -20,5 +20,5 @@ class Esc10(Esc50):
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
         rows = [row for row in _metadata(folder) if row["esc10"] == "True"]
-        clips = [self._clip(folder, row, _TARGETS.index(int(row["target"]))) for row in rows]
+        clips = [self._clip(folder, row, _TARGETS.index(row.number("target", _TARGETS))) for row in rows]
         return require_files(clips, folder)

@@ -1,13 +1,12 @@
 """ESC-50: environmental sounds."""
 
-import csv
 import os
 import re
 from pathlib import Path
 from typing import ClassVar
 
-from registry.errors import Mistake
 from registry.tasks import Archive, Clip, Task, require_files
+from registry.tasks._tables import Row, read_table, require_distinct
 
 # Names by target, in the order of the official metadata's numbers.
 _CLASSES = (
@@ -17,6 +16,7 @@ _CLASSES = (
     "door_wood_creaks can_opening washing_machine vacuum_cleaner clock_alarm clock_tick glass_breaking helicopter "
     "chainsaw siren car_horn engine train church_bells airplane fireworks hand_saw"
 ).split()
+_AGAIN = "fetch or extract the data set again"
 _NAME = re.compile(r"\d-(\d+)-[A-Z]-\d+\.\w+")  # fold, source, take, target
 
 
@@ -40,7 +40,9 @@ class Esc50(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        return require_files([self._clip(folder, row, int(row["target"])) for row in _metadata(folder)], folder)
+        return require_files(
+            [self._clip(folder, row, row.number("target", range(50))) for row in _metadata(folder)], folder
+        )
 
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
@@ -48,18 +50,17 @@ class Esc50(Task):
         return found[1] if found else None
 
     @staticmethod
-    def _clip(folder: Path, row: dict[str, str], label: int) -> Clip:
-        path = folder / "audio" / row["filename"]
+    def _clip(folder: Path, row: Row, label: int) -> Clip:
+        path, fold = folder / "audio" / row["filename"], row.number("fold", Esc50.folds)
         try:
             size = os.stat(path).st_size  # noqa: PTH116 - a plan looks at thousands of them
         except FileNotFoundError:
             size = -1
-        return Clip(row["filename"], label, int(row["fold"]), row["src_file"], path, size)
+        return Clip(row["filename"], label, fold, row["src_file"], path, size)
 
 
-def _metadata(folder: Path) -> list[dict[str, str]]:
-    path = folder / "meta" / "esc50.csv"
-    if not path.is_file():
-        raise Mistake("the metadata of ESC-50 is missing", where=str(path), fix="fetch or extract the data set again")
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def _metadata(folder: Path) -> list[Row]:
+    columns = ("filename", "fold", "target", "src_file")
+    rows = read_table(folder / "meta" / "esc50.csv", columns, "the metadata of ESC-50 is", _AGAIN)
+    require_distinct(rows, "filename", folder / "audio")
+    return rows

@@ -1,8 +1,8 @@
 """FMA: music genres."""
 
-import csv
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,9 +10,7 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from registry.tasks._tables import Row, read_lines, require_distinct
 
 _SIZES = ("small", "medium", "large")  # each holds the one before
 _FOLDS = {"training": 0, "test": 1, "validation": 2}
@@ -99,31 +97,32 @@ class Fma(Task):
             raise Mistake(
                 f"the {self.size} set of FMA is missing", where=str(audio), fix=f"extract fma_{self.size}.zip there"
             )
-        tracks = _read(folder / "fma_metadata" / "tracks.csv")
-        tracks = tracks[tracks["subset"].isin(_SIZES[: _SIZES.index(self.size) + 1]) & (tracks["genre"] != "")]
+        parts = _SIZES[: _SIZES.index(self.size) + 1]
         there = {f"{part.name}/{name}": size for part in audio.iterdir() for name, size in sizes(part).items()}
+        rows = [row for row in _read(folder / "fma_metadata" / "tracks.csv") if row["subset"] in parts and row["genre"]]
+        require_distinct(rows, "track", audio)
         clips = []
-        for track, split, genre, artist in tracks[["track", "split", "genre", "artist"]].itertuples(index=False):
-            name = f"{int(track) // 1000:03}/{int(track):06}.mp3"
-            label = self.classes.index(genre)
-            clips.append(Clip(name, label, _FOLDS[split], artist, audio / name, there.get(name, -1)))
+        for row in rows:
+            track = row.number("track")
+            name = f"{track // 1000:03}/{track:06}.mp3"
+            label = self.classes.index(row.one_of("genre", self.classes))
+            fold = _FOLDS[row.one_of("split", _FOLDS)]
+            clips.append(Clip(name, label, fold, row["artist"], audio / name, there.get(name, -1)))
         return require_files(clips, audio)
 
 
-def _read(path: Path) -> "DataFrame":
-    """The columns that are needed, as text; two rows of the file's head name the columns, a third the index."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise Mistake("the metadata of FMA are missing", where=str(path), fix="extract fma_metadata.zip")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        head = list(zip(next(reader, []), next(reader, []), strict=False))
+def _read(path: Path) -> Iterator[Row]:
+    """The columns that are needed; two rows of the file's head name the columns, a third the index."""
+    lines = read_lines(path, "the metadata of FMA are", "extract fma_metadata.zip")
+    (where, upper), (_, lower) = next(lines), next(lines, ("", []))
+    head = list(zip(upper, lower, strict=False))
     lacking = [" ".join(column) for column in _COLUMNS.values() if column not in head]
     if lacking:
-        raise Mistake(f"tracks.csv lacks the columns {', '.join(lacking)}", where=str(path), fix="extract it again")
+        raise Mistake(f"tracks.csv lacks the columns {', '.join(lacking)}", where=where, fix="extract it again")
     places = {"track": 0, **{name: head.index(column) for name, column in _COLUMNS.items()}}
-    table = pd.read_csv(
-        path, header=None, skiprows=3, usecols=sorted(places.values()), dtype=str, keep_default_na=False
-    )
-    return table.rename(columns={place: name for name, place in places.items()})
+    for where, cells in lines:
+        if len(cells) != len(upper):
+            what = f"the line has {len(cells)} cells, and the head has {len(upper)}"
+            raise Mistake(what, where=where, fix="extract it again")
+        if cells[0] != "track_id":
+            yield Row({name: cells[place] for name, place in places.items()}, where)

@@ -1,6 +1,5 @@
 """A user's own recordings."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,22 +8,24 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from registry.decode import endings
 from registry.errors import Mistake
 from registry.settings import Settings
-from registry.tasks import Clip, Task, require_files
-from registry.tasks._files import sizes
+from registry.tasks import Clip, Task, require_files, told_unused
+from registry.tasks._files import composed, count_unused, size_of, sizes
+from registry.tasks._tables import Row, read_table, require_distinct
 
 _PARTS = {"train": 0, "test": 1, "validation": 2}
-_AUDIO = {".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"}
 
 
 class Folder(Task):
     """Your own recordings: a table of them, or a folder for each class.
 
-    With ``table``, a CSV file in the folder, every row is a recording: ``path`` (below the folder) and ``label``, or
-    several separated by ``;`` (if any row has several, every clip may: mean average precision is measured), and if
-    wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place) and either
-    ``fold`` or ``split``. Without it every subfolder is a class, and every sound file in it a recording.
+    With ``table``, a CSV file in the folder (UTF-8; commas, semicolons or tabs between), every row is a recording:
+    ``path`` (below the folder) and ``label``, or several separated by ``;`` (if any row has several, every clip may:
+    mean average precision is measured), and if wanted ``source`` (what must not be split: the recording it was cut
+    from, the speaker, the place) and either ``fold`` or ``split``. Without it every subfolder is a class, and every
+    sound file in it a recording.
 
     ``fold`` numbers 1 to ``folds``: each is tested once while all the others train; fold 0 only ever trains. ``split``
     says train, validation or test, and needs ``folds: 1``: the test part is tested, and both others train. With
@@ -40,7 +41,7 @@ class Folder(Task):
     class Config(Settings):
         path: str = Field(min_length=1, description="the folder; a relative one lies below --data")
         table: str | None = Field(None, description="CSV in the folder; without one every subfolder is a class")
-        folds: int = Field(5, ge=1, description="how many are tested: made, or numbered by the table")
+        folds: int = Field(5, ge=1, le=1000, description="how many are tested: made, or numbered by the table")
         seed: int = Field(0, ge=0, description="of the folds, where the table has none")
 
     def __init__(self, config: Config) -> None:
@@ -55,14 +56,19 @@ class Folder(Task):
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
         where = folder / self.table if self.table else folder
-        rows = list(_from_table(where) if self.table else _from_folders(folder))
+        rows = list(_from_table(where, folder) if self.table else _from_folders(folder))
+        self.unused = {} if self.table else count_unused(folder, {row.path for row in rows})
         if not rows:
-            raise Mistake("no recordings are listed", where=str(where), fix="one folder a class, or name a table")
+            raise Mistake(
+                "no recordings are listed",
+                where=str(where),
+                fix=told_unused(self.unused) or "one folder a class, or name a table",
+            )
         self.classes = tuple(sorted({label for row in rows for label in row.labels}))
         self.multi_label = any(len(row.labels) > 1 for row in rows)
         rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
         files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows}}
-        return require_files([self._clip(folder / row.path, row, files) for row in rows], folder)
+        return require_files([self._clip(folder, row, files) for row in rows], folder)
 
     def locate(self, data: Path | None) -> Path:
         if data is None and not self.path.is_absolute():
@@ -78,11 +84,16 @@ class Folder(Task):
         """The rows, if the table's folds are those that are asked for."""
         tested = {row.fold for row in rows if row.fold and row.part != "validation"}
         if tested != set(self.folds):
+            from_zero = any(row.fold == 0 for row in rows) and not rows[0].part
+            fix = f"folds: {len(tested)}" if tested == set(range(1, len(tested) + 1)) else "number them from 1 on"
             raise Mistake(
                 f"{len(self.folds)} folds are asked for, 1 to {len(self.folds)}, and the table has "
-                + (", ".join(map(str, sorted(tested))) or "none"),
+                + (", ".join(map(str, sorted(tested))) or "none")
+                + (", and 0, which only ever trains" if from_zero else ""),
                 where=str(where),
-                fix=f"folds: {len(tested)}" if tested == set(range(1, len(tested) + 1)) else "number them from 1 on",
+                fix="number them from 1 on" + f", or {fix}, if fold 0 is not to be tested" * (fix[0] == "f")
+                if from_zero
+                else fix,
             )
         if len({row.fold for row in rows}) == 1:
             raise Mistake("every recording is in the only fold, so that none trains", where=str(where))
@@ -117,9 +128,12 @@ class Folder(Task):
         fold_of = {int(i): fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
         return [replace(row, fold=fold_of[i]) for i, row in enumerate(rows)]
 
-    def _clip(self, path: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
+    def _clip(self, folder: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
         assert row.fold is not None
+        path = folder / row.path
         size = files[path.parent].get(path.name, -1)
+        if size < 0:  # hidden, or spelled otherwise
+            path, size = size_of(folder, row.path)
         numbers = tuple(sorted(self.classes.index(label) for label in row.labels))
         return Clip(row.path, numbers if self.multi_label else numbers[0], row.fold, row.source, path, size)
 
@@ -136,40 +150,27 @@ class _Row:
 
 
 def _from_folders(folder: Path) -> Iterator[_Row]:
+    sound = endings()
     for part in sorted(folder.iterdir()):
         for name in sizes(part) if part.name[0] != "." else ():
-            if Path(name).suffix.lower() in _AUDIO:
-                yield _Row(f"{part.name}/{name}", (part.name,), f"{part.name}/{name}")
+            if Path(name).suffix.lower() in sound:
+                yield _Row(f"{part.name}/{name}", (composed(part.name),), f"{part.name}/{name}")
 
 
-def _from_table(table: Path) -> Iterator[_Row]:
-    if not table.is_file():
-        raise Mistake("the table of the recordings is missing", where=str(table), fix="give table: a CSV in the folder")
-    with table.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
-        reader = csv.DictReader(file)
-        columns = set(reader.fieldnames or ())
-        if not {"path", "label"} <= columns:
-            raise Mistake("the table needs the columns path and label, with commas between", where=str(table))
-        if {"fold", "split"} <= columns:
-            raise Mistake("the table has both a column fold and a column split", where=str(table), fix="keep one")
-        seen = set()
-        for row in reader:
-            made = _row(row, where=f"{table}:{reader.line_num}")
-            if made.path in seen:
-                raise Mistake(f"{made.path} stands in the table twice", where=f"{table}:{reader.line_num}")
-            seen.add(made.path)
-            yield made
+def _from_table(table: Path, folder: Path) -> Iterator[_Row]:
+    rows = read_table(table, ("path", "label"), "the table of the recordings is", "give table: a CSV in the folder")
+    if "fold" in rows[0] and "split" in rows[0]:
+        where = str(table)
+        raise Mistake("the table has both a column fold and a column split", where=where, fix="keep one")
+    require_distinct(rows, "path", folder)
+    return map(_row, rows)
 
 
-def _row(row: dict[str, str | None], where: str) -> _Row:
-    values = {column: (row.get(column) or "").strip() for column in ("path", "label", "source", "fold", "split")}
-    path, label, source, fold, split = values.values()
-    labels = tuple(dict.fromkeys(one.strip() for one in label.split(";") if one.strip()))
-    if not path or not labels:
-        raise Mistake(f"the {'label' if path else 'path'} is empty", where=where)
-    if "fold" in row and not fold.isdecimal():
-        raise Mistake(f"the fold {fold!r} is no whole number", where=where, fix="number folds from 1 on")
-    if "split" in row and split not in _PARTS:
-        raise Mistake(f"the split {split!r} is none of {', '.join(_PARTS)}", where=where)
-    number = int(fold) if "fold" in row else _PARTS[split] if "split" in row else None
-    return _Row(path, labels, source or path, number, split)
+def _row(row: Row) -> _Row:
+    path, label = row.filled("path"), row.filled("label")
+    labels = tuple(dict.fromkeys(composed(one.strip()) for one in label.split(";") if one.strip()))
+    if not labels:
+        raise Mistake("the label is empty", where=row.where)
+    split = row.one_of("split", _PARTS) if "split" in row else ""
+    number = row.number("fold") if "fold" in row else _PARTS[split] if split else None
+    return _Row(path, labels, row["source"] or path, number, split)

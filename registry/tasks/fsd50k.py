@@ -1,15 +1,14 @@
 """FSD50K: sounds of 200 classes, several labels a clip."""
 
-import csv
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
+from registry.tasks._tables import Row, read_table, require_distinct
 
 _FILES = "https://zenodo.org/records/4060432/files/FSD50K."
 _PART = 3 * 2**30  # bytes of every part of a split archive but its last
@@ -72,15 +71,16 @@ class Fsd50k(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        rows = [(part, row) for part in self.parts for row in _table(folder / "FSD50K.ground_truth" / f"{part}.csv")]
-        self.classes = tuple(sorted({label for _, row in rows for label in row["labels"].split(",")}))
+        rows = [(part, row) for part in self.parts for row in _table(folder, part)]
+        labels = [[label.strip() for label in row.filled("labels").split(",")] for _, row in rows]
+        self.classes = tuple(sorted({label for own in labels for label in own}))
         number = {label: i for i, label in enumerate(self.classes)}
         there = {part: sizes(folder / f"FSD50K.{part}_audio") for part in self.parts}
         clips = []
-        for part, row in rows:
+        for (part, row), own in zip(rows, labels, strict=True):
             name = f"{row['fname']}.wav"
-            label = tuple(sorted(number[label] for label in row["labels"].split(",")))
-            fold = 1 if part == "eval" else _FOLDS[row["split"]]
+            label = tuple(sorted(number[label] for label in own))
+            fold = 1 if part == "eval" else _FOLDS[row.one_of("split", _FOLDS)]
             path = folder / f"FSD50K.{part}_audio" / name
             clips.append(Clip(name, label, fold, row["fname"], path, there[part].get(name, -1)))
         return require_files(clips, folder)
@@ -90,8 +90,9 @@ class Fsd50k(Task):
         return Path(clip_id).stem
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise Mistake("the ground truth of FSD50K is missing", where=str(path), fix="extract ground_truth.zip")
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def _table(folder: Path, part: str) -> list[Row]:
+    columns = ("fname", "labels") if part == "eval" else ("fname", "labels", "split")
+    path = folder / "FSD50K.ground_truth" / f"{part}.csv"
+    rows = read_table(path, columns, "the ground truth of FSD50K is", "extract ground_truth.zip")
+    require_distinct(rows, "fname", folder / f"FSD50K.{part}_audio")
+    return rows

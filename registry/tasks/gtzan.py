@@ -1,6 +1,5 @@
 """GTZAN: music genres."""
 
-import csv
 import warnings
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import Field
 from registry.settings import Settings
 from registry.tasks import Clip, Task, require_files
 from registry.tasks._files import sizes
+from registry.tasks._tables import read_table
 
 _UNREADABLE = "jazz.00054"  # in the copy on Kaggle
 _PARTS = {"train": 0, "test": 1, "valid": 2}
@@ -84,8 +84,8 @@ class Gtzan(Task):
         """The fold of each recording that the split uses."""
         ten = self.split == "10-fold"
         if not ten and not (self.split == "70-15-15" and self.seed):
-            with (Path(__file__).parent / f"gtzan_{self.split}.csv").open(newline="") as file:
-                return {row["track"]: _PARTS[row["split"]] for row in csv.DictReader(file)}
+            table = Path(__file__).parent / f"gtzan_{self.split}.csv"
+            return {row["track"]: _PARTS[row["split"]] for row in read_table(table, ("track", "split"), "a split is")}
         ranked = [sorted(_names(genre), key=self._hash) for genre in self.classes]
         return {
             name: rank // 10 + 1 if ten else {0: 1, 1: 2}.get(rank // 15, 0)

@@ -40,7 +40,7 @@ class Sounds(Task):
     )
 
     class Config(Settings):
-        clips: int = Field(8, ge=2, multiple_of=2, description="of each class in each fold")
+        clips: int = Field(8, ge=2, le=10_000, multiple_of=2, description="of each class in each fold")
         seed: int = Field(0, ge=0, description="of every sound")
 
     def clips(self, data: Path | None) -> list[Clip]:

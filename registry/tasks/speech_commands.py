@@ -6,6 +6,7 @@ from typing import ClassVar
 from registry.errors import Mistake
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
+from registry.tasks._tables import read_lines
 
 _CLASSES = (
     "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no off on one "
@@ -39,7 +40,7 @@ class SpeechCommands(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        named = {fold: _names(folder / f"{part}_list.txt") for fold, part in ((0, "validation"), (1, "testing"))}
+        named = {fold: self._named(folder / f"{part}_list.txt") for fold, part in ((0, "validation"), (1, "testing"))}
         there = {f"{word}/{name}": size for word in self.classes for name, size in sizes(folder / word).items()}
         silent = set(self.classes) - {name.partition("/")[0] for name in there}
         if silent:
@@ -57,14 +58,17 @@ class SpeechCommands(Task):
         """The speaker."""
         return Path(clip_id).name.partition("_nohash_")[0]
 
+    def _named(self, path: Path) -> set[str]:
+        """The recordings that an official list names."""
+        found = set()
+        for where, (name, *_) in read_lines(
+            path, "an official list of Speech Commands is", "extract the archive again"
+        ):
+            if name.partition("/")[0] not in self.classes:
+                raise Mistake(f"{name} is in none of the 35 words' folders", where=where)
+            found.add(name)
+        return found
+
     def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
         label = self.classes.index(name.partition("/")[0])
         return Clip(name, label, fold, self.source_of(name), folder / name, size)
-
-
-def _names(path: Path) -> set[str]:
-    if not path.is_file():
-        raise Mistake(
-            "an official list of Speech Commands is missing", where=str(path), fix="extract the archive again"
-        )
-    return set(path.read_text().split())

@@ -1,6 +1,5 @@
 """The 12-class test set of Speech Commands, cross-validated."""
 
-import csv
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
+from registry.tasks._tables import read_table, require_distinct
 
 _SPEAKER = re.compile(r"(?:^|_)([0-9a-f]+)_nohash_")
 
@@ -58,7 +58,7 @@ class SpeechCommandsTest(Task):
                 fix="extract the archive again",
             )
         table = folder / "folds.csv"
-        folds = _from_table(table) if table.is_file() else self._made(list(there))
+        folds = self._listed(table) if table.is_file() else self._made(list(there))
         clips = [self._clip(folder, name, fold, there.get(name, -1)) for name, fold in folds.items()]
         return require_files(clips, folder)
 
@@ -67,6 +67,16 @@ class SpeechCommandsTest(Task):
         """The speaker, or the name itself where there is none."""
         found = _SPEAKER.search(clip_id.partition("/")[2])
         return found[1] if found else clip_id
+
+    def _listed(self, table: Path) -> dict[str, int]:
+        """The folds that a table gives."""
+        rows = read_table(table, ("filename", "fold"), "the table of the folds is", "leave folds.csv out")
+        require_distinct(rows, "filename", table.parent)
+        for row in rows:
+            word = row["filename"].partition("/")[0]
+            if word not in self.classes:
+                raise Mistake(f"{row['filename']} is in none of the 12 classes' folders", where=row.where)
+        return {row["filename"]: row.number("fold", self.folds) for row in rows}
 
     def _made(self, names: list[str]) -> dict[str, int]:
         """Speakers, and then silences, in the order of their hashes, dealt out to the folds."""
@@ -81,8 +91,3 @@ class SpeechCommandsTest(Task):
     def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
         label = self.classes.index(name.partition("/")[0])
         return Clip(name, label, fold, self.source_of(name), folder / name, size)
-
-
-def _from_table(table: Path) -> dict[str, int]:
-    with table.open(newline="") as file:
-        return {row["filename"]: int(row["fold"]) for row in csv.DictReader(file)}

@@ -1,6 +1,5 @@
 """UrbanSound8K: urban sounds."""
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
+from registry.tasks._tables import Row, read_table, require_distinct
 
 # Clips of each class in folds 1 to 10.
 _COUNTS = {
@@ -26,6 +26,7 @@ _COUNTS = {
     "siren": (86, 91, 119, 166, 71, 74, 77, 80, 82, 83),
     "street_music": (100,) * 10,
 }
+_COLUMNS = ("slice_file_name", "fsID", "fold", "classID")
 _NAME = re.compile(r"(\d+)-\d-\d+-\d+\.\w+")  # source, class, occurrence, slice
 
 
@@ -63,13 +64,10 @@ class Us8k(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        table = folder / "metadata" / "UrbanSound8K.csv"
-        if not table.is_file():
-            raise Mistake(
-                "the metadata of UrbanSound8K is missing", where=str(table), fix="fetch or extract the data set again"
-            )
-        with table.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if int(row["fold"]) in self.folds]
+        table, again = folder / "metadata" / "UrbanSound8K.csv", "fetch or extract the data set again"
+        listed = read_table(table, _COLUMNS, "the metadata of UrbanSound8K is", again)
+        require_distinct(listed, "slice_file_name", folder / "audio")
+        rows = [row for row in listed if row.number("fold", Us8k.folds) in self.folds]
         there = {fold: sizes(folder / "audio" / f"fold{fold}") for fold in self.folds}
         self._require_folds(folder, {int(row["fold"]) for row in rows if there[int(row["fold"])]})
         return require_files([self._clip(folder, row, there[int(row["fold"])]) for row in rows], folder)
@@ -94,7 +92,7 @@ class Us8k(Task):
         return found[1] if found else None
 
     @staticmethod
-    def _clip(folder: Path, row: dict[str, str], there: dict[str, int]) -> Clip:
+    def _clip(folder: Path, row: Row, there: dict[str, int]) -> Clip:
         name, fold = row["slice_file_name"], int(row["fold"])
         path = folder / "audio" / f"fold{fold}" / name
-        return Clip(name, int(row["classID"]), fold, row["fsID"], path, there.get(name, -1))
+        return Clip(name, row.number("classID", range(len(_COUNTS))), fold, row["fsID"], path, there.get(name, -1))

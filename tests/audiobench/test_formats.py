@@ -81,8 +81,10 @@ def test_entries_with_front_ends_of_their_own_share_a_table(formats: Path, audio
 def test_a_part_that_the_embedding_lacks_is_named(formats: Path, audiobench: Call, tmp_path: Path) -> None:
     formats.write_text(formats.read_text().replace("inputs: [logmel]", "inputs: [mfcc]"))
     answer = audiobench("run", formats, "--runs", tmp_path, "--entry", "both", "--protocol", "knn-logmel")
-    assert answer.status == 1
+    assert answer.status == 2
     assert "the embedding has no part 'mfcc'" in answer.err
+    assert "formats.yaml:21:3 (protocols.knn-logmel)" in answer.err
+    assert not (tmp_path / "pack").exists()
     assert "its parts: waveform, logmel" in answer.err
 
 

@@ -38,9 +38,10 @@ def test_what_is_damaged_is_listed_set_aside_if_asked_and_made_again(
     (folders["pretrain"] / "result.json").unlink()
     cut(folders["evaluate"] / "epochs.parquet", rng)
     unseal(folders["embed"])
-    checkpoint, older = (runs / ".partial" / f"{key * 32}.checkpoint" for key in "ab")
+    checkpoint, older, foreign = (runs / ".partial" / f"{key * 32}.checkpoint" for key in "abc")
     write_tensors(checkpoint, {"method.x": torch.zeros(9)}, {"step": "1", "metrics": "[]"})
     cut(checkpoint, rng)
+    write_tensors(foreign, {"method.x": torch.zeros(9)}, {"of": checkpoint.name, "step": "1", "metrics": "[]"})
     save_file({"method.x": torch.zeros(9)}, older, {"step": "1", "metrics": "[]"})
     plan = runs / "plans" / "other.json"
     plan.write_text("{")
@@ -48,12 +49,12 @@ def test_what_is_damaged_is_listed_set_aside_if_asked_and_made_again(
     for asked in ([], ["--yes"]):
         answer = audiobench("store", "check", "--runs", runs, *asked)
         assert answer.status == 1
-        assert "17 records, 2 plans, 2 checkpoints; 5 damaged, 2 without digests" in answer.out
+        assert "17 records, 2 plans, 3 checkpoints; 6 damaged, 2 without digests" in answer.out
         assert all(str(path) in answer.out for path in (*harmed, checkpoint, older, folders["embed"]))
         assert plan.exists() == folders["pack"].exists() == checkpoint.exists() == (not asked)
     assert sorted(str(path.relative_to(runs / ".aside")) for path in runs.glob(".aside/*/*")) == sorted(
         [f"{kind}/{folders[kind].name}.1" for kind in ("pack", "pretrain", "evaluate")]
-        + ["plans/other.json.1", f"checkpoint/{checkpoint.name}.1"]
+        + ["plans/other.json.1", f"checkpoint/{checkpoint.name}.1", f"checkpoint/{foreign.name}.1"]
     )
     answer = audiobench("store", "check", "--runs", runs)
     assert (answer.status, "0 damaged" in answer.out) == (0, True)

@@ -1,14 +1,18 @@
 """Published checkpoints of PANNs, as files of the same names and shapes: what loads, and what is refused and why."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import librosa
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmark.model import build_encoder, build_views, load_checkpoint
+from benchmark.checkpoint import Opened, open_checkpoint
+from benchmark.model import build_encoder, build_views, load_checkpoint, load_imagenet
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
@@ -178,3 +182,159 @@ def test_an_encoder_without_published_weights_says_so(tmp_path: Path) -> None:
     conv = build_encoder(choose("encoders", {"name": "conv160", "width": 2}).config, frontend)
     with pytest.raises(Mistake, match="reads no checkpoints but its own"):
         load_checkpoint(conv, write("cnn10", tmp_path / "published.pth"), frontend)
+
+
+def opened(path: Path, content: object) -> Opened:
+    torch.save(content, path)
+    return open_checkpoint(path, *make("cnn6"))
+
+
+def own_state() -> State:
+    return make("cnn6")[0].state_dict()
+
+
+def under(prefix: str, state: State) -> State:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "said"),
+    [
+        (lambda s: s, ()),
+        (lambda s: {"model": under("module.", s)}, ("the container 'model'", "'module.' before every name")),
+        (lambda s: {"model": under("_orig_mod.", s)}, ("the container 'model'", "'_orig_mod.' before every name")),
+        (lambda s: under("module._orig_mod.encoder.", s), ("'module._orig_mod.encoder.' before every name",)),
+        (lambda s: {"model_state_dict": s, "epoch": 3}, ("the container 'model_state_dict'",)),
+        (lambda s: {"state_dict": {"model": s}}, ("the container 'state_dict'", "the container 'model'")),
+        (lambda s: {"net": s, "epoch": 3, "optimizer": {"state": {0: {}}}}, ("the container 'net'",)),
+        (
+            lambda s: {
+                "state_dict": under("model.", s) | {"head.weight": s["bn0.bias"]},
+                "pytorch-lightning_version": "2",
+            },
+            ("the container 'state_dict'", "'model.' before every name", "1 tensors beside them left out"),
+        ),
+        (
+            lambda s: {name: tensor for name, tensor in s.items() if "num_batches" not in name},
+            ("counts of batches, which it lacks, set to 0",),
+        ),
+        (
+            lambda s: {"iteration": 1, "model": s, "sampler": {"indexes": np.arange(3), "rate": np.float64(2)}},
+            ("the container 'model'",),
+        ),
+    ],
+    ids=range(10),
+)
+def test_containers_and_prefixes_are_opened_and_said(
+    wrap: Callable[[State], object], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    state = own_state()
+    found = opened(tmp_path / "net.pth", wrap(state))
+    assert found.said == said
+    assert found.tensors.keys() == state.keys()
+    for name, tensor in state.items():
+        assert name.endswith("num_batches_tracked") or torch.equal(found.tensors[name], tensor)
+
+
+def test_published_weights_are_found_in_a_container_and_behind_a_prefix(tmp_path: Path) -> None:
+    published = PUBLISHED["cnn10"](2) | front_and_head(16, True)
+    torch.save({"state_dict": under("module.", published)}, tmp_path / "net.pth")
+    found = open_checkpoint(tmp_path / "net.pth", *make("cnn10"))
+    assert torch.equal(found.tensors["bn0.weight"], published["bn0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (lambda s: {1: torch.zeros(1)}, "one is called 1"),
+        (lambda s: [torch.zeros(1)], "but one list"),
+        (lambda s: {}, "but nothing"),
+        (lambda s: {"model": s, "state_dict": s}, "in several places: state_dict, model"),
+        (lambda s: {"student": s, "teacher": s}, "in several places: student, teacher"),
+        (lambda s: under("module.", s | {"conv_block5.conv1.weight": torch.zeros(2)}), "surplus conv_block5"),
+        (lambda s: {"model": Evil()}, r"a pickle with code in it \((builtins.)?print\), which is not run"),
+        (lambda s: torch.nn.Linear(2, 2), r"a pickle with code in it \(torch.nn.modules.linear.Linear\)"),
+    ],
+    ids=range(8),
+)
+def test_what_holds_no_weights_of_this_net_is_refused(
+    content: Callable[[State], object], answer: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Mistake, match=answer) as caught:
+        opened(tmp_path / "net.pth", content(own_state()))
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (b"", "an empty file"),
+        (b"hello\n", "a text"),
+        ("zürich".encode() * 100, "a text"),
+        (b'{"a": 1}', "a text"),
+        (b"\n<!DOCTYPE html><html>", "an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "a pointer of Git LFS"),
+        (b"RIFF\x10\0\0\0WAVE", "a recording"),
+        (b"\x1f\x8b\x08\0", "a gzip archive"),
+        (b"PK\x03\x04\0\0", "the end is missing"),
+        (b"\0" * 100, "of no known format"),
+        (b"\x80\x02}q\0.", "damaged, or of no known format"),
+        (b"\x10\0\0\0\0\0\0\0{}", "damaged safetensors"),
+    ],
+    ids=range(12),
+)
+@pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
+def test_what_is_no_weight_file_is_called_what_it_is(content: bytes, answer: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Mistake, match=f"no readable weights: .*{answer}") as caught:
+        open_checkpoint(tmp_path / name, *make("cnn6"))
+    assert caught.value.where == str(tmp_path / name)
+
+
+def test_archives_are_told_apart(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "net.pth", "w") as archive:
+        archive.writestr("readme.txt", "weights")
+    np.savez(tmp_path / "net.npz", weight=np.zeros(3))
+    torch.jit.save(torch.jit.script(torch.nn.ReLU()), tmp_path / "net.pt")
+    for name, answer in (("net.pth", "a zip archive"), ("net.npz", "numpy arrays"), ("net.pt", "TorchScript")):
+        with pytest.raises(Mistake, match=answer):
+            open_checkpoint(tmp_path / name, *make("cnn6"))
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        (lambda s: s["conv_block1.conv1.weight"].view(-1)[0].fill_(float("nan")), "conv_block1.conv1.weight holds NaN"),
+        (lambda s: s["bn0.weight"].fill_(float("inf")), "bn0.weight holds infinite values"),
+        (lambda s: s["bn0.running_var"].fill_(-1), "bn0.running_var is below zero"),
+        (lambda s: s["bn0.running_mean"][0].fill_(float("nan")), "bn0.running_mean holds NaN"),
+        (lambda s: s.update({"bn0.weight": s["bn0.weight"].double() * 1e300}), "bn0.weight holds infinite values"),
+        (lambda s: s.update({"bn0.weight": s["bn0.weight"].char()}), r"bn0.weight is of whole numbers \(int8\)"),
+    ],
+    ids=range(6),
+)
+def test_values_that_no_training_leaves_are_named(
+    change: Callable[[State], object], answer: str, tmp_path: Path
+) -> None:
+    state = own_state()
+    change(state)
+    with pytest.raises(Mistake, match=answer):
+        opened(tmp_path / "net.pth", state)
+    save_file(state, tmp_path / "net.safetensors")
+    with pytest.raises(Mistake, match=answer):
+        open_checkpoint(tmp_path / "net.safetensors", *make("cnn6"))
+
+
+def test_imagenet_files_are_judged_too(tmp_path: Path) -> None:
+    frontend = build_views(choose("frontends", "panns").config).frontend
+    net = {"name": "timm", "model": "test_resnet", "in_channels": 1}
+    encoder = build_encoder(choose("encoders", net).config, frontend)
+    state = {name.removeprefix("net."): tensor for name, tensor in encoder.state_dict().items()}
+    variance = next(name for name in state if name.endswith("running_var"))
+    state[variance].fill_(-1)
+    save_file(state, tmp_path / "net.safetensors")
+    with pytest.raises(Mistake, match=f"{variance} is below zero"):
+        load_imagenet(encoder, tmp_path / "net.safetensors")
+    (tmp_path / "net.safetensors").write_text("<html>")
+    with pytest.raises(Mistake, match="an HTML page"):
+        load_imagenet(encoder, tmp_path / "net.safetensors")

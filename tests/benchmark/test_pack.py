@@ -161,3 +161,37 @@ def test_unusable_recordings_can_be_left_out_and_enter_the_record(faulty: Path, 
     record = json.loads((tmp_path / "pack" / "result.json").read_text())
     assert set(record["skipped"]) == {"3.wav", "4.wav", "5.wav"}
     assert record["clips"] == 3
+
+
+def test_samples_over_full_scale_are_counted_or_refused(audio: Path, tmp_path: Path) -> None:
+    """As lossy coding leaves them, and as no recording should be."""
+    wave_T = 0.9 * np.sin(np.arange(16000) / 5)
+    clicks_T = wave_T.copy()
+    clicks_T[::1000] = 1.2
+    soundfile.write(audio / "3.wav", clicks_T, 16000, subtype="FLOAT")
+    pack(clips_of(audio), 16000, tmp_path / "pack")
+    record = json.loads((tmp_path / "pack" / "result.json").read_text())
+    assert record["clipped"] == {"clips": 1, "samples": 16, "peak": 1.2}
+    soundfile.write(audio / "4.wav", 4 * wave_T, 16000, subtype="FLOAT")
+    soundfile.write(audio / "5.wav", 32767 * wave_T, 16000, subtype="FLOAT")
+    with pytest.raises(Mistake, match="2 of 6 recordings cannot be used") as caught:
+        pack(clips_of(audio), 16000, tmp_path / "int16")
+    assert "4.wav: reaches 3.6 times full scale, and would lose" in caught.value.what
+    assert "5.wav: reaches 29,490, and full scale is 1: it seems to hold integers" in caught.value.what
+    with pytest.raises(Mistake, match=r"1 of 6 .*\n    5\.wav"):
+        pack(clips_of(audio), 16000, tmp_path / "float32", samples="float32")
+
+
+def test_recordings_without_a_sample_at_the_new_rate_are_named(audio: Path, tmp_path: Path) -> None:
+    soundfile.write(audio / "3.wav", np.array([0.5]), 48000)
+    with pytest.raises(Mistake, match="too short for a single sample at 16,000 Hz"):
+        pack(clips_of(audio), 16000, tmp_path / "pack")
+
+
+def test_channels_of_any_number_give_the_same_hash_as_their_mean(tmp_path: Path) -> None:
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    soundfile.write(folder / "s.wav", np.random.default_rng(0).uniform(-0.9, 0.9, (900, 3)), 16000, subtype="FLOAT")
+    made = pack(clips_of(folder), 16000, tmp_path / "pack")
+    mean_T = soundfile.read(folder / "s.wav", dtype="float32")[0].mean(1)
+    assert np.array_equal(made.recordings.samples, np.round(mean_T * 32767).astype(np.int16))

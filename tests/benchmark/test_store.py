@@ -2,13 +2,15 @@
 
 import json
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
 import pytest
 
+from benchmark.integrity import seal
 from benchmark.job import Job
-from benchmark.store import Store
+from benchmark.store import Store, write_json
 from registry.errors import Mistake
 
 JOB = Job("measure", {"window": 1}, title="measure it")  # whose record has no files but its own
@@ -82,3 +84,25 @@ def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
     (store.folder(JOB) / "result.json").write_text('{"schema": 0}')
     with pytest.raises(Mistake, match="a record of schema 0, and this version reads 1"):
         store.result(JOB.kind, JOB.key)
+
+
+def test_large_files_are_hashed_when_asked_or_when_they_are_newer_than_their_record(tmp_path: Path) -> None:
+    store, job = Store(tmp_path), Job("embed", {"window": 1})
+    with store.writing(job, print) as folder:
+        assert folder is not None
+        (folder / "embeddings.safetensors").write_bytes(b"abc")
+        write_json(folder / "result.json", seal({"schema": 1, "key": job.key}, folder))
+    path = store.folder(job) / "embeddings.safetensors"
+    written = path.stat().st_mtime
+    assert store.check(job.kind, job.key, large=True) is None
+    path.write_bytes(b"abd")
+    assert not Store(tmp_path).done(job)
+    os.utime(path, (written, written))
+    assert Store(tmp_path).done(job)
+    assert store.check(job.kind, job.key, large=True) is not None
+    assert not store.done(job)  # which it knows by now
+    (damage,) = store.damaged()
+    assert damage.where == str(path)
+    assert store.set_aside(job.kind, job.key) == tmp_path / ".aside" / "embed" / f"{job.key}.1"
+    assert store.damaged() == []
+    assert store.set_aside(job.kind, job.key) is None

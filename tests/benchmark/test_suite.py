@@ -7,13 +7,12 @@ import pytest
 import yaml
 
 from benchmark.fit import check_fit
-from benchmark.job import Job
 from benchmark.plan import make_plan
 from benchmark.schema import suite_schema
-from benchmark.suite import ResolvedSuite, load_suite
+from benchmark.suite import ResolvedEntry, ResolvedSuite, load_suite
 from leaderboard.published import FIGURES
 from registry.errors import Mistakes
-from registry.lookup import names
+from registry.lookup import choose, names
 from tests.conftest import TINY
 
 SUITES = Path(__file__).parent.parent.parent / "suites"
@@ -77,6 +76,10 @@ def test_an_entry_may_have_a_crop_of_its_own(tmp_path: Path) -> None:
     assert {entry.name: entry.crop for entry in resolved.entries} == {"moco": 0.5, "npid": 0.5, "random": 2.0}
 
 
+def weighed(weights: str) -> str:
+    return TINY.replace("random: {weights: random}", f"random: {{weights: {weights}}}")
+
+
 @pytest.mark.parametrize(
     ("text", "right"),
     [
@@ -91,6 +94,26 @@ def test_an_entry_may_have_a_crop_of_its_own(tmp_path: Path) -> None:
         (TINY.replace("[{name: sounds, clips: 2}]", "{a: sounds, b: {clips: 2}}"), False),
         (TINY.replace("random: {weights: random}", "random: {crop: 2}"), False),
         (TINY.replace("encoder: {name: cnn10, width: 4", "encoder: {width: 4"), False),
+        (weighed("imagenet"), True),
+        (weighed("imaginary"), False),
+        (weighed("{imagenet: net.pth}"), True),
+        (weighed("{imagenet: net.pth, epochs: 3}"), False),
+        (weighed("{checkpoint: net.pth}"), True),
+        (weighed("{checkpoint: 3}"), False),
+        (weighed("{checkpoint: net.pth, imagenet: net.pth}"), False),
+        (weighed("{pretrain: moco, epochs: 3, corpus: {name: fsd50k, exclude: [esc50]}, keep: best}"), True),
+        (weighed("{pretrain: mooc}"), False),
+        (weighed("{pretrain: {name: moco, queue_size: 64}, augment: [mix], monitor: null}"), True),
+        (weighed("{pretrain: {name: moco, queue_size: big}}"), False),
+        (weighed("{pretrain: {name: moco, que_size: 64}}"), False),
+        (weighed("{pretrain: {queue_size: 64}}"), False),
+        (weighed("{pretrain: moco, epochs: none}"), False),
+        (weighed("{pretrain: moco, epoch: 3}"), False),
+        (weighed("{epochs: 3}"), False),
+        (weighed("[random]"), False),
+        ("extends: tiny.yaml\nname: mine\nentries: {moco: {weights: {pretrain: {queue_size: 64}, epochs: 3}}}\n", True),
+        ("extends: tiny.yaml\nname: mine\nentries: {moco: {weights: {epochs: 3}}}\n", True),
+        ("extends: tiny.yaml\nname: mine\nentries: {moco: {weights: {epoch: 3}}}\n", False),
     ],
 )
 def test_the_schema_asks_of_a_suite_that_extends_another_only_what_differs(text: str, right: bool) -> None:
@@ -207,11 +230,11 @@ def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
     paths = sorted(SUITES.rglob("*.yaml"))
     assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}
     data = lite0_weights.parent.parent / "data"
-    jobs: list[Job] = []
+    entries: list[ResolvedEntry] = []
     for path in paths:
         for scale in [None, *load_suite(path, None, data).suite.scales]:
-            jobs += make_plan(load_suite(path, scale, data), None, [0]).jobs.values()
-    check_fit(jobs)  # of all together: what suites share is built once
+            entries += load_suite(path, scale, data).entries
+    check_fit(entries, {})  # of all together: what suites share is built once
 
 
 def test_the_suite_of_encoders_holds_every_encoder() -> None:
@@ -240,3 +263,15 @@ def test_suites_of_papers_have_an_entry_for_every_published_figure(path: Path) -
             others = "[" in row["entry"]  # a citation: the system of another paper
             if row["suite"] == name and not others:
                 assert (row["entry"], row["task"], row["protocol"]) in asked
+
+
+@pytest.mark.parametrize("method", names("methods"))
+def test_the_schema_knows_every_method_with_its_settings(method: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    schema = jsonschema.Draft202012Validator(suite_schema())
+    settings = {"name": method, **choose("methods", method).settings.canonical()}
+    suite = yaml.safe_load(TINY)
+    suite["entries"]["random"]["weights"] = {"pretrain": settings}
+    schema.validate(suite)
+    suite["entries"]["random"]["weights"] = {"pretrain": {**settings, "no such setting": 1}}
+    assert not schema.is_valid(suite)

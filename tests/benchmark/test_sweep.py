@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.document import Keys, parse_document
+from benchmark.document import parse_document
+from benchmark.parse import Keys
 from benchmark.suite import ResolvedEntry, ResolvedSuite, load_suite
 from benchmark.sweep import expand_sweep
 from registry.errors import Mistakes

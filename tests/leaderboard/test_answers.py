@@ -48,8 +48,10 @@ def table(
         plan.add(pack)
         if packed:
             store.folder(pack).mkdir(parents=True)
-            rows = [{"id": clip, "source": clip.split("-")[0]} for own in CLIPS.values() for clip in own]
+            rows = [{"id": clip, "source": clip.split("-")[0], "samples": 0} for own in CLIPS.values() for clip in own]
             pd.DataFrame(rows).to_parquet(store.folder(pack) / "clips.parquet")
+            (store.folder(pack) / "samples.i16").touch()
+            (store.folder(pack) / "result.json").write_text(json.dumps({"schema": 1, "key": pack.key}))
         for entry, right in RIGHT.items():
             job = Job("evaluate", {"entry": entry, "column": column, "protocol": {"name": "knn"}}, {"pack": pack.key})
             plan.rows.append(Row(entry, column, "knn", 0, plan.add(job)))

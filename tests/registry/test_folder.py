@@ -57,9 +57,9 @@ def test_a_table_may_number_its_folds_or_name_its_parts(own: Path) -> None:
     table(own, "label,fold", lambda label, i: f"{label},{i % 3}")
     clips = task(birds(table="birds.csv", folds=2)).clips(own)
     assert counted(clips, 2) == dict.fromkeys((0, 1, 2), (2, 2))
-    with pytest.raises(Mistake, match=r"5 folds are asked for, 1 to 5, and the table has 1, 2\n") as caught:
+    with pytest.raises(Mistake, match=r"5 folds are asked for, 1 to 5, and the table has 1, 2, and 0") as caught:
         task(birds(table="birds.csv")).clips(own)
-    assert caught.value.fix == "folds: 2"
+    assert caught.value.fix == "number them from 1 on, or folds: 2, if fold 0 is not to be tested"
     table(own, "label,split", lambda label, i: f"{label},{('train', 'validation', 'test')[i % 3]}")
     made = task(birds(table="birds.csv", folds=1))
     assert [clip.fold for clip in made.clips(own)] == [fold for i in range(6) for fold in [(0, 2, 1)[i % 3]] * 2]

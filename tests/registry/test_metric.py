@@ -237,7 +237,7 @@ def test_only_spectrograms_can_be_changed() -> None:
     for positives, refused in ((["proximity"], False), (["proximity", "noise"], True)):
         settings = choose("methods", {"name": "triplet", "positives": positives}).settings
         if refused:
-            with pytest.raises(Mistake, match="the front end gives waveforms"):
+            with pytest.raises(Mistake, match="the front end gives a waveform"):
                 component(settings, Linear(), raw_views(), corpus(4))
         else:
             component(settings, Linear(), raw_views(), corpus(4))

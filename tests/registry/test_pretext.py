@@ -253,7 +253,7 @@ def test_jigsaw_is_solved_where_tiles_tell_their_place_and_not_where_they_do_not
 def test_jigsaw_takes_waveforms_in_time_alone() -> None:
     loss, _ = raw("jigsaw", permutations=3)(torch.randn(2, 1, 12_000), torch.arange(2))
     assert loss.isfinite()
-    with pytest.raises(Mistake, match="takes a waveform"):
+    with pytest.raises(Mistake, match="the front end gives a waveform"):
         raw("jigsaw", tiles="grid")
     with pytest.raises(Mistake, match="a tile has a length of 333, and Conv320 needs at least 955"):
         raw("jigsaw", permutations=3)(waves(2, 1, 0), torch.arange(2))

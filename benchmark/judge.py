@@ -1,0 +1,95 @@
+"""What components say to the place where a suite puts them: a rule of theirs, and the setting that it is about."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.errors import Mistake
+from registry.lookup import Choice, find
+from registry.standing import Objection, Standing
+from registry.tasks import Clip, Task
+from registry.training import Pretraining
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A task, and its clips where they can be listed: its data may be elsewhere."""
+
+    task: Task
+    clips: Sequence[Clip] | None
+
+
+class Listings:
+    """Lists the clips of tasks, each once.
+
+    Args:
+        data: the folder of data sets.
+    """
+
+    def __init__(self, data: Path | None) -> None:
+        self.data = data
+        self._known: dict[str, Listed] = {}
+
+    def of(self, choice: Choice) -> Listed:
+        """A task as a suite names it."""
+        asked = json.dumps(choice.config, sort_keys=True)
+        if asked not in self._known:
+            task: Task = find("tasks", choice.name)(choice.settings)
+            try:
+                self._known[asked] = Listed(task, task.clips(self.data))
+            except Mistake:  # the plan says why, and what it blocks
+                self._known[asked] = Listed(task, None)
+        return self._known[asked]
+
+
+def of_method(
+    method: Choice, training: Pretraining, frontend: Choice | None, corpus: Listed | None
+) -> Iterable[Objection]:
+    """What a method objects to in its training, front end and corpus."""
+    known = Standing()
+    if corpus:
+        known = Standing(clips=_usable(corpus), classes=_classes(corpus), several=_several(corpus))
+    gives = find("frontends", frontend.name).gives if frontend else None
+    standing = Standing(gives, training.batch_size, training.chunk, known.clips, known.classes, known.several)
+    found: Iterable[Objection] = find("methods", method.name).objections(method.settings, standing)
+    return found
+
+
+def of_encoder(encoder: Choice, frontend: Choice) -> Iterable[Objection]:
+    """What an encoder objects to in its front end."""
+    standing = Standing(find("frontends", frontend.name).gives)
+    found: Iterable[Objection] = find("encoders", encoder.name).objections(encoder.settings, standing)
+    return found
+
+
+def of_protocol(protocol: Choice, task: Listed) -> Iterable[Objection]:
+    """What a protocol objects to in a task."""
+    standing = Standing(clips=_fewest_training(task), classes=_classes(task), several=_several(task))
+    found: Iterable[Objection] = find("protocols", protocol.name).objections(protocol.settings, standing)
+    return found
+
+
+def _usable(corpus: Listed) -> int | None:
+    """How many clips of a corpus are pretrained on, but for those that other data sets take out."""
+    if corpus.clips is None:
+        return None
+    tested = sum(clip.fold in corpus.task.folds for clip in corpus.clips)
+    return len(corpus.clips) - (tested if tested < len(corpus.clips) else 0)
+
+
+def _fewest_training(task: Listed) -> int | None:
+    """Of the folds that are tested, how many clips train where they are fewest."""
+    if task.clips is None or not task.task.folds:
+        return None
+    return min(sum(clip.fold != fold for clip in task.clips) for fold in task.task.folds)
+
+
+def _classes(listed: Listed) -> int | None:
+    """How many; those of a task that finds them in its files are known once they are listed."""
+    known = listed.clips is not None or listed.task.classes
+    return len(listed.task.classes) if known else None
+
+
+def _several(listed: Listed) -> bool | None:
+    return listed.task.multi_label if listed.clips is not None or listed.task.multi_label else None

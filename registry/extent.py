@@ -1,0 +1,248 @@
+"""How much sound a file holds, counted in the file itself: headers may say less, and libsndfile believes them.
+
+Nothing is decoded here. What is not known to be wrong is taken for right.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_SLACK = 1024  # bytes: writers count headers in, forget to pad, and put small tags at the end
+_UNKNOWN = 0x7FFF_0000  # a length of this or more in 32 bits is that of a stream: read to the end of the file
+_SOUND = (b"data", b"SSND")
+_FILES = (b"RIFF", b"RF64", b"FORM", b"caff", b"riff")
+# By how a file begins: where its chunks begin, their head (name and length), what their length is padded to, and how
+# many bytes of the head it counts.
+_LAYOUTS = {
+    b"RIFF": (12, "<4sI", 2, 0),
+    b"RF64": (12, "<4sI", 2, 0),
+    b"FORM": (12, ">4sI", 2, 0),
+    b"caff": (8, ">4sq", 1, 0),
+    b"riff": (40, "<4s12xq", 8, 24),  # Sony's W64
+}
+_MP3_KBPS = {  # by version 1 or 2, layer, and the four bits of a frame's head
+    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_MP3_KBPS[2, 3] = _MP3_KBPS[2, 2]
+_FLAC_HEAD = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
+_FLAC_FRAME = re.compile(rb"\xff[\xf8\xf9]", re.DOTALL)
+_FLAC_TAIL = 1 << 18  # bytes; the last frames lie within them
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What of a file does not arrive.
+
+    Args:
+        why: for people.
+        samples: how many there are, about; 0 where nothing else could read them.
+    """
+
+    why: str
+    samples: int = 0
+
+
+def lack_of(path: Path, kind: str, samples: int) -> Lack | None:
+    """Whether a file holds another amount of sound than arrived; None where nothing says so.
+
+    Args:
+        path: of the file.
+        kind: libsndfile's name of its format: WAV, AIFF, FLAC, OGG, MP3, ...
+        samples: how many arrived, by channel.
+    """
+    if kind == "OGG":
+        return _ogg(path.read_bytes())
+    if kind == "FLAC":
+        return _flac(path.read_bytes(), samples)
+    if kind == "MP3":
+        return _mp3(path.read_bytes(), samples)
+    return _chunks(path, samples) if kind in ("WAV", "WAVEX", "AIFF", "AU", "RF64", "CAF", "W64") else None
+
+
+# Chunks: WAV, AIFF, RF64, W64, CAF; and AU, which has but one.
+
+
+def _chunks(path: Path, samples: int) -> Lack | None:
+    size, sound, place = path.stat().st_size, None, 0
+    for name, begin, length in _chunks_of(path):
+        place = begin
+        if sound is not None and name in (*_SOUND, *_FILES):
+            return _more(sound, size - begin)
+        if name in _SOUND:
+            if length >= _UNKNOWN or (length == 0 and samples):  # libsndfile has read to the end
+                return None
+            if begin + length > size + _SLACK:
+                return Lack(f"is cut short: its header says {length:,} bytes of sound, and {size - begin:,} are there")
+            sound = length
+        place = begin + length
+    return _more(sound, size - place) if sound is not None and size - place > _SLACK else None
+
+
+def _more(sound: int, beyond: int) -> Lack:
+    return Lack(
+        f"holds more than its header says: {beyond:,} bytes follow the {sound:,} that are sound by it", not sound
+    )
+
+
+def _chunks_of(path: Path) -> Iterator[tuple[bytes, int, int]]:
+    """Name, beginning and length in bytes of each chunk, until one is none or the file ends."""
+    with path.open("rb") as file:
+        head = file.read(80)
+        if head[:4] in (b".snd", b"dns."):
+            yield b"data", *struct.unpack(">II" if head[:1] == b"." else "<II", head[4:12])
+            return
+        at, layout, pad, counted = _LAYOUTS.get(head[:4], _LAYOUTS[b"RIFF"])
+        long = struct.unpack("<Q", head[20:28])[0] if head[:4] == b"RF64" and head[12:16] == b"ds64" else 0
+        head_size, file_size = struct.calcsize(layout), path.stat().st_size
+        while at <= file_size - head_size:
+            file.seek(at)
+            name, length = struct.unpack(layout, file.read(head_size))
+            if not (name.isascii() and name.decode().isprintable()):
+                return
+            length = long if long and name == b"data" else _UNKNOWN if length < 0 else length - counted
+            yield name, at + head_size, length
+            at += head_size + max(length, 0) + -max(length, 0) % pad
+
+
+# Ogg
+
+
+def _ogg(content: bytes) -> Lack | None:
+    """Streams one after another; those beside one another all begin before any goes on."""
+    begins = [found.start() for found in re.finditer(rb"OggS\x00[\x02\x06]", content)]
+    first = re.search(rb"OggS\x00[\x00\x01\x04\x05]", content)
+    later = [begin for begin in begins if first and begin > first.start()]
+    if later:
+        return Lack(f"holds {len(later) + 1} streams, one after the other, of which the first arrives", 1)
+    last = content.rfind(b"OggS")
+    lengths = content[last + 27 : last + 27 + content[last + 26]] if last + 26 < len(content) else b""
+    if not lengths or last + 27 + len(lengths) + sum(lengths) > len(content):
+        return Lack("is cut short: its last page is not whole")
+    return None
+
+
+# FLAC
+
+
+def _flac(content: bytes, samples: int) -> Lack | None:
+    heads = [found.end() for found in _FLAC_HEAD.finditer(content)]
+    says = [int.from_bytes(content[at + 13 : at + 18]) & (2**36 - 1) for at in heads if len(content) >= at + 34]
+    if len(says) > 1:
+        return Lack(f"holds {len(says)} streams, one after the other, of which the first arrives", sum(says))
+    last = _flac_end(content, heads[0]) if heads else 0
+    if last > samples:
+        return Lack(f"holds more than its header says: {samples:,} of {last:,} samples arrive", last)
+    return None
+
+
+def _flac_end(content: bytes, head: int) -> int:
+    """Where the last frame ends, in samples; 0 where it cannot be told, as of a frame whose forerunner is not found."""
+    block = int.from_bytes(content[head : head + 2])
+    start = max(len(content) - _FLAC_TAIL, 0)
+    ends, last = set(), 0
+    for found in _FLAC_FRAME.finditer(content, start):
+        frame = _flac_frame(content[found.start() : found.start() + 16], block)
+        if frame:
+            first, length = frame
+            last = first + length if first == 0 or first in ends else last
+            ends.add(first + length)
+    return last
+
+
+def _flac_frame(head: bytes, block: int) -> tuple[int, int] | None:
+    """A frame's first sample and how many it has; None where there is no frame.
+
+    Source: RFC 9639, section 9.1.
+    """
+    if len(head) < 16:
+        return None
+    ones = 8 - (head[4] ^ 0xFF).bit_length()
+    number, at = head[4] & (0x7F >> ones), 5
+    for byte in head[5 : 4 + max(ones, 1)]:
+        number, at = number << 6 | byte & 0x3F, at + 1
+    code, rate = head[2] >> 4, head[2] & 15
+    wide = {6: 1, 7: 2}.get(code, 0)
+    length = int.from_bytes(head[at : at + wide]) + 1 if wide else 0
+    at += wide + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    length = length or (
+        192 if code == 1 else 576 << (code - 2) if 2 <= code <= 5 else 256 << (code - 8) if code > 7 else 0
+    )
+    if not length or rate == 15 or _crc8(head[:at]) != head[at]:
+        return None
+    return (number if head[1] & 1 else number * block), length
+
+
+def _crc8(content: bytes) -> int:
+    crc = 0
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x107) if crc & 0x80 else crc << 1
+    return crc
+
+
+# MP3
+
+
+def _mp3(content: bytes, samples: int) -> Lack | None:
+    """Every frame is counted, but for those that only carry a count, of which gapless players leave out both ends."""
+    total = frame_length = gaps = says = tags = 0
+    for at, length, frame_length in _mp3_frames(content):
+        tag = max(content.find(mark, at, at + min(length, 64)) for mark in (b"Xing", b"Info"))
+        if tag < 0:
+            total += frame_length
+            continue
+        tags += 1
+        if tags == 1 and content[tag + 7] & 1:
+            says = int.from_bytes(content[tag + 8 : tag + 12]) * frame_length
+        if content[tag + 120 : tag + 124] in (b"LAME", b"Lavf", b"Lavc") and tags == 1:
+            both = int.from_bytes(content[tag + 141 : tag + 144])
+            gaps = (both >> 12) + (both & 0xFFF)
+    if total - gaps > samples + 2 * frame_length:
+        return Lack(f"holds more than its header says: {samples:,} of about {total - gaps:,} samples arrive", total)
+    if says > total + 2 * frame_length:
+        return Lack(f"is cut short: its header says {says:,} samples, and about {total:,} are there")
+    return None
+
+
+def _mp3_frames(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Place and length in bytes of each frame, and how many samples it is."""
+    at, like = 0, None
+    while 0 <= at <= len(content) - 4:
+        if content.startswith(b"ID3", at):
+            a, b, c, d = content[at + 6 : at + 10].ljust(4, b"\0")
+            at += 10 + (a << 21 | b << 14 | c << 7 | d)
+            continue
+        frame = _mp3_frame(content, at)
+        if frame and like is None and not _mp3_frame(content, at + frame[0]):
+            frame = None  # what comes before the first frame may look like one
+        if frame and like in (None, frame[2]):
+            like = frame[2]
+            yield at, frame[0], frame[1]
+            at += frame[0]
+        else:
+            at = min(
+                (place for place in (content.find(b"\xff", at + 1), content.find(b"ID3", at + 1)) if place > 0),
+                default=-1,
+            )
+
+
+def _mp3_frame(content: bytes, at: int) -> tuple[int, int, int] | None:
+    """Bytes and samples of the frame at a place, and what all frames of a file share; None where there is none."""
+    head = int.from_bytes(content[at : at + 4]) if len(content) >= at + 4 else 0
+    version, layer, bits, rate = head >> 19 & 3, 4 - (head >> 17 & 3), head >> 12 & 15, head >> 10 & 3
+    if head >> 21 != 0x7FF or version == 1 or layer == 4 or bits in (0, 15) or rate == 3:
+        return None
+    first = version == 3
+    hz = (44100, 48000, 32000)[rate] // {3: 1, 2: 2, 0: 4}[version]
+    samples = 384 if layer == 1 else 1152 if layer == 2 or first else 576
+    bps = 1000 * _MP3_KBPS[1 if first else 2, layer][bits - 1]
+    padding = (head >> 9 & 1) * (4 if layer == 1 else 1)
+    length = (12 * bps // hz * 4 if layer == 1 else samples // 8 * bps // hz) + padding
+    return length, samples, head >> 17 << 2 | rate
