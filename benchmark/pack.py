@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.progress import Progress
+from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
 from registry.tasks import Clip, Task, read_clip
@@ -137,7 +137,7 @@ def open_pack(folder: Path) -> Pack:
     """Opens a finished pack; the samples stay on disk until they are used."""
     import pandas as pd
 
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
     kind = result.get("samples", "int16")
@@ -174,10 +174,10 @@ def _decode_all(
     task: Task, clips: Sequence[Clip], sample_rate: int, samples: Samples
 ) -> Iterator[tuple[Clip, "_Sound | str"]]:
     """Each clip with its samples, or with the reason why there are none; in order, decoded in parallel."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile and soxr release the interpreter's lock
-        for first in range(0, len(clips), _CLIPS_AT_ONCE):
-            group = clips[first : first + _CLIPS_AT_ONCE]
-            yield from zip(group, pool.map(partial(_decode, task, sample_rate, samples), group), strict=True)
+    for first in range(0, len(clips), _CLIPS_AT_ONCE):
+        group = clips[first : first + _CLIPS_AT_ONCE]
+        with in_threads(partial(_decode, task, sample_rate, samples), group) as decoded:
+            yield from zip(group, decoded, strict=True)
 
 
 @dataclass(frozen=True)

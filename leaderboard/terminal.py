@@ -55,7 +55,10 @@ def console() -> "Console":
     from rich.console import Console
 
     is_bounded = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    return Console(width=shutil.get_terminal_size().columns if is_bounded else _FULL_WIDTH)
+    width, height = shutil.get_terminal_size()
+    return Console(
+        width=width if is_bounded else _FULL_WIDTH, height=height
+    )  # both, else rich takes 80 where TERM is dumb
 
 
 def print_grid(

@@ -83,7 +83,7 @@ class Us8k(Task):
             )
 
     def checksums(self) -> Mapping[str, str]:
-        lines = (Path(__file__).parent / "us8k_sha256.txt").read_text().splitlines()
+        lines = (Path(__file__).parent / "us8k_sha256.txt").read_text(encoding="utf-8").splitlines()
         return {f"{name}.wav": digest for name, digest in map(str.split, lines)}
 
     @classmethod

@@ -35,7 +35,9 @@ def on_a_terminal(columns: int, *arguments: object) -> str:
     """What a command shows on a terminal of so many columns, without its styles."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=theirs, stderr=subprocess.DEVNULL) as running:
+    asked = [*COMMAND, *map(str, arguments)]
+    known = dict(os.environ)  # without COLUMNS, which readline sets for children alone
+    with subprocess.Popen(asked, stdout=theirs, stderr=subprocess.DEVNULL, env=known) as running:
         os.close(theirs)
         shown = b""
         try:
