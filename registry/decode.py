@@ -93,7 +93,9 @@ def _collect(blocks: Iterable[NDArray[np.float32]], rate: int) -> NDArray[np.flo
 def _mixed(block_CT: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the channels ``[T]``."""
     if len(block_CT) == 1:
-        return block_CT[0] + np.float32(0)  # of -0.0 a mean is 0.0: other bytes, and a tenth of the time
+        # A tenth of the time of a mean, and its very bytes: 0 is added because a mean of -0.0 is 0.0.
+        only_T: NDArray[np.float32] = block_CT[0] + np.float32(0)
+        return only_T
     mean_T: NDArray[np.float32] = block_CT.mean(0)
     whole, left = (np.square(wave).mean(dtype=np.float64) for wave in (block_CT, mean_T))
     if left < _CANCELLED * whole:
