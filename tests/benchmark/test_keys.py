@@ -17,11 +17,6 @@ from registry.lookup import Choice
 from registry.settings import Later, Settings, with_defaults
 
 RECORDS = Path(__file__).parent.parent.parent / "leaderboard" / "records"
-# Entries whose pretraining or front end has changed since their records were made, and why: they are new work. What
-# stands here is taken out when the records are made anew.
-RENEWED: dict[str, dict[str, str]] = {
-    "wang2021/table-4": dict.fromkeys(("logmel", "waveform", "multiformat"), "the rate falls to a hundredth"),
-}
 
 
 class Earlier(Settings):
@@ -85,6 +80,4 @@ def test_what_a_suite_asks_for_its_stored_plan_asked_for(suite: str) -> None:
     resolved = load_suite(suite_path(suite), "cpu", None)
     before, today = by_title(stored), by_title(make_plan(resolved, None, stored.facts["seeds"]))
     assert before.keys() == today.keys()
-    changed = {title for kind, title in before if before[kind, title] != today[kind, title]}
-    renewed = set(RENEWED.get(suite, {}))
-    assert {title for title in changed if not renewed & set(title.replace(",", "").split())} == set()
+    assert {title for kind, title in before if before[kind, title] != today[kind, title]} == set()
