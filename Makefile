@@ -4,7 +4,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo install test lint types check
+.PHONY: demo install test slow lint types check
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -20,7 +20,10 @@ install: .venv/installed
 	touch $@
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: install
+	$(BIN)/python -m pytest -m slow
 
 lint: install
 	$(BIN)/ruff check .
@@ -29,4 +32,4 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-check: lint types test
+check: lint types test slow
