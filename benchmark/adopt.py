@@ -38,7 +38,7 @@ def take_over(
     Returns:
         Whether other jobs are needed now.
     """
-    left = [job for job in jobs if _is_left(plan, job, store)]
+    left = left_by_older(plan, jobs, store)
     if left:
         packs = {key for job in left for key in _packs(plan, job)}
         make([job for job in jobs if job.key in packs and not job.blocked])

@@ -24,12 +24,6 @@ _SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system: FAT's
 _NAMED = 5
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class Digests:
     """The digests of recordings.
 

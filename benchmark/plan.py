@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from benchmark.digests import Digests, file_hash
+from benchmark.digests import Digests
+from benchmark.integrity import file_digest
 from benchmark.job import Job
 from benchmark.remarks import remarks
 from registry.errors import Mistake
@@ -266,7 +267,7 @@ class _Planner:
             # Not the digest of the file, which would change with the first download: the record says it.
             name = find("encoders", entry.encoder.name).imagenet(entry.encoder.settings)
             return {"kind": weights.kind, **({"model": name} if name else {})}, {}
-        digest = file_hash(weights.path)
+        digest = file_digest(weights.path)
         self._plan.files[digest] = str(weights.path)
         return {"kind": weights.kind, "sha256": digest}, {}
 
@@ -362,4 +363,4 @@ def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
         inputs = _inputs(job.config["task"], data, digests)
         if inputs.blocked or (inputs.hash, inputs.odd) != (job.config["inputs"], job.remarks):
             return False
-    return all(Path(path).is_file() and file_hash(Path(path)) == digest for digest, path in plan.files.items())
+    return all(Path(path).is_file() and file_digest(Path(path)) == digest for digest, path in plan.files.items())

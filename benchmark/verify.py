@@ -1,6 +1,5 @@
 """Whether a data set is what it should be: counts by class and fold, durations, checksums, and faults by file."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.integrity import file_digest
 from benchmark.progress import Progress
 from benchmark.remarks import remarks
 from benchmark.threads import in_threads
@@ -139,9 +139,7 @@ def _examine(task: Task, checksums: Mapping[str, str], clip: Clip) -> _Found:
     )
     if clip.path is None or clip.id not in checksums:
         return _Found(content, peak=peak)
-    with clip.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return _Found(content, digest.startswith(checksums[clip.id].lower()), peak)
+    return _Found(content, file_digest(clip.path).startswith(checksums[clip.id].lower()), peak)
 
 
 def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.corpus import DataSet, Usable, held_by, usable_clips
-from benchmark.digests import Digests, file_hash
+from benchmark.digests import Digests
 from benchmark.embed import embed, load_embeddings, require_finite, save_embeddings
 from benchmark.files import write_tensors
+from benchmark.integrity import file_digest
 from benchmark.job import Job
 from benchmark.measure import measure
 from benchmark.model import Device, build_encoder, build_views, load_weights, place
@@ -273,7 +274,7 @@ def _downloaded(job: Job, at: Workplace) -> str | None:
         return found
     name = job.config.get("weights", {}).get("model")
     path = hub_file(name) if name else None
-    return file_hash(path) if path else None
+    return file_digest(path) if path else None
 
 
 def _embedding(job: Job, at: Workplace) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from benchmark.document import suite_path
 from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
+from benchmark.plan_file import read_plan
 from benchmark.store import Store
 from benchmark.suite import load_suite
 from registry.lookup import Choice
@@ -47,6 +48,13 @@ def test_every_record_has_the_key_of_its_job() -> None:
     for folder in folders:
         job = Job.from_json(json.loads((folder / "job.json").read_text()))
         assert job.key == folder.name == json.loads((folder / "result.json").read_text())["key"]
+
+
+def test_committed_plans_name_no_path_of_one_machine() -> None:
+    plans = [Plan.from_json(read_plan(path)["plan"]) for path in (RECORDS / "plans").glob("*.json")]
+    paths = [path for plan in plans for path in plan.files.values()]
+    assert paths
+    assert not [path for path in paths if Path(path).is_absolute()]
 
 
 def by_title(plan: Plan) -> dict[tuple[str, str], set[str]]:
