@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmark.files import write_text
@@ -37,7 +38,7 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for path in sorted((store.root / "leaderboards").glob("*.smallest.json")):
-        for kept in _read(path.read_text(encoding="utf-8")):
+        for kept in _read(path):
             place = (kept["data"], kept["protocol"])
             if place not in found or kept["pairs"] > found[place]["pairs"]:
                 found[place] = kept
@@ -52,10 +53,10 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
     return sentences
 
 
-def _read(text: str) -> Sequence[dict[str, Any]]:
+def _read(path: Path) -> Sequence[dict[str, Any]]:
     """What was kept; nothing where the file is not what it was."""
     try:
-        kept = json.loads(text)
+        kept = json.loads(path.read_text(encoding="utf-8"))
         return [one for one in kept if {"data", "protocol", "alone", "of_all", "pairs", "suite"} <= one.keys()]
     except (ValueError, TypeError, AttributeError):
         return []

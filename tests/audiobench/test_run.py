@@ -153,9 +153,10 @@ def test_a_plan_tells_what_differences_its_tasks_could_tell(
     kept = next((finished[1] / "leaderboards").glob("*.smallest.json"))
     other = tmp_path / "other" / "leaderboards" / kept.name
     other.parent.mkdir(parents=True)
-    other.write_text(kept.read_text()[:100])  # a cut file tells nothing, and stops nothing
-    answer = audiobench("plan", finished[0], "--runs", tmp_path / "other")
-    assert (answer.status, "smallest difference" in answer.out) == (0, False)
+    for damaged in (kept.read_bytes()[:100], b"\xff\x00", b"[1]"):  # tells nothing, and stops nothing
+        other.write_bytes(damaged)
+        answer = audiobench("plan", finished[0], "--runs", tmp_path / "other")
+        assert (answer.status, "smallest difference" in answer.out) == (0, False)
 
 
 def test_plan_and_dry_run_say_what_is_done(finished: tuple[Path, Path], audiobench: Call, tmp_path: Path) -> None:
