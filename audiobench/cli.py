@@ -39,7 +39,7 @@ def _run() -> int:
     """A command's exit status, once all that it says is written."""
     from contextlib import suppress
 
-    from benchmark.files import refusal
+    from benchmark.store.files import refusal
     from registry.errors import Mistake, Mistakes
 
     try:

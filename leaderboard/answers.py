@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.columns import numbers, read_columns, texts
-from benchmark.files import Damaged
-from benchmark.plan import Plan
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan
+from benchmark.store.columns import numbers, read_columns, texts
+from benchmark.store.files import Damaged
+from benchmark.store.store import Store
 from registry.lookup import recall
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips

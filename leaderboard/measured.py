@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.plan import Plan, Row
-from benchmark.rules import Rule
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.store import Store
+from benchmark.suite.rules import Rule
 from leaderboard.answers import Answers, Predictions, Repeat, gather, predictions, with_recordings
 from leaderboard.convergence import Curve
 from leaderboard.metrics import ACCURACY, MAP, observed

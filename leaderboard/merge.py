@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmark.files import Damaged
-from benchmark.job import Job
-from benchmark.plan import Plan, Row
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.files import Damaged
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from registry.errors import Mistake, Mistakes
 
 ROUNDING = 0.0005  # half of the last digit that a leaderboard shows

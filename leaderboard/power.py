@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.files import write_text
-from benchmark.plan import Plan
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan
+from benchmark.store.files import write_text
+from benchmark.store.store import Store
 from leaderboard.table import Table
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.files import write_text
-from benchmark.store import Store
+from benchmark.store.files import write_text
+from benchmark.store.store import Store
 from leaderboard.grid import Grid, grids
 from leaderboard.metrics import AUC, D_PRIME, MACRO_F1
 from leaderboard.notes import notes

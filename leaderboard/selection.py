@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 
-from benchmark.rules import Rule
+from benchmark.suite.rules import Rule
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 MEANING: dict[str, str] = {

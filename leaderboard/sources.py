@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmark.document import read_suite, suite_path
-from benchmark.plan import Plan, plan_name
-from benchmark.plan_file import asked_digest
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, plan_name
+from benchmark.ledger.request import asked_digest
+from benchmark.store.store import Store
+from benchmark.suite.document import read_suite, suite_path
 from leaderboard.merge import Stores, differences, separate
 from registry.errors import Mistake
 from registry.lookup import nearest

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.plan import Plan, Row
-from benchmark.rules import Rule
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.store import Store
+from benchmark.suite.rules import Rule
 from leaderboard.answers import Answers
 from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Column, Comparison, compare_task

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from benchmark.model import build_encoder, build_views
+from benchmark.jobs.model import build_encoder, build_views
 from registry.lookup import choose
 from tests.conftest import Answer
 

@@ -10,8 +10,8 @@ import typer
 from audiobench.commands.options import Data, Debug, Plugins
 
 if TYPE_CHECKING:
-    from benchmark import audit as audits
-    from benchmark.verify import Report
+    from benchmark.data import audit as audits
+    from benchmark.data.verify import Report
     from registry.tasks import Task
 
 app = typer.Typer(help="Fetch, verify and compare data sets.", no_args_is_help=True)
@@ -33,7 +33,7 @@ def fetch(
     debug: Debug = False,
 ) -> None:
     """Show a data set's licence, fetch it, check it, and unpack it. What is there is not fetched again."""
-    from benchmark.fetch import fetch
+    from benchmark.data.fetch import fetch
     from benchmark.progress import progress_for
     from registry.errors import Mistake
 
@@ -60,8 +60,8 @@ def verify(
 
     Exit with 1 if anything is wrong.
     """
+    from benchmark.data.verify import verify
     from benchmark.progress import progress_for
-    from benchmark.verify import verify
 
     name, made = _task(task, plugin)
     with progress_for(sys.stderr) as progress:
@@ -89,7 +89,7 @@ def audit(
     debug: Debug = False,
 ) -> None:
     """Tell what data sets share with each other, and which recordings lie in several folds of one."""
-    from benchmark.audit import audit
+    from benchmark.data.audit import audit
     from benchmark.progress import progress_for
     from registry.lookup import find, load_plugin, names
 

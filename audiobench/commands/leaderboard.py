@@ -25,7 +25,7 @@ def leaderboard(
     debug: Debug = False,
 ) -> None:
     """Regenerate leaderboards from the records."""
-    from benchmark.files import write_text
+    from benchmark.store.files import write_text
     from leaderboard.render import render
     from leaderboard.sources import read_plans
     from leaderboard.table import make_table

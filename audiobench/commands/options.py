@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.rules import Rule
+from benchmark.suite.rules import Rule
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
 Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]

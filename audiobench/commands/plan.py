@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale, Seeds, SuiteName
 
 if TYPE_CHECKING:
-    from benchmark.job import Job
-    from benchmark.plan import Plan
-    from benchmark.store import Store
+    from benchmark.ledger.plan import Plan
+    from benchmark.store.job import Job
+    from benchmark.store.store import Store
 
 
 def plan(
@@ -21,9 +21,9 @@ def plan(
     debug: Debug = False,
 ) -> None:
     """Print a suite's jobs, which of them are done already, and what differences its tasks could tell."""
-    from benchmark.document import suite_path
-    from benchmark.request import Request
-    from benchmark.store import Store
+    from benchmark.ledger.request import Request
+    from benchmark.store.store import Store
+    from benchmark.suite.document import suite_path
     from leaderboard.power import smallest_known
 
     store = Store(runs)
@@ -35,7 +35,7 @@ def plan(
 
 def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
     """One line a job: whether it is done, its key, and what it does; then what is damaged, and what is blocked."""
-    from benchmark.adopt import left_by_older
+    from benchmark.ledger.adopt import left_by_older
 
     done = sum(store.done(job) for job in jobs)
     print(f"{plan.name}: {len(jobs)} jobs, {done} done")

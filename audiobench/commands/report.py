@@ -27,7 +27,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write one page with all that the records show: tables, figures, maps, costs. It needs no network."""
-    from benchmark.files import write_text
+    from benchmark.store.files import write_text
     from leaderboard.figures import save
     from leaderboard.page import render
     from leaderboard.report import make_report

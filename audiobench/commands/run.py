@@ -41,13 +41,13 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. What is finished is not done again."""
-    from benchmark.adopt import take_over
-    from benchmark.document import suite_path
-    from benchmark.job import Job
-    from benchmark.plan import choose_rows
-    from benchmark.request import Request
-    from benchmark.run import Report, carry_out, mended, needed
-    from benchmark.store import Store
+    from benchmark.ledger.adopt import take_over
+    from benchmark.ledger.execute import Report, carry_out, mended, needed
+    from benchmark.ledger.plan import choose_rows
+    from benchmark.ledger.request import Request
+    from benchmark.store.job import Job
+    from benchmark.store.store import Store
+    from benchmark.suite.document import suite_path
 
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))

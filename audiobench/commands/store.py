@@ -9,8 +9,8 @@ import typer
 from audiobench.commands.options import RUNS, Debug, Runs
 
 if TYPE_CHECKING:
-    from benchmark.store import Store
-    from benchmark.upkeep import Surplus
+    from benchmark.ledger.upkeep import Surplus
+    from benchmark.store.store import Store
 
 app = typer.Typer(help="Check and clean a folder of records and checkpoints.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Read every record, plan and checkpoint whole, and list what is damaged. Exit with 1 if anything is."""
-    from benchmark.upkeep import examine, put_aside
+    from benchmark.ledger.upkeep import examine, put_aside
 
     store = _store(runs)
     found = examine(store)
@@ -49,7 +49,7 @@ def clean(
     debug: Debug = False,
 ) -> None:
     """List what no plan and no process needs any more, with sizes; delete it if told so."""
-    from benchmark.upkeep import delete, surplus
+    from benchmark.ledger.upkeep import delete, surplus
 
     store = _store(runs)
     items = surplus(store, print)
@@ -62,7 +62,7 @@ def clean(
 
 
 def _store(runs: Path) -> "Store":
-    from benchmark.store import Store
+    from benchmark.store.store import Store
     from registry.errors import Mistake
 
     if not runs.is_dir():

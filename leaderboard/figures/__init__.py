@@ -17,7 +17,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
-from benchmark.files import replace_file
+from benchmark.store.files import replace_file
 from registry.errors import Mistake
 
 INK = "#000001"  # matplotlib leaves pure black out of an SVG, where this can be found and replaced

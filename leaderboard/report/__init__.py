@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.plan import Plan
-from benchmark.rules import Rule
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan
+from benchmark.store.store import Store
+from benchmark.suite.rules import Rule
 from leaderboard.page.content import Report
 from leaderboard.report import board, classes, costs, learning, maps, provenance, sweeps
 from leaderboard.report.evidence import Drawing, Evidence

@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure as Plot
 
-from benchmark.job import Job
-from benchmark.plan import Plan, Row
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from leaderboard import grid
 from leaderboard.figures import svg
 from leaderboard.page.content import Cell, Column, Figure, Grid

@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.files import Damaged, replace_file
-from benchmark.job import Job
+from benchmark.store.files import Damaged, replace_file
+from benchmark.store.job import Job
 from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
 from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
@@ -120,7 +120,7 @@ def _projected(
         """Not there, or damaged: made anew."""
     from torch.nn.functional import normalize
 
-    from benchmark.embed import load_embeddings
+    from benchmark.jobs.embedding import load_embeddings
 
     with evidence.store.opened("embed", embed.key, "embeddings.safetensors") as stored:
         made = load_embeddings(stored)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.audit import audit
+from benchmark.data.audit import audit
 from benchmark.progress import Progress
 from leaderboard.page.content import Cell, Code, Column, Grid, Item, Notes, Section
 from leaderboard.report.board import controls

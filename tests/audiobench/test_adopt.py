@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from benchmark import adopt
-from benchmark.digests import Digests
-from benchmark.job import Job
-from benchmark.plan import Plan
-from benchmark.request import Request
-from benchmark.store import Store
+from benchmark.ledger import adopt
+from benchmark.ledger.plan import Plan
+from benchmark.ledger.request import Request
+from benchmark.store.digests import Digests
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from registry.tasks import listing_hash
 from tests.audiobench.test_stale import record
 from tests.conftest import TINY, Answer

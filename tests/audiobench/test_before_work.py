@@ -154,7 +154,7 @@ def test_a_batch_norm_that_is_left_one_value_is_told(tiny: Path, audiobench: Cal
 def test_what_was_opened_is_said(tiny: Path, audiobench: Call) -> None:
     import torch
 
-    from benchmark.model import build_encoder, build_views
+    from benchmark.jobs.model import build_encoder, build_views
     from registry.lookup import choose
 
     fed = {"name": "logmel", "n_fft": 512, "win_length": 512, "hop_length": 320, "n_mels": 32}

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.files import Damaged
-from benchmark.integrity import check_record, read_record
-from benchmark.plan import Plan
-from benchmark.run import carry_out, needed
-from benchmark.store import Store
+from benchmark.ledger.execute import carry_out, needed
+from benchmark.ledger.plan import Plan
+from benchmark.store.files import Damaged
+from benchmark.store.integrity import check_record, read_record
+from benchmark.store.store import Store
 from registry.metrics import ranking
 from tests.audiobench.test_run import Call, results
 

@@ -14,7 +14,7 @@ import soundfile
 
 from registry.tasks.esc50 import Esc50
 from tests.audiobench.test_mistakes import esc50
-from tests.benchmark.test_audit import freesound
+from tests.benchmark.data.test_audit import freesound
 from tests.conftest import Answer
 
 Call = Callable[..., Answer]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.pack import open_pack
+from benchmark.jobs.packing import open_pack
 from registry.frontends import make_frontend
 from registry.lookup import choose
 from tests.conftest import Answer

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.integrity import seal
-from benchmark.store import Store, write_json
+from benchmark.store.integrity import seal
+from benchmark.store.store import Store, write_json
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]

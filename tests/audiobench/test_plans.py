@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.store import Store
+from benchmark.store.store import Store
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.store import Store
+from benchmark.store.store import Store
 from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 

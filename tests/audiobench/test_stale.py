@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmark.pack import make_pack
+from benchmark.jobs.packing import make_pack
 from tests.conftest import Answer
 
 Call = Callable[..., Answer]
@@ -120,7 +120,7 @@ def test_what_changes_between_plan_and_pack_is_refused(
         return make_pack(*given, **options)  # type: ignore[arg-type]
 
     record(place.file("low/0.wav"), 800)
-    monkeypatch.setattr("benchmark.work.make_pack", slowly)
+    monkeypatch.setattr("benchmark.jobs.work.make_pack", slowly)
     where = ("--data", place.folder / "data", "--runs", place.runs)
     answer = audiobench("run", place.folder / "mine.yaml", *where)
     assert (answer.status, "recordings changed after the suite was planned" in answer.err) == (1, True)

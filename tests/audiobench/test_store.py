@@ -14,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmark.files import write_tensors
-from benchmark.job import Job
-from benchmark.locks import Hold, locked
-from benchmark.store import Store
+from benchmark.store.files import write_tensors
+from benchmark.store.job import Job
+from benchmark.store.locks import Hold, locked
+from benchmark.store.store import Store
 from tests.audiobench.test_damage import chain, cut, flip, runs, unseal
 from tests.audiobench.test_run import Call, results
 

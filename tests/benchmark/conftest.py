@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark.fetch import fetch
+from benchmark.data.fetch import fetch
 from benchmark.progress import Progress
 from registry.lookup import choose, find
 from registry.tasks import Archive, Task
@@ -74,7 +74,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     for variable in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(variable, "127.0.0.1")
-    monkeypatch.setattr("benchmark.download.PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr("benchmark.data.download.PAUSES_S", (0.01, 0.01))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
         state.url = f"http://127.0.0.1:{web.server_port}"
         thread = threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True)

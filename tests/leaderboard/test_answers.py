@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.job import Job
-from benchmark.plan import Plan, Row
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.table import Table, make_table
 

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.job import Job
-from benchmark.plan import Plan, Row
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from leaderboard.merge import Stores, differences, merge_plans, separate
 from leaderboard.sources import read_plans
 from leaderboard.table import Cell, Table, make_table

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.rules import Rule
+from benchmark.suite.rules import Rule
 from leaderboard.selection import RULES, selected_epochs
 
 EPOCHS = [2, 4, 6]

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import classification_report
 
-from benchmark.job import Job
-from benchmark.plan import Plan, Row
-from benchmark.store import Store
+from benchmark.ledger.plan import Plan, Row
+from benchmark.store.job import Job
+from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.selection import RULES
 from leaderboard.table import Cell, Table, make_table

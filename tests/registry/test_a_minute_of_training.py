@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.model import Device, build_encoder, build_views, choose_device, place
-from benchmark.pack import Pack, make_pack, open_pack
-from benchmark.pretrain import pretrain
+from benchmark.jobs.loop import pretrain
+from benchmark.jobs.model import Device, build_encoder, build_views, choose_device, place
+from benchmark.jobs.packing import Pack, make_pack, open_pack
+from benchmark.jobs.watch import Probe
 from benchmark.progress import Progress
-from benchmark.store import write_json
-from benchmark.watch import Probe
+from benchmark.store.store import write_json
 from registry.lookup import choose, find, names
 from registry.methods import Corpus, Method
 from registry.protocols import Labels

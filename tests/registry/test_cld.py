@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from benchmark.files import read_tensors, write_tensors
+from benchmark.store.files import read_tensors, write_tensors
 from registry.errors import Mistake
 from registry.lookup import choose
 from registry.losses import cld, kmeans, normalised_cuts

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from benchmark.model import choose_device
+from benchmark.jobs.model import choose_device
 from registry.lookup import names
 from tests.registry import test_a_minute_of_training as training
 from tests.registry.test_encoders import build, fed_by, pairs, small

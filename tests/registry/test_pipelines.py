@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.suite import ResolvedSuite, load_suite
+from benchmark.suite.resolve import ResolvedSuite, load_suite
 from registry.errors import Mistakes
 from registry.lookup import choose, names
 from registry.pipelines import PIPELINES, expand

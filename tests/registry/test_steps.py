@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmark.model import choose_device
+from benchmark.jobs.model import choose_device
 from registry.lookup import find, names
 from tests.readings import Readings
 from tests.registry.test_a_minute_of_training import TRIALS, build

@@ -1,0 +1,205 @@
+"""Fetches data sets, or takes them from where they were fetched to. Nothing is fetched twice."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pooch.hashes import hash_matches
+
+from benchmark.data.download import download
+from benchmark.data.unpack import Megabytes, Unusable, require_space, unpack, writing
+from benchmark.progress import Progress
+from benchmark.store.locks import Hold, locked
+from registry.errors import Mistake
+from registry.tasks import Archive, Task
+
+_WORK = ".downloads"  # below the data folder; gone when all is done
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
+
+
+def fetch(task: Task, name: str, data: Path, given: Path | None, progress: Progress) -> str:
+    """Puts a data set into the data folder, unless it is there.
+
+    Args:
+        task: knows its archives, and whether it is whole.
+        name: the task's.
+        data: the folder that holds data sets; made if it is missing.
+        given: an archive, or a folder with the archives or with the data set itself, to take instead of a download.
+        progress: told megabytes.
+
+    Returns:
+        What is there now, in words.
+
+    Raises:
+        Mistake: if it cannot be fetched, is not what was published, or is not whole in the end.
+    """
+    if not task.folders:
+        return f"{name}: nothing to fetch"
+    if data.resolve().name in task.folders:
+        data = data.resolve().parent
+    try:
+        return f"{name} is there already: {_count(task, data)}"
+    except Mistake as mistake:
+        lack = mistake
+    if given is None:
+        _require_something_to_fetch(task, name, data, lack)
+    with writing(data, 0, f"fetching {name}"), _alone(data) as work:
+        if given is None:
+            for archive in _wanted(task, data):
+                _fetch_archive(archive, data, work, progress)
+        else:
+            _take(task, name, given, data, work, progress)
+    try:
+        return f"{name} is whole: {_count(task, data)}"
+    except Mistake as mistake:
+        raise Mistake(f"{name} is still not whole: {mistake.what}", where=mistake.where, fix=mistake.fix) from mistake
+
+
+def _count(task: Task, data: Path) -> str:
+    return f"{len(task.clips(data)):,} clips in {task.locate(data)}"
+
+
+def _wanted(task: Task, data: Path) -> list[Archive]:
+    return [archive for archive in task.archives if not (data / archive.folder).exists()]
+
+
+def _require_something_to_fetch(task: Task, name: str, data: Path, lack: Mistake) -> None:
+    if not task.archives:
+        raise Mistake(
+            f"{name} cannot be fetched by a command",
+            where=task.url,
+            fix=f"get it yourself, then: audiobench data fetch {name} --data {data} --from PATH",
+        )
+    if not _wanted(task, data):
+        raise Mistake(
+            f"{name} is there, but not whole: {lack.what}",
+            where=lack.where or str(data),
+            fix=f"move {data / task.archives[-1].folder} away and fetch again; to use what is there: {lack.fix}",
+        )
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[Path]:
+    """A folder for what is on its way; two fetches at once would write into each other's files."""
+    work = data / _WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work / "lock", None) as hold:
+        if hold == Hold.THEIRS:
+            raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended")
+        yield work
+        if [path.name for path in work.iterdir()] == ["lock"]:
+            shutil.rmtree(work)
+
+
+def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress) -> None:
+    folder = work / archive.folder.replace("/", "-")
+    folder.mkdir(exist_ok=True)
+    pieces = (*archive.parts, archive)
+    here = sum(path.stat().st_size for path in folder.iterdir())
+    require_space(folder, sum(piece.size for piece in pieces) - here, f"fetching {archive.name}")
+    files = [download(piece, folder, progress) for piece in pieces]
+    try:
+        _place(archive, files, data, work, progress)
+    except Unusable:
+        shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+
+
+def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
+    """Uses what was fetched elsewhere, and leaves it where it is."""
+    if not given.exists():
+        raise Mistake(f"{given} does not exist", fix="give --from an archive or a folder")
+    archives = task.archives or (Archive("", folder=task.folders[0]),)
+    supplied = _supplied(given, archives)
+    if not supplied and given.is_dir():
+        _copy(task, name, given, data, work, progress)
+        return
+    if not supplied:
+        raise Mistake(
+            f"{given.name} is none of the archives of {name}, or its other parts are not beside it",
+            where=str(given),
+            fix=f"give one of {', '.join(archive.name for archive in archives)}, or a folder",
+        )
+    for archive, files in supplied:
+        if (data / archive.folder).exists():
+            continue
+        for piece, path in zip((*archive.parts, archive), files, strict=True):
+            if not hash_matches(str(path), piece.checksum or None):
+                raise Mistake(
+                    f"{path.name} is not what was published: it does not have the checksum {piece.checksum}",
+                    where=str(path),
+                    fix="fetch it again; if you trust it all the same, unpack it, and give --from its folder",
+                )
+        _place(archive, files, data, work, progress)
+
+
+def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive, list[Path]]]:
+    """The archives that are here with all their parts; a lone one may have any name."""
+    if given.is_file() and len(archives) == 1 and not archives[0].parts:
+        return [(archives[0], [given])]
+    folder = given if given.is_dir() else given.parent
+    named = [archive for archive in archives if given.is_dir() or archive.name == given.name]
+    found = [(archive, [folder / piece.name for piece in (*archive.parts, archive)]) for archive in named]
+    return [(archive, files) for archive, files in found if archive.url and all(file.is_file() for file in files)]
+
+
+def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress: Progress) -> None:
+    """Unpacks aside, so that a folder is there only when it is whole."""
+    target = data / archive.folder
+    with _aside(work) as aside:
+        progress.begin(f"unpack {files[-1].name}, MB")
+        if archive.url and not archive.name.lower().endswith(_PACKED):
+            made = Path(shutil.copy(files[-1], aside))
+        else:
+            unpack(files, aside, progress)
+            entries = [path for path in aside.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
+            made = entries[0] if len(entries) == 1 and entries[0].is_dir() else aside
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(target)
+        progress.end(f"unpacked into {target}")
+
+
+def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
+    """Copies a data set that was unpacked elsewhere, once it has shown to be whole."""
+    sources = {folder: given / folder for folder in task.folders if (given / folder).is_dir()}
+    sources = sources or {task.folders[0]: given}
+    for folder in sources:
+        if (data / folder).exists():
+            raise Mistake(f"{data / folder} is there, but not whole", fix="move it away, and run this again")
+    needed = sum(path.stat().st_size for source in sources.values() for path in source.rglob("*") if path.is_file())
+    require_space(data, needed, f"copying {given}")
+    with _aside(work) as aside:
+        progress.begin(f"copy {given}, MB")
+        megabytes = Megabytes(progress, needed)
+
+        def copy(source: str, target: str) -> None:
+            with writing(aside, needed, f"copying {given}"):
+                shutil.copyfile(source, target)
+            megabytes.add(os.path.getsize(target))  # noqa: PTH202 - copytree hands on strings
+
+        for folder, source in sources.items():
+            shutil.copytree(source, aside / folder, copy_function=copy)
+        try:
+            task.clips(aside)
+        except Mistake as mistake:
+            raise Mistake(
+                f"{given} is not a whole {name}: {mistake.what}", where=str(given), fix=mistake.fix
+            ) from mistake
+        for folder in sources:
+            (data / folder).parent.mkdir(parents=True, exist_ok=True)
+            (aside / folder).rename(data / folder)
+        progress.end("copied")
+
+
+@contextmanager
+def _aside(work: Path) -> Iterator[Path]:
+    aside = work / "aside"
+    shutil.rmtree(aside, ignore_errors=True)  # what a killed run left
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,93 @@
+"""What pretraining may use of a corpus: nothing that the corpus's own task tests, nothing of excluded data sets."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.jobs.packing import Pack
+from registry.errors import Mistake
+from registry.tasks import Task
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A task and its pack."""
+
+    name: str
+    task: Task
+    pack: Pack
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The clips of a corpus that pretraining uses.
+
+    Args:
+        clips: ``[M]`` their indices in the pack.
+        excluded: how many clips are left out, by why; a clip counts once, for the first reason.
+    """
+
+    clips: NDArray[np.int64]
+    excluded: dict[str, int]
+
+
+def usable_clips(corpus: DataSet, exclude: Sequence[DataSet]) -> Usable:
+    """Leaves out what is tested: by the corpus's own split, if it has a fixed one, and by other data sets.
+
+    Where every clip is tested by turns, or none is, the corpus's own folds leave out nothing.
+
+    Raises:
+        Mistake: if no clip is left.
+    """
+    tested_N = np.isin(corpus.pack.folds, corpus.task.folds)
+    left_out = [("tested", tested_N)] if not tested_N.all() else []
+    left_out += [(f"in {other.name}", held_by(other, range(len(other.pack.ids)), corpus)) for other in exclude]
+    free_N = np.ones(len(corpus.pack.ids), bool)
+    excluded: Counter[str] = Counter()
+    for why, out_N in left_out:
+        excluded[why] += int((free_N & out_N).sum())
+        free_N &= ~out_N
+    if not free_N.any():
+        shares = ", ".join(f"{count} {why}" for why, count in excluded.items())
+        raise Mistake(
+            f"no clip of the corpus {corpus.name} is left to pretrain on: {shares}",
+            fix="exclude fewer data sets, or choose another corpus",
+        )
+    return Usable(np.flatnonzero(free_N), {why: count for why, count in excluded.items() if count})
+
+
+def held_by(holder: DataSet, clips: Sequence[int] | NDArray[np.int64], data_set: DataSet) -> NDArray[np.bool_]:
+    """Which clips ``[N]`` of a data set are among some clips of another.
+
+    Either by content, or as a part of the same Freesound recording, where both name recordings by Freesound's ids.
+    """
+    hashes = {holder.pack.hashes[i] for i in clips}
+    held_N = np.array([own in hashes for own in data_set.pack.hashes], bool)
+    if holder.task.freesound and data_set.task.freesound:
+        sources = {holder.pack.sources[i] for i in clips}
+        held_N |= np.array([own in sources for own in data_set.pack.sources], bool)
+    return held_N
+
+
+def require_clips(pack: Pack, folds: Collection[int]) -> None:
+    """Refuses folds that nothing is left to test on, or to train for.
+
+    Raises:
+        Mistake: with what was left out of the pack.
+    """
+    there = Counter(pack.folds.tolist())
+    for fold in folds:
+        if there[fold] in (0, len(pack.ids)):
+            lack = f"to train on when fold {fold} is tested" if there[fold] else f"of fold {fold} to test on"
+            why = f": {len(pack.skipped):,} recordings could not be used" if pack.skipped else ""
+            lost = ", ".join(pack.skipped[:_SHOWN]) + ", ..." * (len(pack.skipped) > _SHOWN)
+            raise Mistake(
+                f"no clip is left {lack}{why}",
+                where=lost,
+                fix="replace these files, or leave the fold out" if lost else "leave the fold out",
+            )

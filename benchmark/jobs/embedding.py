@@ -1,0 +1,87 @@
+"""Embeddings of a data set: every clip in windows, each window embedded once."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.jobs.model import Device
+from benchmark.progress import Progress
+from benchmark.store.files import read_tensors, write_tensors
+from registry.audio import Recordings
+from registry.encoders import Encoder
+from registry.errors import Mistake
+from registry.protocols import Embeddings
+from registry.views import Views
+
+_CLIPS_AT_ONCE = 8  # measured on a CPU, whose caches larger batches overflow
+
+
+@torch.no_grad()
+def embed(
+    views: Views,
+    encoder: Encoder,
+    recordings: Recordings,
+    names: Sequence[str],
+    window: int,
+    device: Device,
+    progress: Progress,
+) -> Embeddings:
+    """Embeds every window of every clip, the encoder in eval mode.
+
+    Args:
+        views: the front end, without augmentation.
+        encoder: on the device.
+        recordings: the clips.
+        names: theirs, for people.
+        window: samples; windows overlap by half.
+        device: where, and in which precision.
+        progress: told clip by clip.
+
+    Raises:
+        Mistake: with the first clip whose embedding is not finite.
+    """
+    encoder.eval()
+    windows, owners = [], []
+    for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):
+        wave_WT, owner_W = recordings.windows(clips, window)
+        with device.autocast():
+            windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
+        require_finite(windows[-1], [names[clip] for clip in clips[owner_W].tolist()], "the embedding")
+        owners.append(clips[owner_W])
+        progress.advance(len(clips))
+    return Embeddings(torch.cat(windows), torch.cat(owners), encoder.parts)
+
+
+def require_finite(value_ND: Tensor, names: Sequence[str], what: str) -> None:
+    """Refuses rows that are infinite or no numbers: figures would come out all the same.
+
+    Args:
+        value_ND: what was computed.
+        names: the clip of each row.
+        what: to call it.
+
+    Raises:
+        Mistake: with the first clip.
+    """
+    finite_N = value_ND.isfinite().all(1)
+    if not finite_N.all():
+        first = names[int((~finite_N).nonzero()[0])]
+        raise Mistake(
+            f"{what} of {first} is not finite",
+            fix="see to the encoder's weights and the front end; if it was trained, to the learning rate",
+        )
+
+
+def save_embeddings(embeddings: Embeddings, path: Path) -> None:
+    """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``, the parts in its metadata."""
+    facts = {"parts": json.dumps(dict(embeddings.parts))}
+    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W}, facts)
+
+
+def load_embeddings(path: Path) -> Embeddings:
+    """Reads what ``save_embeddings`` wrote."""
+    tensors, facts = read_tensors(path)
+    return Embeddings(tensors["window"], tensors["clip"], json.loads(facts.get("parts", "{}")))

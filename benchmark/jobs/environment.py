@@ -1,0 +1,61 @@
+"""What a record says of where and how its figures came to be."""
+
+import platform
+import resource
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.jobs.model import Device
+
+_PACKAGES = ("audiobench", "torch", "torchaudio", "timm", "numpy", "soundfile", "soxr", "scikit-learn")
+
+
+def environment(device: Device) -> dict[str, Any]:
+    """Versions, device, precision, threads and the commit of the code."""
+    on_gpu = device.device.type == "cuda"
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "device": torch.cuda.get_device_name(device.device) if on_gpu else _cpu(),
+        "device_type": device.device.type,
+        "precision": device.precision,
+        "threads": torch.get_num_threads(),
+        "commit": _commit(),
+    }
+
+
+def peak_memory(device: Device) -> dict[str, int]:
+    """Bytes: the most this process has held so far, and the most on the GPU."""
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    if device.device.type == "cuda":
+        peak["device"] = torch.cuda.max_memory_allocated(device.device)
+    return peak
+
+
+@cache
+def _cpu() -> str:
+    """The processor's name, where the system tells it, and the threads in use."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} threads"
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the code, with ``+`` where the tree differs from it; None outside a checkout of audiobench."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=True).stdout.strip()
+
+    file = Path(__file__)
+    try:
+        git("ls-files", "--error-unmatch", file.name)  # a copy installed inside another project's checkout is not ours
+        return git("describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,273 @@
+"""The pretraining loop."""
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.optim import Optimizer
+
+from benchmark.jobs.model import Device
+from benchmark.jobs.watch import Probe, look
+from benchmark.progress import Progress
+from benchmark.store.files import Damaged, read_tensors, replace_file, set_aside, write_tensors
+from registry.audio import Recordings
+from registry.errors import Mistake
+from registry.methods import Method
+from registry.optimizers import make_optimizer, set_learning_rate
+from registry.seeding import generator_for, seed_everything
+from registry.training import Pretraining
+
+_CHECKPOINT_SECONDS = 30.0
+_COLLAPSED = 1e-3  # deviation of unit embeddings; those of nine nets with random weights have 0.09 to 0.84
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a pretraining tells of itself.
+
+    Args:
+        epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
+            geometry of the embeddings, and ``knn``, the probe's accuracy, where it was asked.
+        steps_per_second: of this sitting, time spent watching left out.
+        kept: the epoch whose weights the encoder ends with.
+    """
+
+    epochs: list[dict[str, float]]
+    steps_per_second: float
+    kept: int
+
+
+class _Run:
+    """One pretraining under way: everything that a checkpoint holds, and where it lies."""
+
+    def __init__(self, method: Method, optimizer: Optimizer, checkpoint: Path) -> None:
+        self.method, self.optimizer, self.checkpoint = method, optimizer, checkpoint
+        self.step = 0
+        self.metrics: list[dict[str, float]] = []
+        self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
+        self.best: dict[str, Tensor] = {}  # the encoder after the epoch with the best probe, where that is kept
+
+    def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
+        """One step of the optimiser on a batch; nothing in it waits for the device."""
+        set_learning_rate(self.optimizer, learning_rate)
+        loss, scalars = self.method(wave_BVT.to(device.device), index_B.to(device.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.method.after_step()
+        for name, value in {"loss": loss, **scalars}.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
+        self.step += 1
+
+    def check(self, seen: dict[str, float]) -> None:
+        """Raises a Mistake if training went astray; the checkpoint of before stays as it is."""
+        kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
+        loss, deviation = self.sums["loss"].item(), seen["deviation"]
+        if not math.isfinite(loss + deviation):
+            what = "embeddings are" if math.isfinite(loss) else "loss is"
+            raise Mistake(
+                f"the {what} no longer a number by step {self.step}; {kept}",
+                fix="lower the learning rate or raise the temperature, and run again",
+            )
+        if deviation < _COLLAPSED:
+            raise Mistake(
+                f"the embeddings collapsed by step {self.step}: they deviate by {deviation:.1e} from their "
+                f"mean, of norm 1; {kept}",
+                fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
+            )
+
+    def end_epoch(self, epoch: int, steps: int, seen: dict[str, float]) -> dict[str, float]:
+        """Closes an epoch: its row of the log."""
+        row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
+        self.metrics.append(row)
+        self.sums = {}
+        return row
+
+    def note_best(self, accuracy: float) -> None:
+        """Sets the encoder's tensors aside unless a probe before was as good."""
+        if all(accuracy > row["knn"] for row in self.metrics if "knn" in row):
+            tensors = self.method.encoder.state_dict().items()
+            self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
+
+    def take_best(self) -> int:
+        """Gives the encoder the tensors that were set aside, and returns their epoch."""
+        self.method.encoder.load_state_dict(self.best)
+        probed = [row for row in self.metrics if "knn" in row]
+        return int(max(probed, key=lambda row: row["knn"])["epoch"])  # the first of equal ones
+
+    def save(self) -> None:
+        """Writes the checkpoint; an older one stays whole until the new one is."""
+        tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
+        tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
+        tensors |= {f"best.{key}": value for key, value in self.best.items()}
+        for i, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        facts = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
+        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
+
+    def resume(self, progress: Progress) -> None:
+        """Goes on from the checkpoint, if there is one; a damaged one is set aside, and told."""
+        if not self.checkpoint.exists():
+            return
+        try:
+            self._load()
+        except Damaged as damage:
+            aside = set_aside(self.checkpoint, self.checkpoint.parent)
+            progress.say(f"{damage.what}; it is kept in {aside}, and the pretraining begins anew")
+
+    def _load(self) -> None:
+        """Reads the checkpoint.
+
+        Raises:
+            Damaged: if it is not what was written, or of another pretraining; nothing is changed then.
+        """
+        try:
+            tensors, facts = read_tensors(self.checkpoint)
+            parts: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
+            for key, value in tensors.items():
+                kind, name = key.split(".", 1)
+                parts[kind][name] = value
+            step, metrics = int(facts["step"]), json.loads(facts["metrics"])
+            foreign = facts.get("of", self.checkpoint.name) != self.checkpoint.name
+            state = self._optimizer_state(parts["optimizer"])
+        except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
+            raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
+        encoder = _shapes(self.method.encoder.state_dict())
+        fits = _shapes(parts["method"]) == _shapes(self.method.state_dict()) and _shapes(parts["best"]) in ({}, encoder)
+        if foreign or not fits:
+            raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
+        self.step, self.metrics, self.sums, self.best = step, metrics, parts["sum"], parts["best"]
+        self.method.load_state_dict(parts["method"])
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+    def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """What the optimiser knows of each parameter, by its place; numbers, or as many as the parameter has."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            place, name = key.split(".", 1)
+            if value.shape not in (parameters[int(place)].shape, ()):
+                raise ValueError(f"{key} of the optimiser does not fit")
+            state.setdefault(int(place), {})[name] = value
+        return state
+
+
+def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}
+
+
+def pretrain(
+    method: Method,
+    corpus: Recordings,
+    training: Pretraining,
+    crop: int,
+    seed: int,
+    device: Device,
+    checkpoint: Path,
+    progress: Progress,
+    probe: Probe | None = None,
+) -> Log:
+    """Trains a method on a corpus, from its last checkpoint if it has a whole one.
+
+    A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken
+    one would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of
+    a state whose losses are finite and whose embeddings have not collapsed. Where the best epoch is kept, its encoder
+    is part of the checkpoint, and takes the trained one's place at the end.
+
+    Args:
+        method: on the device; its encoder is what is trained.
+        corpus: recordings; the method has their labels, if it uses any.
+        training: budget, optimiser, schedule.
+        crop: samples of a window.
+        seed: of clip order, windows, augmentation, dropout.
+        device: where, and in which precision.
+        checkpoint: where it lies.
+        progress: told step by step.
+        probe: a labelled task that shows how far the embeddings are; ``keep: best`` needs one, and chooses by it.
+
+    Raises:
+        Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
+        KeyboardInterrupt: after the step under way, if the process was asked to stop.
+    """
+    batch = training.batch_size
+    steps_per_epoch = len(corpus) // batch
+    if steps_per_epoch == 0:
+        raise Mistake(
+            f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
+        )
+    run = _Run(method, make_optimizer(method, training), checkpoint)
+    run.resume(progress)
+    method.chunk, method.autocast = training.chunk, device.autocast
+    method.train()
+    first, total = run.step, training.epochs * steps_per_epoch
+    progress.expect(total, first)
+    began = saved = time.monotonic()
+    watching, ordered = 0.0, -1
+    with _stop_signals() as stop:
+        while run.step < total and not stop.is_set():
+            epoch, step_of_epoch = divmod(run.step, steps_per_epoch)
+            seed_everything(seed, "step", run.step)
+            method.epoch = epoch
+            if step_of_epoch == 0:
+                method.before_epoch()
+            if epoch != ordered:
+                order, ordered = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch)), epoch
+            index_B = order[step_of_epoch * batch : (step_of_epoch + 1) * batch]
+            wave_BVT = corpus.crops(index_B, crop, method.windows, generator_for(seed, "crops", run.step))
+            run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps_per_epoch), device)
+            progress.advance()
+            ended = run.step % steps_per_epoch == 0
+            if not ended and time.monotonic() - saved <= _CHECKPOINT_SECONDS and not stop.is_set():
+                continue
+            paused = time.monotonic()
+            seen = look(method, corpus, crop, seed, device)
+            run.check(seen)
+            if ended:
+                if probe and (epoch + 1) % probe.every == 0:
+                    seen["knn"] = probe.accuracy(method)
+                    if training.keep == "best":
+                        run.note_best(seen["knn"])
+                row = run.end_epoch(epoch + 1, steps_per_epoch, seen)
+                progress.advance(0, ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row))
+            if stop.is_set() or time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                run.save()
+                saved = time.monotonic()
+            watching += time.monotonic() - paused
+        if stop.is_set():
+            raise KeyboardInterrupt
+    spent = time.monotonic() - began - watching
+    kept = run.take_best() if training.keep == "best" else training.epochs
+    return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0, kept)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that a checkpoint never lies inside a step; a second one is obeyed."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals reach the main thread alone
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

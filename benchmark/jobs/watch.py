@@ -1,0 +1,76 @@
+"""Watches an encoder while it is pretrained: how its embeddings lie, and how well neighbours classify with them."""
+
+from dataclasses import dataclass
+
+import torch
+
+from benchmark.jobs.embedding import embed
+from benchmark.jobs.model import Device
+from benchmark.jobs.packing import Pack
+from benchmark.progress import Progress
+from registry import geometry
+from registry.audio import Recordings
+from registry.methods import Method, unit
+from registry.metrics import figure
+from registry.protocols import Labels, Subject
+from registry.protocols.knn import Knn
+from registry.seeding import generator_for, seed_everything
+from registry.views import Views
+
+_CLIPS = 64  # of the corpus, looked at: enough to see a collapse, a few per cent of an epoch of 2,000
+
+
+@torch.no_grad()
+def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Device) -> dict[str, float]:
+    """How an encoder places two augmented windows of some clips, always the same ones.
+
+    Returns:
+        ``deviation`` (root of the total variance of unit embeddings, at most 1), ``rank`` (effective), ``alignment``
+        and ``uniformity``.
+    """
+    clips = torch.randperm(len(corpus), generator=generator_for(seed, "watched"))[:_CLIPS]
+    wave_BVT = corpus.crops(clips, crop, 2, generator_for(seed, "watched windows")).to(device.device)
+    seed_everything(seed, "watched views")
+    method.eval()
+    a_BD, b_BD = (unit(method.embed(method.views(wave_BVT[:, v]))) for v in (0, 1))
+    method.train()
+    both_BD = torch.cat([a_BD, b_BD])
+    return {
+        "deviation": geometry.spread(both_BD).item(),
+        "rank": geometry.effective_rank(both_BD).item(),
+        "alignment": geometry.alignment(a_BD, b_BD).item(),
+        "uniformity": geometry.uniformity(both_BD).item(),
+    }
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Nearest neighbours on a labelled task, to be asked every few epochs.
+
+    Args:
+        pack: the task's clips.
+        labels: their labels and folds.
+        folds: those that are tested on.
+        views: the front end alone, on the device.
+        window: samples of a window.
+        device: where, and in which precision.
+        every: epochs from one answer to the next.
+    """
+
+    pack: Pack
+    labels: Labels
+    folds: tuple[int, ...]
+    views: Views
+    window: int
+    device: Device
+    every: int
+
+    def accuracy(self, method: Method) -> float:
+        """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
+        made = embed(
+            self.views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress()
+        )
+        method.train()
+        subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
+        outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
+        return sum(figure(self.pack.labels[o.clips], o.scores) for o in outcomes) / len(outcomes)

@@ -1,0 +1,162 @@
+"""Runs the jobs of a plan, one after the other; whatever fails, the rest is kept and goes on."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.ledger.plan import Plan, Row
+from benchmark.progress import progress_for
+from benchmark.store.files import Damaged, refusal
+from benchmark.store.integrity import seal
+from benchmark.store.job import RECORD_SCHEMA, Job
+from benchmark.store.store import Store, write_json
+from registry.errors import Mistake, Mistakes
+
+if TYPE_CHECKING:
+    from benchmark.jobs.work import Workplace
+
+
+@dataclass
+class Report:
+    """How a run ended: jobs by what became of them, and why."""
+
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.failed)} of {self.done + len(self.failed) + len(self.skipped)} jobs failed:"]
+        lines += [f"  {title}: {reason}" for title, reason in self.failed.items()]
+        lines += [f"  {title}: not run, because what it needs failed" for title in self.skipped]
+        return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
+
+
+def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[Job, Damaged], None]) -> list[Job]:
+    """The jobs that some cells still need, in order, once what is stored of them and of all they rest on was checked.
+
+    Large files are hashed only where they are about to be read, or were changed after their record.
+
+    Args:
+        plan: of the suite.
+        rows: the cells.
+        store: of the records.
+        deal_with: is told of every damaged record. Its job is among those needed.
+    """
+    damaged: dict[str, Job] = {}
+
+    def whole(job: Job, large: bool) -> bool:
+        damage = store.check(job.kind, job.key, large=large)
+        if damage:
+            damaged[job.key] = job
+            deal_with(job, damage)
+        return store.folder(job).exists() and job.key not in damaged
+
+    keys = [row.key for row in rows]
+    for job in plan.needed_for(keys, lambda job: False):
+        whole(job, large=False)
+    return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
+
+
+def mended(job: Job, damage: Damaged, store: Store) -> str:
+    """Sets a damaged record aside, and says so."""
+    return f"{job.title}: {_set_aside(damage, store)}"
+
+
+def carry_out(
+    plan: Plan,
+    jobs: Sequence[Job],
+    store: Store,
+    data: Path | None,
+    device: str,
+    precision: str,
+    *,
+    skip_bad: bool = False,
+    debug: bool = False,
+) -> Report:
+    """Runs jobs of a plan, with progress on standard error. Loads torch only if there are any.
+
+    Raises:
+        Mistake: before any work, if data are missing, or the device cannot be used.
+    """
+    blocked = dict.fromkeys(job.blocked for job in jobs if job.blocked)
+    if blocked:
+        raise Mistakes([Mistake(why) for why in blocked])
+    if not jobs:
+        return Report()
+    from benchmark.jobs.model import choose_device
+    from benchmark.jobs.work import Workplace
+
+    with progress_for(sys.stderr) as progress:
+        at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
+        return run_jobs(jobs, at, debug=debug)
+
+
+def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Report:
+    """Runs jobs in order; one that another run has finished is passed over, one whose needs failed is skipped.
+
+    Args:
+        jobs: in an order in which they can run.
+        at: where and with what.
+        debug: let unexpected errors through, with their tracebacks.
+    """
+    report = Report()
+    lost: set[str] = set()
+    for job in jobs:
+        if at.store.done(job):
+            report.done += 1
+            continue
+        if lost & set(job.needs.values()):
+            lost.add(job.key)
+            report.skipped.append(job.title)
+            continue
+        at.progress.begin(job.title)
+        try:
+            at.progress.end(_run(job, at))
+            report.done += 1
+            continue
+        except KeyboardInterrupt:
+            at.progress.end("interrupted; the same command goes on from here")
+            raise
+        except Damaged as damage:
+            reason = _set_aside(damage, at.store)
+        except Mistake as mistake:
+            reason = str(mistake)
+        except OSError as error:
+            reason = str(refusal(error, at.store.root))
+        except Exception as error:
+            if debug:
+                raise
+            reason = (
+                f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
+            )
+        lost.add(job.key)
+        report.failed[job.title] = reason
+        at.progress.end(f"failed: {reason}")
+    return report
+
+
+def _run(job: Job, at: "Workplace") -> str:
+    from benchmark.jobs.environment import environment, peak_memory
+    from benchmark.jobs.work import work
+
+    with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
+        if folder is None:
+            return "done by another run"
+        began = time.monotonic()
+        result = work(job, folder, at)
+        seconds = time.monotonic() - began
+        write_json(folder / "job.json", job.to_json())
+        record = {"schema": RECORD_SCHEMA, "key": job.key, "seconds": round(seconds, 3), **result}
+        record |= {"peak_memory": peak_memory(at.device), "environment": environment(at.device)}
+        write_json(folder / "result.json", seal(record, folder))
+    return f"{result['summary']} ({seconds:.1f} s)"
+
+
+def _set_aside(damage: Damaged, store: Store) -> str:
+    """What is damaged, and where it lies now that it was set aside."""
+    kept = store.set_aside(damage.kind, damage.key)
+    fix = f"nothing but to run this suite: it is kept in {kept}, and made anew" if kept else damage.fix
+    return str(Mistake(damage.what, where=damage.where, fix=fix))

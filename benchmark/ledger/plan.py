@@ -1,0 +1,142 @@
+"""Plans: the jobs of a suite and the cells of its leaderboard.
+
+A plan is plain data and is kept beside the records, so that a finished suite is recognised, and its leaderboard
+written, without loading torch: nothing here imports it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from benchmark.store.job import Job
+from registry.errors import Mistake
+from registry.lookup import nearest
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of a leaderboard: which job's record fills it."""
+
+    entry: str
+    task: str
+    protocol: str
+    seed: int
+    key: str
+    draw: int = 0  # of the training clips, where they are a few of each class
+
+
+@dataclass
+class Plan:
+    """The jobs of a suite, in an order in which they can run, and the cells they fill.
+
+    ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
+    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read;
+    ``older`` is under which key older versions kept a job, where that is another.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    jobs: dict[str, Job] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    older: dict[str, str] = field(default_factory=dict)
+
+    def add(self, job: Job, older: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
+        self.jobs.setdefault(job.key, job)
+        config = {**job.config, **older}
+        if "model" in config.get("weights", {}):
+            config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
+        before = Job(job.kind, config, self.older_needs(job)).key
+        if before != job.key:
+            self.older[job.key] = before
+        return job.key
+
+    def older_needs(self, job: Job) -> dict[str, str]:
+        """What a job needs, by the keys that older versions gave it."""
+        needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
+        excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
+        return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}
+
+    def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
+        """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
+        wanted: set[str] = set()
+        queue = list(keys)
+        while queue:
+            key = queue.pop()
+            if key not in wanted and not done(self.jobs[key]):
+                wanted.add(key)
+                queue += self._read_by(self.jobs[key])
+        return [job for key, job in self.jobs.items() if key in wanted]
+
+    def _read_by(self, job: Job) -> Iterator[str]:
+        """What a job reads: what it needs, and of an evaluation the recordings that its encoder was pretrained on."""
+        yield from job.needs.values()
+        pretrain = self.jobs.get(pretraining_of(job, self.jobs)) if job.kind == "evaluate" else None
+        if pretrain:
+            yield from (key for role, key in pretrain.needs.items() if role == "corpus" or role.startswith("exclude "))
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return {
+            "name": self.name,
+            "facts": self.facts,
+            "jobs": [job.to_json() for job in self.jobs.values()],
+            "rows": [vars(row) for row in self.rows],
+            "files": self.files,
+            "texts": self.texts,
+            "older": self.older,
+        }
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> "Plan":
+        """A plan from its stored form."""
+        rows, texts = [Row(**row) for row in stored["rows"]], [(name, text) for name, text in stored["texts"]]
+        plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
+        for job in stored["jobs"]:
+            plan.add(Job.from_json(job))
+        plan.older = stored["older"]
+        return plan
+
+
+def pretraining_of(evaluation: Job, jobs: Mapping[str, Job]) -> str:
+    """The key of the pretraining that an evaluated encoder comes from; empty if there is none."""
+    model = jobs[evaluation.needs["embed"]] if "embed" in evaluation.needs else evaluation
+    return model.needs.get("pretrain", "")
+
+
+def plan_name(suite: str, scale: str | None) -> str:
+    """The name of a suite at a scale: ``esc10@cpu``."""
+    return f"{suite}@{scale}" if scale else suite
+
+
+def choose_rows(
+    plan: Plan, entries: Sequence[str] | None, tasks: Sequence[str] | None, protocols: Sequence[str] | None
+) -> list[Row]:
+    """The cells of the named entries, tasks and protocols; None or empty is all.
+
+    A swept entry is all its variations, a protocol all its numbers of shots.
+
+    Raises:
+        Mistake: if one is not in the suite (with the nearest names).
+    """
+    swept = plan.facts.get("swept", {})
+    protocol_of = {column: few["protocol"] for column, few in plan.facts.get("shots", {}).items()}
+    for kind, asked, known in (
+        ("entry", entries, [*plan.facts["entries"], *swept]),
+        ("task", tasks, list(plan.facts["tasks"])),
+        ("protocol", protocols, list(dict.fromkeys([*plan.facts["protocols"], *protocol_of.values()]))),
+    ):
+        for name in asked or ():
+            if name not in known:
+                raise Mistake(f"the suite {plan.name} has no {kind} {name!r}", fix=nearest(name, known))
+    chosen = {name for entry in entries or () for name in swept.get(entry, [entry])}
+    return [
+        row
+        for row in plan.rows
+        if (not chosen or row.entry in chosen)
+        and (not tasks or row.task in tasks)
+        and (not protocols or row.protocol in protocols or protocol_of.get(row.protocol) in protocols)
+    ]

@@ -1,0 +1,234 @@
+"""From a resolved suite to its plan. Nothing here imports torch but through the components that a suite names."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.data.remarks import remarks
+from benchmark.ledger.plan import Plan, Row, plan_name
+from benchmark.store.digests import Digests
+from benchmark.store.files import file_digest
+from benchmark.store.job import Job
+from registry.errors import Mistake
+from registry.lookup import Choice, find, recall
+from registry.tasks import Task, listing_hash
+
+if TYPE_CHECKING:
+    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, Weights
+
+
+def make_plan(
+    resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int], digests: Digests | None = None
+) -> Plan:
+    """Every job of a suite, each once, whatever number of cells needs it; ``digests`` remembers what recordings hold.
+
+    A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
+    """
+    return _Planner(resolved, data, digests or Digests()).plan(seeds)
+
+
+class _Planner:
+    def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
+        self.resolved, self.data, self.digests = resolved, data, digests
+        self.inputs: dict[str, _Inputs] = {}  # of every task, by its canonical settings
+        suite = resolved.suite
+        facts: dict[str, Any] = {
+            "suite": suite.name,
+            "scale": resolved.scale,
+            "title": suite.title or suite.name,
+            "reproduces": suite.reproduces,
+            "anchors": suite.anchors,
+            "control": suite.control,
+            "controls": {name: entry.control for name, entry in suite.entries.items() if entry.control},
+            "selection": suite.selection,
+            "entries": [entry.name for entry in resolved.entries],
+            "protocols": list(resolved.protocols),
+            "tasks": {column: list(_task(task).folds) for column, task in resolved.tasks.items()},
+            "official_folds": {column: len(_task(task).official_folds) for column, task in resolved.tasks.items()},
+        }
+        if suite.samples != "int16":
+            facts["samples"] = suite.samples
+        if suite.class_wise:
+            facts["class_wise"] = suite.class_wise
+        few = {name: column for name, column in resolved.protocols.items() if column.shots is not None}
+        if few:
+            facts["shots"] = {name: {"protocol": one.protocol, "shots": one.shots} for name, one in few.items()}
+        renamed = {column: task.name for column, task in resolved.tasks.items() if column != task.name}
+        if renamed:
+            facts["task_names"] = renamed
+        if resolved.variations:
+            facts["swept"] = {entry: list(names) for entry, names in resolved.variations.items()}
+            facts["variations"] = {name: at for names in resolved.variations.values() for name, at in names.items()}
+        self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
+
+    def plan(self, seeds: Sequence[int]) -> Plan:
+        self._plan.facts["seeds"] = list(seeds)
+        for seed in seeds:
+            for entry in self.resolved.entries:
+                self._entry(entry, seed)
+        return self._plan
+
+    def _entry(self, entry: "ResolvedEntry", seed: int) -> None:
+        weights, needs = self._weights(entry, seed)
+        model = {
+            "encoder": entry.encoder.config,
+            "frontend": entry.frontend.config,
+            "weights": weights,
+            "window": self._window(entry),
+        }
+        for column, task in self.resolved.tasks.items():
+            pack = self._pack(task, entry.frontend, column)
+            folds = _task(task).folds
+            # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
+            for part in [[fold] for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
+                sources = {"pack": pack, **needs, **self._statistics(entry, {"pack": pack}, column, part[0])}
+                title = f"embed {column} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+                embed = Job("embed", model, sources, title, entry.weights.missing)
+                for name in entry.protocols:
+                    self._evaluate(entry, column, name, part, seed, embed)
+
+    def _evaluate(
+        self, entry: "ResolvedEntry", column: str, name: str, folds: Sequence[int], seed: int, embed: Job
+    ) -> None:
+        """The jobs of one entry under one protocol, on some folds; ``embed`` makes its embeddings of the task."""
+        few = self.resolved.protocols[name]
+        choice = few.choice
+        protocol = find("protocols", choice.name)(choice.settings)
+        config: dict[str, Any] = {"protocol": choice.config, "seed": seed}
+        needs = {"pack": embed.needs["pack"]}
+        if protocol.uses_embeddings:
+            needs["embed"] = self._plan.add(embed)
+        if protocol.uses_model:
+            config |= {**embed.config, "augment": [a.config for a in entry.augment]}
+            needs |= embed.needs
+        for part in [folds] if protocol.one_job else [[fold] for fold in folds]:
+            title = f"{few.protocol} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
+            for draw in range(few.draws):
+                drawn = {} if few.shots is None else {"shots": few.shots, "draw": draw}
+                of_draw = f", {few.shots} shot{'s' * (few.shots > 1)}, draw {draw}" if few.shots else ""
+                own = {**config, "folds": list(part), **drawn}
+                key = self._plan.add(Job("evaluate", own, needs, title + of_draw, embed.blocked))
+                self._plan.rows.append(Row(entry.name, column, name, seed, key, draw))
+
+    def _statistics(
+        self, entry: "ResolvedEntry", packs: Mapping[str, str], clips: str, held_out: int | None
+    ) -> dict[str, str]:
+        """The measurement that a front end normalised by its data set needs: of all clips but a fold's, or a corpus."""
+        if not _is_measured(entry.frontend.config):
+            return {}
+        config = {"frontend": entry.frontend.config, "window": self._window(entry), "held_out": held_out}
+        title = f"measure {clips}" + (f" without fold {held_out}" if held_out is not None else "")
+        return {"statistics": self._plan.add(Job("measure", config, dict(packs), title))}
+
+    def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[dict[str, Any], dict[str, str]]:
+        """What names an entry's weights in a key, and the pretraining they need."""
+        weights = entry.weights
+        if weights.kind == "pretrain":
+            return {"kind": "pretrain"}, {"pretrain": self._pretrain(entry, weights, seed)}
+        if weights.kind == "random":
+            return {"kind": "random", "seed": seed}, {}
+        if weights.missing:
+            return {"kind": weights.kind, "sha256": None}, {}
+        if weights.path is None:
+            # Not the digest of the file, which would change with the first download: the record says it.
+            name = find("encoders", entry.encoder.name).imagenet(entry.encoder.settings)
+            return {"kind": weights.kind, **({"model": name} if name else {})}, {}
+        digest = file_digest(weights.path)
+        self._plan.files[digest] = str(weights.path)
+        return {"kind": weights.kind, "sha256": digest}, {}
+
+    def _pretrain(self, entry: "ResolvedEntry", weights: "Weights", seed: int) -> str:
+        assert weights.method
+        assert weights.corpus
+        assert weights.training
+        config = {
+            "method": weights.method.config,
+            "encoder": entry.encoder.config,
+            "frontend": entry.frontend.config,
+            "augment": [a.config for a in weights.augment],
+            "training": weights.training.canonical(),
+            "crop": self._window(entry),
+            "seed": seed,
+        }
+        corpus = self._pack(weights.corpus, entry.frontend)
+        # In the order of their keys, so that the order in a suite changes nothing.
+        others = sorted({self._pack(task, entry.frontend) for task in weights.exclude})
+        exclude = {f"exclude {i}": key for i, key in enumerate(others)}
+        statistics = self._statistics(entry, {"pack": corpus, **exclude}, weights.corpus.name, None)
+        needs = {"corpus": corpus, **exclude, **statistics}
+        if weights.monitor:
+            needs["monitor"] = self._pack(weights.monitor, entry.frontend)
+        without = ", ".join(task.name for task in weights.exclude)
+        title = f"pretrain {entry.name} on {weights.corpus.name}" + (f" without {without}" if without else "")
+        return self._plan.add(Job("pretrain", config, needs, title))
+
+    def _window(self, entry: "ResolvedEntry") -> int:
+        window: int = round(entry.crop * entry.frontend.settings.sample_rate)
+        return window
+
+    def _pack(self, task: Choice, frontend: Choice, column: str = "") -> str:
+        asked = json.dumps(task.config, sort_keys=True)
+        if asked not in self.inputs:
+            self.inputs[asked] = _inputs(task.config, self.data, self.digests)
+        inputs = self.inputs[asked]
+        config = {"task": task.config, "sample_rate": frontend.settings.sample_rate, "inputs": inputs.hash}
+        if self.resolved.suite.samples != "int16":  # the default is in no key
+            config["samples"] = self.resolved.suite.samples
+        job = Job("pack", config, {}, f"pack {column or task.name}", inputs.blocked, inputs.odd)
+        return self._plan.add(job, {"inputs": inputs.older})
+
+
+def _is_measured(config: Any) -> bool:
+    """Whether a front end, or one inside it, is normalised by statistics of the clips that train."""
+    if isinstance(config, Mapping):
+        return config.get("normalise") == "dataset" or any(map(_is_measured, config.values()))
+    return isinstance(config, list) and any(map(_is_measured, config))
+
+
+def _task(choice: Choice) -> Task:
+    task: Task = find("tasks", choice.name)(choice.settings)
+    return task
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """A task's clips: the hash of them and what they hold, the one that older versions had, and what is odd.
+
+    Args:
+        hash: None where there is none.
+        older: likewise.
+        blocked: why there is none; else empty.
+        odd: remarks about the clips.
+    """
+
+    hash: str | None
+    older: str | None
+    blocked: str
+    odd: tuple[str, ...]
+
+
+def _inputs(task: dict[str, Any], data: Path | None, digests: Digests) -> _Inputs:
+    try:
+        component, settings = recall("tasks", task)
+        made = component(settings)
+        clips = made.clips(data)
+        return _Inputs(digests.listing(task["name"], clips), listing_hash(clips), "", remarks(made, clips))
+    except Mistake as mistake:
+        return _Inputs(None, None, str(mistake), ())
+
+
+def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
+    """Whether the files that a stored plan was made from are what they were."""
+    if any(job.blocked for job in plan.jobs.values()):
+        return False  # what was missing may be there by now
+    packs = [job for job in plan.jobs.values() if job.kind == "pack"]
+    listed = {
+        json.dumps([job.config["task"], job.config["inputs"]]): job for job in packs
+    }  # once for every sample rate
+    for job in listed.values():
+        inputs = _inputs(job.config["task"], data, digests)
+        if inputs.blocked or (inputs.hash, inputs.odd) != (job.config["inputs"], job.remarks):
+            return False
+    return all(Path(path).is_file() and file_digest(Path(path)) == digest for digest, path in plan.files.items())

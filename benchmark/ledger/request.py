@@ -1,0 +1,111 @@
+"""What was asked on the command line, and its plan: made, or recognised as made before from the very same files."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmark.ledger.plan import Plan, plan_name
+from benchmark.ledger.planner import make_plan, still_holds
+from benchmark.store.digests import Digests
+from benchmark.store.migrate import PLAN_SCHEMA
+from benchmark.store.plan_file import content_digest
+from benchmark.store.store import Store
+from benchmark.suite.document import Document, plugin_files, read_suite
+from benchmark.suite.resolve import load_suite
+from registry.errors import Mistake
+from registry.lookup import installed_plugins
+
+
+def _on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A suite and what shapes its plan.
+
+    Args:
+        suite: the suite file.
+        scale: a name among its scales, or None.
+        data: the folder of data sets.
+        seeds: instead of the suite's own; may be empty.
+        plugins: Python files with components, besides the suite's own.
+        tell: is told of recordings that changed, of a stored plan that cannot be used, and of what checkpoints were
+            wrapped in.
+    """
+
+    suite: Path
+    scale: str | None
+    data: Path | None
+    seeds: tuple[int, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    tell: Callable[[str], None] = _on_stderr
+
+    def plan(self, store: Store) -> Plan:
+        """The stored plan where nothing it was made from has changed, which loads no torch; else a new one.
+
+        What a new plan is of has been tried: a suite that cannot work is told here. What was done to open checkpoints
+        is told.
+
+        Raises:
+            Mistakes: every mistake in the suite, or all that does not fit together.
+        """
+        document, files = read_suite(self.suite, self.scale)
+        digests = Digests(store.root / "digests", self.tell)
+        stored = self._stored(document, store) if "name" in document.data else None
+        if stored and stored["request"] == self._digest():
+            plan = Plan.from_json(stored["plan"])
+            if still_holds(plan, self.data, digests):
+                return plan
+        resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
+        from benchmark.ledger.fit import check_fit  # which loads torch
+
+        check_fit(resolved.entries, resolved.protocols, self.tell)
+        plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
+        plan.texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
+        return plan
+
+    def keep(self, plan: Plan, store: Store) -> None:
+        """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""
+        asked = asked_digest(read_suite(self.suite, self.scale)[0])
+        stored = {"schema": PLAN_SCHEMA, "asked": asked, "request": self._digest(), "plan": plan.to_json()}
+        store.save_plan(plan.name, stored)
+
+    def _stored(self, document: Document, store: Store) -> dict[str, Any] | None:
+        """The plan of this very suite, if it can be read: it is only a cache."""
+        try:
+            return store.load_plan(plan_name(str(document.data["name"]), self.scale), asked_digest(document))
+        except Mistake as mistake:
+            self.tell(f"{mistake.where}: {mistake.what}; the plan is made again")
+            return None
+
+    def _digest(self) -> str:
+        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans.
+
+        timm's is known by its version: it names weights that a suite does not.
+        """
+        document, files = read_suite(self.suite, self.scale)
+        read = [*files, *self.plugins, *plugin_files(document)]
+        texts = [file.read_bytes().decode(errors="surrogateescape") if file.is_file() else None for file in read]
+        root = Path(__file__).parents[2]
+        code = [
+            (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)
+            for folder in ("registry", "benchmark")
+            for file in sorted((root / folder).rglob("*.py"))
+        ]
+        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def asked_digest(document: Document) -> str:
+    """SHA-256 of what a suite asks at its scale, however it is written: comments, order and other scales do not count.
+
+    Args:
+        document: as ``read_suite`` gives it.
+    """
+    return content_digest({key: value for key, value in document.data.items() if key not in ("extends", "scales")})

@@ -1,0 +1,194 @@
+"""A store as a whole: what in it is damaged, and what is in nobody's use."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from benchmark.ledger.plan import Plan
+from benchmark.store.files import Damaged, carries_digest, read_tensors, set_aside
+from benchmark.store.integrity import is_sealed, read_json
+from benchmark.store.job import Kind
+from benchmark.store.locks import Hold
+from benchmark.store.plan_file import read_plan
+from benchmark.store.store import Store
+from registry.errors import Mistake
+
+_STRAY = re.compile(r"\..+\.\d+")  # what ``replace_file`` writes to first
+_STRAY_SECONDS = 3600.0  # no file takes so long to write; another machine's process ids tell nothing here
+_KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@dataclass
+class Condition:
+    """What a look at everything in a store found.
+
+    Args:
+        looked_at: how many there are of records, plans and checkpoints.
+        damaged: what is wrong, and where.
+        unknown: records and checkpoints of earlier versions, which hold no digests; their figures and form are right.
+    """
+
+    looked_at: dict[str, int] = field(default_factory=lambda: {"records": 0, "plans": 0, "checkpoints": 0})
+    damaged: list[Mistake] = field(default_factory=list)
+    unknown: list[Path] = field(default_factory=list)
+
+
+def examine(store: Store) -> Condition:
+    """Reads every record, plan and checkpoint of a store."""
+    found = Condition()
+    for kind, folder in records(store):
+        found.looked_at["records"] += 1
+        damage = store.check(kind, folder.name, large=True)
+        if damage:
+            found.damaged.append(damage)
+        elif not is_sealed(read_json(folder / "result.json")):
+            found.unknown.append(folder)
+    for path in _plans(store):
+        found.looked_at["plans"] += 1
+        try:
+            read_plan(path)
+        except Mistake as mistake:
+            found.damaged.append(mistake)
+    for path in sorted(store.root.glob(".partial/*.checkpoint")):
+        found.looked_at["checkpoints"] += 1
+        try:
+            _, facts = read_tensors(path)
+            known = carries_digest(path)
+            if "step" not in facts or facts.get("of", path.name) != path.name:
+                raise Damaged(f"{path.name} is of another pretraining, or of none", path)
+        except FileNotFoundError:
+            continue  # its pretraining ended just now
+        except Exception as error:  # as of records: parsers meet bytes that their authors did not think of
+            what = error.what if isinstance(error, Mistake) else f"{path.name} cannot be read: {error}"
+            found.damaged.append(Damaged(what, path, "run the suite again: the pretraining begins anew"))
+        else:
+            found.unknown += [] if known else [path]
+    return found
+
+
+def put_aside(store: Store, damage: Mistake) -> Path | None:
+    """Sets aside what ``examine`` found; None where it is in use, or is of another version and not damaged."""
+    if not isinstance(damage, Damaged):
+        return None
+    if damage.key:
+        return store.set_aside(damage.kind, damage.key)
+    path = Path(damage.where)
+    if path.suffix != ".checkpoint":
+        return set_aside(path, store.aside("plans"))
+    with store.locked(path.stem, None) as hold:
+        return None if hold == Hold.THEIRS else set_aside(path, store.aside("checkpoint"))
+
+
+@dataclass(frozen=True)
+class Surplus:
+    """Something in a store that nobody uses.
+
+    Args:
+        why: it is surplus.
+        path: of a file or a folder.
+        key: of the job whose lock must be free; empty if there is none.
+    """
+
+    why: str
+    path: Path
+    key: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        files = self.path.rglob("*") if self.path.is_dir() else [self.path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def surplus(store: Store, tell: Callable[[str], None]) -> list[Surplus]:
+    """What nobody needs: half-done work, checkpoints and locks that no process holds, what was set aside, results that
+    no plan asks for any more, and files that were not written to the end.
+
+    Args:
+        store: nothing in it is changed.
+        tell: is told why results are all kept, where a plan cannot be read or there is none.
+    """
+    aside = [Surplus("set aside", path) for path in sorted(store.root.glob(".aside/*/*"))]
+    return [*_partial(store), *aside, *_unasked(store, tell), *_unfinished(store)]
+
+
+def delete(store: Store, item: Surplus) -> bool:
+    """Deletes it, unless a process has begun to work on its job meanwhile."""
+    if not item.key:
+        _remove(item.path)
+        return True
+    with store.locked(item.key, None) as hold:
+        if hold != Hold.OURS:
+            return False
+        gone = item.path
+        if gone.is_dir():  # first out of sight: a record is never there by half
+            gone = gone.rename(store.root / ".partial" / f"{item.key}.gone")
+        _remove(gone)
+        (store.root / ".partial" / f"{item.key}.lock").unlink(missing_ok=True)
+    return True
+
+
+def records(store: Store) -> Iterator[tuple[str, Path]]:
+    """The kind and the folder of everything that is finished."""
+    for kind in _KINDS:
+        yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
+
+
+def _partial(store: Store) -> Iterator[Surplus]:
+    words = {".lock": "lock of a job that nobody works on", ".checkpoint": "checkpoint of an unfinished pretraining"}
+    for path in sorted(store.root.glob(".partial/*")):
+        key = path.name.removeprefix(".").split(".")[0]
+        why = words.get(path.suffix, "half-done work")
+        if ".checkpoint." in path.name and not path.name.startswith("."):
+            why = "set aside"
+        if not _held(store, key):
+            yield Surplus(why, path, key)
+
+
+def _held(store: Store, key: str) -> bool:
+    """Whether a process works on a job, or may, where locks do nothing."""
+    if not (store.root / ".partial" / f"{key}.lock").exists():
+        return False
+    with store.locked(key, None) as hold:
+        return hold != Hold.OURS
+
+
+def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
+    asked: set[str] = set()
+    try:
+        for path in _plans(store):
+            asked |= Plan.from_json(read_plan(path)["plan"]).jobs.keys()
+    except Mistake as mistake:
+        tell(f"Results are all kept, since a plan that may ask for them cannot be read:\n{mistake}")
+        return
+    if not asked:
+        tell("Results are all kept, since there is no plan to tell which are asked for.")
+        return
+    for _, folder in records(store):
+        if folder.name not in asked and not _held(store, folder.name):
+            yield Surplus("result that no plan asks for", folder, folder.name)
+
+
+def _plans(store: Store) -> list[Path]:
+    """Every stored plan, whatever suites they are of: a result is needed as long as any asks for it."""
+    return sorted(store.root.glob("plans/*.json"))
+
+
+def _unfinished(store: Store) -> Iterator[Surplus]:
+    now = time.time()
+    for path in sorted(store.root.rglob(".*")):
+        inside = path.relative_to(store.root).parts[0]
+        stray = _STRAY.fullmatch(path.name) and path.is_file() and inside not in (".partial", ".aside")
+        if stray and now - path.stat().st_mtime > _STRAY_SECONDS:
+            yield Surplus("file that was not written to the end", path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

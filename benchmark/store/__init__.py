@@ -1,0 +1,1 @@
+"""What lies on disk: the records of finished jobs, stored plans, and whether they are whole."""

@@ -1,0 +1,137 @@
+"""What recordings hold: the SHA-256 of every file, remembered by its size and times, so that only what changed is read.
+
+RUNS/digests/ holds a file for each folder of recordings: by path below it, size, times of modification and of change in
+nanoseconds, and digest. It is only a cache: what is damaged or not there is read again.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from benchmark.progress import PlainProgress
+from benchmark.store.files import write_text
+from benchmark.threads import in_threads
+from registry.tasks import Clip, listing_hash
+
+Known = tuple[int, int, int, str]  # size, mtime and ctime in ns, digest
+
+UNREADABLE = "unreadable"  # in the place of a digest: such a file is told of when it is packed
+_SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system: FAT's
+_NAMED = 5
+
+
+class Digests:
+    """The digests of recordings.
+
+    Args:
+        folder: remembers them; made when first written to. None: nothing is remembered.
+        tell: is told which recordings are others than when they were last read.
+    """
+
+    def __init__(self, folder: Path | None = None, tell: Callable[[str], None] = lambda line: None) -> None:
+        self.folder, self.tell = folder, tell
+
+    def listing(self, task: str, clips: Sequence[Clip]) -> str:
+        """The hash of a task's clips: names, contents, labels, folds and sources."""
+        return listing_hash(clips, self.of(task, clips))
+
+    def of(self, task: str, clips: Sequence[Clip]) -> dict[Path, str]:
+        """The digest of every clip's file, by its path; a file that was not touched since is not read again.
+
+        Args:
+            task: its name, for people.
+            clips: those without a file are passed over.
+        """
+        paths = {clip.path: clip.id for clip in clips if clip.path is not None}
+        if not paths:
+            return {}
+        place_of = _places(list(paths))
+        home = os.path.commonpath([parent for parent, _ in place_of.values()])
+        cache = self._cache(home)
+        known = _load(cache)
+        names = {path: os.path.relpath(parent, home) + "/" + name for path, (parent, name) in place_of.items()}
+        touched = [path for path in paths if not _is_same(path, known.get(names[path]))]
+        found = _read(task, touched)
+        changed = [
+            paths[path] for path, own in found.items() if names[path] in known and known[names[path]][3] != own[3]
+        ]
+        if changed:
+            self.tell(_told(task, changed))
+        known |= {names[path]: own for path, own in found.items()}
+        if found and cache:
+            with suppress(OSError):  # a folder that is only read from
+                write_text(cache, json.dumps(known, indent=0))
+        return {path: known[names[path]][3] for path in paths}
+
+    def _cache(self, home: str) -> Path | None:
+        if self.folder is None:
+            return None
+        place = hashlib.sha256(os.path.realpath(home).encode()).hexdigest()[:8]
+        return self.folder / f"{Path(home).name}.{place}.json"
+
+
+def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
+    """The folder, as a full path, and the name of every file."""
+    full: dict[str, str] = {}
+    places = {}
+    for path in paths:
+        parent, name = os.path.split(path)
+        if parent not in full:
+            full[parent] = str(Path(parent).absolute())
+        places[path] = (full[parent], name)
+    return places
+
+
+def _load(cache: Path | None) -> dict[str, Known]:
+    """What is remembered, or nothing."""
+    try:
+        stored = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+        return {name: (int(a), int(b), int(c), str(own)) for name, (a, b, c, own) in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _is_same(path: Path, known: Known | None) -> bool:
+    if known is None:
+        return False
+    try:
+        now = os.stat(path)  # noqa: PTH116 - a plan looks at thousands of them
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == known[:3]
+
+
+def _read(task: str, paths: Sequence[Path]) -> dict[Path, Known]:
+    """What files are now; a line every ten seconds tells how far reading is."""
+    found = {}
+    progress = PlainProgress()
+    progress.begin(f"read the recordings of {task}")
+    progress.expect(len(paths))
+    with in_threads(_digest, paths) as digests:
+        for path, own in zip(paths, digests, strict=True):
+            found[path] = own
+            progress.advance()
+    return found
+
+
+def _digest(path: Path) -> Known:
+    try:
+        with path.open("rb") as file:
+            began, now = time.time_ns(), os.fstat(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return 0, 0, 0, UNREADABLE
+    if began - now.st_ctime_ns < _SETTLED_NS:
+        return now.st_size, 0, 0, digest  # another change might leave the same times: it is read once more
+    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, digest
+
+
+def _told(task: str, changed: Sequence[str]) -> str:
+    shown = ", ".join(changed[:_NAMED]) + (", ..." if len(changed) > _NAMED else "")
+    which = "1 recording" if len(changed) == 1 else f"{len(changed)} recordings"
+    were = "it was" if len(changed) == 1 else "they were"
+    return f"{which} of {task} changed since {were} last read: {shown}"

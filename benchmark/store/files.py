@@ -1,0 +1,192 @@
+"""Files that are either whole or not there, and how to tell."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import Mistake
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_METADATA = "audiobench"  # facts and digest, as JSON
+_TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux
+
+_hashed: dict[tuple[int, ...], str] = {}
+
+
+class Damaged(Mistake):
+    """A stored file that is not what was written.
+
+    Args:
+        what: is wrong with it.
+        path: of the file.
+        fix: what to do.
+        kind: of the job whose record it belongs to, if it does.
+        key: of that job.
+    """
+
+    def __init__(self, what: str, path: Path, fix: str = "", *, kind: str = "", key: str = "") -> None:
+        super().__init__(what, where=str(path), fix=fix)
+        self.kind, self.key = kind, key
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file aside, brings it to the disk, and puts it in place of the old one, which till then stays whole.
+
+    A pipe or a device is written to as it is.
+
+    Raises:
+        OSError: that names the file, whatever failed.
+    """
+    aside = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        if path.exists() and not path.is_file():
+            write(path)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(aside)
+            sync(aside)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename in (None, str(aside)):
+            error.filename = str(path)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text as ``replace_file`` does, in UTF-8 whatever the locale; halves of characters are spelled."""
+    replace_file(path, partial(Path.write_text, data=text, encoding="utf-8", errors="backslashreplace", newline="\n"))
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def refusal(error: OSError, place: object = "") -> Mistake:
+    """What the system refused, as a mistake: a full disk, a folder that may not be written to, a name that is too long.
+
+    Args:
+        error: as it was raised.
+        place: is told where the error names no file.
+    """
+    why, full = error.strerror or str(error), error.errno in _FULL
+    others = "name another place: --runs DIR, --output FILE, --data DIR"
+    fix = f"free some space, or {others}; what is finished stays" if full else f"make it writable, or {others}"
+    return Mistake(f"cannot {'write' if full else 'read or write'}: {why}", where=str(error.filename or place), fix=fix)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Moves a file or folder into another folder, under its name and the next free number, and tells where to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = next(one for n in count(1) if not (one := folder / f"{path.name}.{n}").exists())
+    path.rename(kept)
+    return kept
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", facts: Mapping[str, str] | None = None) -> None:
+    """Writes a safetensors file that carries a digest of its content.
+
+    Raises:
+        OSError: with its number, where safetensors hides it in words: a full disk must be told from a defect.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    known = {"facts": dict(facts or {}), "sha256": _digest(plain, facts or {})}
+    try:  # one entry, since several would be in another order every time
+        save_file(plain, path, {_METADATA: json.dumps(known, sort_keys=True)})
+    except SafetensorError as error:
+        hidden = re.search(r"os error (\d+)", str(error))
+        if hidden is None:
+            raise
+        raise OSError(int(hidden[1]), os.strerror(int(hidden[1])), str(path)) from error
+
+
+def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
+    """The tensors of a safetensors file and the facts in its metadata.
+
+    The bytes are read, not mapped: torch now and then fails to slice a mapped file ("could not determine the shape of
+    object type 'torch.storage.UntypedStorage'").
+
+    Raises:
+        Damaged: if they differ from the digest beside the facts; earlier versions, and others, wrote none.
+        SafetensorError: if it is no such file.
+    """
+    from safetensors import safe_open
+    from safetensors.torch import load
+
+    with safe_open(path, framework="np") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+    tensors = load(path.read_bytes())
+    if _METADATA not in metadata:
+        return tensors, metadata
+    try:
+        known = json.loads(metadata[_METADATA])
+        facts, whole = known["facts"], known["sha256"] == _digest(tensors, known["facts"])
+    except (ValueError, TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
+    return tensors, facts
+
+
+def carries_digest(path: Path) -> bool:
+    """Whether a safetensors file carries a digest of its content, which then ``read_tensors`` compares."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return _METADATA in (file.metadata() or {})
+
+
+def _digest(tensors: "Mapping[str, Tensor]", facts: Mapping[str, str]) -> str:
+    """SHA-256 of names, types, shapes and bytes of tensors, and of facts."""
+    from torch import uint8
+
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read once as long as it stays what it is."""
+    with path.open("rb") as file:
+        known = signature(os.fstat(file.fileno()))
+        if known not in _hashed:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if not is_settled(known):
+                return digest
+            _hashed[known] = digest
+    return _hashed[known]
+
+
+def signature(stat: os.stat_result) -> tuple[int, ...]:
+    """What tells one state of a file from any other, without reading it."""
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def is_settled(of_file: tuple[int, ...]) -> bool:
+    """Whether a file was changed so long ago that one more change would show in its signature."""
+    return time.time_ns() - of_file[-1] > _TICK_NS

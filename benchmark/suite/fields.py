@@ -1,0 +1,70 @@
+"""The fields of a suite file."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.suite.rules import Rule
+
+Reference = str | dict[str, Any]
+_LONGEST_CROP = 3600.0  # seconds
+
+
+class Entry(BaseModel):
+    """One row of the leaderboard: an encoder and where its weights come from."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
+    frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
+    augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
+    crop: float | None = Field(None, gt=0, le=_LONGEST_CROP, description="seconds, instead of the suite's")
+    weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
+        ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
+    )
+    protocols: list[str] | None = Field(None, description="a selection of the suite's protocols; all by default")
+    control: str | None = Field(None, description="instead of the suite's: another encoder has other random weights")
+
+
+class Suite(BaseModel):
+    """A suite file."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    schema_version: Literal[1] = Field(1, description="of this schema")
+    extends: str | None = Field(
+        None,
+        description="another suite file, relative to this one, that this one overrides; null takes a key of it out",
+    )
+    name: str = Field(..., pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$", description="names its tables")
+    title: str = Field("", description="heads its tables")
+    reproduces: str | None = Field(None, description="the published table that stands beside it: lin2022/table-3.1")
+    anchors: list[str] = Field([], description="systems of leaderboard/anchors.csv to list as well")
+    control: str | None = Field(None, description="the entry that the others are compared with, pair by pair")
+    selection: Rule = Field("last", description="rule that picks the epoch whose figures are shown")
+    seeds: list[int] = Field([0], min_length=1, description="every job that draws is done once a seed")
+    plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
+    frontend: Reference = Field(..., description="of every entry that names none")
+    augment: list[Reference] = Field([], description="augmentations while training")
+    samples: Literal["int16", "float32"] = Field(
+        "int16",
+        description="of decoded recordings on disk: float32 neither rounds nor clips, and takes twice the space",
+    )
+    crop: float = Field(
+        ..., gt=0, le=_LONGEST_CROP, description="seconds of a training crop and of an evaluation window"
+    )
+    encoder: Reference = Field(..., description="of every entry that names none")
+    pretrain: dict[str, Any] = Field(
+        {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
+    )
+    entries: dict[str, Entry] = Field(..., min_length=1, description="the rows, by name")
+    sweep: dict[str, Any] = Field(
+        {},
+        description="for an entry, a grid or several: lists of values by dotted path, each point an entry of its own",
+    )
+    tasks: list[Reference] | dict[str, Reference] = Field(
+        ..., min_length=1, description="what is evaluated on, a column each; a mapping names the columns"
+    )
+    protocols: dict[str, dict[str, Any] | None] = Field(
+        ..., min_length=1, description="settings by protocol name, with shots and draws where it takes embeddings"
+    )
+    class_wise: dict[str, int] = Field({}, description="by task, the fold whose figures are shown class by class")
+    scales: dict[str, dict[str, Any]] = Field({}, description="named overrides of anything above")

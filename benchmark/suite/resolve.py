@@ -1,0 +1,373 @@
+"""Suites: what is asked, resolved into components with complete settings."""
+
+import os
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from benchmark.suite import judge
+from benchmark.suite.document import WEIGHTS, Document, as_mapping, plugin_files, read_suite
+from benchmark.suite.fields import Entry, Suite
+from benchmark.suite.inheritance import inherit_all
+from benchmark.suite.judge import Listings
+from benchmark.suite.parse import Keys
+from benchmark.suite.shots import Column, Few, columns_of, objections, without_few
+from benchmark.suite.sweep import Variations, expand_sweep
+from registry.errors import Mistake, Mistakes
+from registry.lookup import Choice, choose, find, load_plugin, nearest
+from registry.pipelines import expand
+from registry.standing import Objection
+from registry.training import Pretraining
+
+_LONGEST_MESSAGE = 300  # characters
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where an encoder's weights come from, resolved; ``missing`` says why a file that is named cannot be read."""
+
+    kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
+    path: Path | None = None
+    method: Choice | None = None
+    corpus: Choice | None = None
+    training: Pretraining | None = None
+    augment: tuple[Choice, ...] = ()
+    monitor: Choice | None = None
+    exclude: tuple[Choice, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class ResolvedEntry:
+    """An entry with complete settings."""
+
+    name: str
+    encoder: Choice
+    frontend: Choice
+    augment: tuple[Choice, ...]
+    crop: float
+    weights: Weights
+    protocols: tuple[str, ...]  # columns
+    places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
+
+    @property
+    def window(self) -> int:
+        """Samples of a training crop and of an evaluation window."""
+        samples: int = round(self.crop * self.frontend.settings.sample_rate)
+        return samples
+
+
+@dataclass(frozen=True)
+class ResolvedSuite:
+    """A suite at one scale, every component found and every setting complete."""
+
+    suite: Suite
+    scale: str | None
+    entries: tuple[ResolvedEntry, ...]
+    tasks: dict[str, Choice]  # by column
+    protocols: dict[str, Column]  # by column
+    variations: Variations
+
+
+def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequence[Path] = ()) -> ResolvedSuite:
+    """Reads, overrides, validates and resolves a suite.
+
+    Args:
+        path: of the YAML file.
+        scale: a name among its ``scales``, or None.
+        data: the data folder; relative weight paths are looked up there too.
+        plugins: Python files with components, besides the suite's own.
+
+    Raises:
+        Mistakes: every mistake in it at once, each with its place.
+    """
+    document, _ = read_suite(path, scale)
+    for plugin in [*plugin_files(document), *plugins]:
+        load_plugin(plugin)
+    return _Resolver(document, data).resolve(scale)
+
+
+@dataclass
+class _Resolver:
+    """Resolves a document, gathering mistakes instead of stopping at the first."""
+
+    document: Document
+    data: Path | None
+    mistakes: dict[tuple[str, str], Mistake] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.listings = Listings(self.data)
+
+    def resolve(self, scale: str | None) -> ResolvedSuite:
+        expanded, variations = expand_sweep(self.document, self._mistake)
+        self.document = inherit_all(expanded)
+        try:
+            suite = Suite.model_validate(self.document.data)
+        except ValidationError as error:
+            self._report(error, (), Suite)
+            suite = None
+        tasks = self._tasks()
+        columns = self._columns(tasks)
+        crops = {name: entry.crop or suite.crop for name, entry in suite.entries.items()} if suite else {}
+        entries = [self._entry(name, columns, crops.get(name, 0.0)) for name in self._keys(("entries",))]
+        for at in [("control",), *(("entries", name, "control") for name in self._keys(("entries",)))]:
+            control = self.document.find(at)
+            if control is not None and control not in self._keys(("entries",)):
+                hint = nearest(str(control), self._keys(("entries",)))
+                self._mistake(f"no entry is called {control!r}", at, hint)
+        self._judge_protocols(columns, tasks)
+        for column, fold in suite.class_wise.items() if suite else ():
+            task = tasks.get(column)
+            if task is None or fold not in find("tasks", task.name)(task.settings).folds:
+                self._mistake(f"no fold {fold} of {column} is tested here", ("class_wise", column))
+        if self.mistakes or suite is None:
+            raise Mistakes(list(self.mistakes.values()))
+        return ResolvedSuite(
+            suite=suite,
+            scale=scale,
+            entries=tuple(e for e in entries if e),
+            tasks=tasks,
+            protocols=columns,
+            variations=variations,
+        )
+
+    def _tasks(self) -> dict[str, Choice]:
+        """What is evaluated on, by column: the task's name, or the key of a mapping."""
+        listed = self.document.find(("tasks",))
+        named = isinstance(listed, dict)
+        columns: dict[str, Choice] = {}
+        for key in listed if isinstance(listed, dict) else range(len(listed) if isinstance(listed, list) else 0):
+            task = self._choose("tasks", ("tasks", key))
+            if task is None:
+                continue
+            if not _tests(task):
+                self._mistake(f"{task.name} is a corpus alone: it has no folds to test on", ("tasks", key))
+            column = str(key) if named else task.name
+            if column in columns:
+                self._mistake(
+                    f"the task {column} stands here twice, and would share one column",
+                    ("tasks", key),
+                    f"name the columns: tasks: {{{column}: ..., other: {{name: {column}, ...}}}}",
+                )
+            columns[column] = task
+        return columns
+
+    def _columns(self, tasks: Mapping[str, Choice]) -> dict[str, Column]:
+        """Every protocol's columns: itself, or one for each number of shots."""
+        columns: dict[str, Column] = {}
+        for name in self._keys(("protocols",)):
+            at: Keys = ("protocols", name)
+            own, stated = without_few(as_mapping(self.document.find(at)))
+            choice = self._choose_from("protocols", {"name": name, **own}, at)
+            for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
+                if column.name in columns:
+                    self._mistake(f"two protocols make a column {column.name!r}", at, "give one another name")
+                columns[column.name] = column
+        return columns
+
+    def _few(self, stated: Mapping[str, Any], choice: Choice, tasks: Mapping[str, Choice], at: Keys) -> Few:
+        """What is said of few labels."""
+        try:
+            few = Few.model_validate(stated)
+        except ValidationError as error:
+            self._report(error, at, Few)
+            return Few()
+        several = [name for name, task in tasks.items() if find("tasks", task.name).multi_label]
+        for key, what, fix in objections(few, choice, several):
+            self._mistake(what, (*at, key), fix)
+        return few
+
+    def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
+        at: Keys = ("entries", name)
+        encoder = self._choose("encoders", (*at, "encoder"))
+        frontend = self._choose("frontends", (*at, "frontend"))
+        augment = self._augmentations((*at, "augment"), frontend)
+        weights = self._weights((*at, "weights"), frontend)
+        protocols = self._keys(("protocols",))
+        listed = self.document.find((*at, "protocols"))
+        chosen = listed if listed and isinstance(listed, list) else protocols
+        for i, protocol in enumerate(chosen):
+            if protocol not in (*protocols, *columns):
+                hint = nearest(str(protocol), [*protocols, *columns])
+                self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
+        if encoder and frontend:
+            self._tell(judge.of_encoder(encoder, frontend), (*at, "encoder"))
+        if not (encoder and frontend and weights):
+            return None
+        own_crop: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
+        parts: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": own_crop, "weights": (*at, "weights")}
+        parts |= {column: ("protocols", of_column.protocol) for column, of_column in columns.items()}
+        places = {part: self._where(stands) for part, stands in parts.items()}
+        entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
+        if crop and entry.window < 1:
+            what = f"{crop} s are less than a sample at {frontend.settings.sample_rate} Hz"
+            self._mistake(what, own_crop, "crop: 1.0")
+        return entry
+
+    def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice]) -> None:
+        for column in columns.values():
+            for task in tasks.values() if column.shots is None else ():
+                objections = judge.of_protocol(column.choice, self.listings.of(task))
+                self._tell(objections, ("protocols", column.protocol))
+
+    def _tell(self, objections: Iterable[Objection], at: Keys) -> None:
+        """Notes what a component at a place objects to."""
+        for objection in objections:
+            self._mistake(objection.what, (*at, *objection.key.split(".")), objection.fix)
+
+    def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
+        """What a list of augmentations names, pipelines as their steps."""
+        listed = self.document.find(at)
+        chosen = []
+        for i, item in enumerate(listed if isinstance(listed, list) else ()):
+            steps = [self._choose_from("augmentations", step, (*at, i)) for step in expand(item)]
+            for augmentation in filter(None, steps):
+                chosen.append(augmentation)
+                domain = find("augmentations", augmentation.name).domain
+                if domain == "spectrogram" and frontend and find("frontends", frontend.name).gives == "waveform":
+                    self._mistake(
+                        f"{augmentation.name} works on spectrograms, and the front end {frontend.name} gives waveforms",
+                        (*at, i),
+                        "leave it out here: augment: [...]",
+                    )
+        return tuple(chosen)
+
+    def _weights(self, at: Keys, frontend: Choice | None) -> Weights | None:
+        raw = self.document.find(at)
+        if not isinstance(raw, dict):  # other words than these two the schema has reported
+            return Weights(raw) if raw in ("random", "imagenet") else None
+        kinds = WEIGHTS & set(raw)
+        if len(kinds) != 1:
+            self._mistake(f"weights need one of {', '.join(sorted(WEIGHTS))}", at, f"got {', '.join(map(str, raw))}")
+            return None
+        kind = kinds.pop()
+        if kind == "pretrain":
+            return self._pretrain(raw, at, frontend)
+        for surplus in set(raw) - {kind}:
+            self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
+        source: Literal["imagenet", "checkpoint"] = "imagenet" if kind == "imagenet" else "checkpoint"
+        return self._from_file(source, str(raw[kind]), (*at, kind))
+
+    def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: Choice | None) -> Weights | None:
+        if "corpus" not in raw:
+            self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
+        for key, kind in (("pretrain", "method"), ("corpus", "task"), ("monitor", "task")):
+            if not isinstance(raw.get(key, ""), str | dict) and (raw[key] is not None or key != "monitor"):
+                self._mistake(f"{key} names a {kind}, got {reprlib.repr(raw[key])}", (*at, key), f"{key}: NAME")
+        method = self._choose("methods", (*at, "pretrain"))
+        corpus, exclude = self._corpus((*at, "corpus"))
+        monitor = self._choose("tasks", (*at, "monitor"))
+        if monitor and not _tests(monitor):
+            self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
+        augment = self._augmentations((*at, "augment"), frontend)
+        # Of an unknown method nothing is asked that its recipe may have.
+        recipe = find("methods", method.name).recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
+        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
+        try:
+            training = Pretraining.model_validate({**recipe, **budget})
+        except ValidationError as error:
+            self._report(error, at, Pretraining)
+            return None
+        if method is None:
+            return None
+        listed = self.listings.of(corpus) if corpus else None
+        for objection in judge.of_method(method, training, frontend, listed):
+            of_training = objection.key in ("corpus", *Pretraining.model_fields)
+            self._tell([objection], at if of_training else (*at, "pretrain"))
+        if training.keep == "best" and raw.get("monitor") is None:
+            self._mistake("the best epoch is kept by a monitor, and none is named", (*at, "keep"), "add monitor: TASK")
+        elif training.keep == "best" and training.monitor_every > training.epochs:
+            what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
+            self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
+        return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
+
+    def _corpus(self, at: Keys) -> tuple[Choice | None, tuple[Choice, ...]]:
+        """What is pretrained on, and the data sets whose recordings are left out of it."""
+        reference = self.document.find(at)
+        if not isinstance(reference, dict) or "exclude" not in reference:
+            return self._choose("tasks", at), ()
+        listed = reference["exclude"]
+        if not isinstance(listed, list) or not all(isinstance(item, str | dict) for item in listed):
+            self._mistake(f"exclude is a list of tasks, got {listed!r}", (*at, "exclude"), "exclude: [esc50]")
+        corpus = {key: value for key, value in reference.items() if key != "exclude"}
+        return self._choose_from("tasks", corpus, at), self._choose_all("tasks", (*at, "exclude"))
+
+    def _choose_all(self, kind: str, at: Keys) -> tuple[Choice, ...]:
+        listed = self.document.find(at)
+        chosen = [self._choose(kind, (*at, i)) for i in range(len(listed if isinstance(listed, list) else ()))]
+        return tuple(choice for choice in chosen if choice)
+
+    def _choose(self, kind: str, at: Keys) -> Choice | None:
+        return self._choose_from(kind, self.document.find(at), at)
+
+    def _choose_from(self, kind: str, reference: Any, at: Keys) -> Choice | None:
+        if not isinstance(reference, str | dict):
+            return None  # missing or of another type: the schema has reported it
+        try:
+            return choose(kind, reference)
+        except ValidationError as error:
+            name = reference if isinstance(reference, str) else reference["name"]
+            self._report(error, at, find(kind, name).Config)
+        except Mistake as mistake:
+            named = isinstance(reference, dict) and "name" in reference
+            self._mistake(mistake.what, (*at, "name") if named else at, mistake.fix)
+        return None
+
+    def _report(self, error: ValidationError, at: Keys, model: type[BaseModel]) -> None:
+        for problem in error.errors():
+            inner = tuple(key for key in problem["loc"] if not _is_branch(key))
+            if problem["type"] == "extra_forbidden":
+                in_entry = model is Suite and inner[:1] == ("entries",)
+                known = list((Entry if in_entry else model).model_fields)
+                self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known))
+            else:
+                got = "" if problem["type"] == "missing" else f", got {reprlib.repr(problem['input'])}"
+                quote = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
+                fix = f'put it in quotes: "{problem["input"]}"' if quote else ""
+                self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner), fix)
+
+    def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
+        """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
+        what = what if len(what) <= _LONGEST_MESSAGE else f"{what[:_LONGEST_MESSAGE]}..."
+        self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
+
+    def _where(self, at: Keys) -> str:
+        return f"{self.document.place(at)} ({'.'.join(map(str, at))})"
+
+    def _keys(self, at: Keys) -> list[str]:
+        return list(as_mapping(self.document.find(at)))
+
+    def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
+        """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
+        folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
+        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if found and not os.access(found, os.R_OK):
+            unreadable = Mistake(f"{found} may not be read", where=self._where(at), fix="see to its permissions")
+            return Weights(kind, missing=str(unreadable))
+        if found:
+            return Weights(kind, path=found)
+        looked = ", ".join(str(folder) for folder in folders)
+        fix = f"looked in {looked}; give its path, or --data beside it"
+        return Weights(kind, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
+
+
+def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """The columns that are named, each once: a protocol's name means all of its own."""
+    found = [name for asked in protocols for name, column in columns.items() if asked in (name, column.protocol)]
+    return tuple(dict.fromkeys(found))
+
+
+def _tests(task: Choice) -> bool:
+    """Whether a task has folds to test on."""
+    return bool(find("tasks", task.name)(task.settings).folds)
+
+
+def _is_branch(key: str | int) -> bool:
+    """Whether a location names a branch of a union, which the document does not have."""
+    return isinstance(key, str) and (
+        key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
+    )

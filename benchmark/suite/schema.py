@@ -1,0 +1,116 @@
+"""The JSON Schema of suite files: the suite's own fields, and every component the registry holds with its settings."""
+
+from typing import Any
+
+from benchmark.suite.fields import Suite
+from benchmark.suite.shots import Few, takes_few
+from registry.lookup import KINDS, find, names
+from registry.pipelines import PIPELINES
+from registry.training import Pretraining
+
+_REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
+_GRID = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "array", "minItems": 1}}
+
+
+def suite_schema() -> dict[str, Any]:
+    """Draft 2020-12, for ``yaml-language-server`` and the like."""
+    schema = Suite.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    definitions = schema["$defs"]
+    for kind in KINDS:
+        components = [_component(kind, name) for name in names(kind)]
+        for component in components:  # what a component's settings refer to is looked up at the root
+            definitions.update(component.pop("$defs", {}))
+        definitions[kind] = {"anyOf": [{"enum": names(kind)}, *components]}
+    definitions["augmentations"]["anyOf"].append({"enum": sorted(PIPELINES)})
+    properties = schema["properties"]
+    properties["augment"]["items"] = {"$ref": "#/$defs/augmentations"}
+    del properties["tasks"]["minLength"]
+    properties["tasks"]["anyOf"] = [
+        {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/tasks"}},
+        {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/tasks"}},
+    ]
+    properties["protocols"]["properties"] = {
+        name: {**_settings("protocols", name), "type": ["object", "null"]} for name in names("protocols")
+    }
+    # A protocol may stand again as a variant, under a name of its own.
+    properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
+    properties["sweep"]["additionalProperties"] = {
+        "anyOf": [_GRID, {"type": "array", "minItems": 1, "items": _GRID}, {"type": "null"}]
+    }
+    properties["pretrain"]["properties"] = _budget()
+    properties["pretrain"]["additionalProperties"] = False
+    entry = definitions["Entry"]["properties"]
+    for field, kind in _REFERENCES.items():
+        entry[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}, {"type": "object"}]
+    entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
+    definitions["weights"] = _weights({"$ref": "#/$defs/methods"}, ["pretrain"])
+    entry["weights"] = _weights({"anyOf": [{"$ref": "#/$defs/methods"}, {"type": "object"}]}, [])
+    _allow_parts(schema)
+    return schema
+
+
+def _allow_parts(schema: dict[str, Any]) -> None:
+    """Lets a suite that extends another leave out what that one says, and take keys of it out; others are complete."""
+    properties, entry = schema["properties"], schema["$defs"]["Entry"]
+    whole: dict[str, Any] = {field: {"$ref": f"#/$defs/{kind}"} for field, kind in _REFERENCES.items()}
+    for field in _REFERENCES:
+        properties[field]["anyOf"] = [whole[field], {"type": "object"}]
+    for field, required in (("entries", entry.pop("required")), ("scales", [])):
+        weights = {"weights": {"$ref": "#/$defs/weights"}} if field == "entries" else {}
+        whole[field] = {"additionalProperties": {"type": "object", "required": required, "properties": weights}}
+        properties[field]["additionalProperties"] = {
+            "anyOf": [properties[field]["additionalProperties"], {"type": "null"}]
+        }
+    whole["protocols"] = {key: properties["protocols"][key] for key in ("properties", "additionalProperties")}
+    properties["protocols"]["additionalProperties"] = {"type": ["object", "null"]}
+    whole["sweep"] = {"type": "object"}
+    properties["sweep"]["type"] = ["object", "null"]
+    complete = {"required": schema.pop("required"), "properties": whole}
+    schema.update({"if": {"required": ["extends"]}, "then": {"required": ["name"]}, "else": complete})
+
+
+def _budget() -> dict[str, Any]:
+    """What a pretraining takes beside its method."""
+    return {
+        **Pretraining.model_json_schema()["properties"],
+        "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
+        "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
+        "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
+    }
+
+
+def _weights(method: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    """Where weights come from: a word, a file, or a pretraining; of a suite that extends another a part of one."""
+
+    def kind(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+    file = {"type": "string", "minLength": 1}
+    files = [kind({name: file}, [name]) for name in ("imagenet", "checkpoint")]
+    return {"anyOf": [{"enum": ["random", "imagenet"]}, *files, kind({"pretrain": method, **_budget()}, required)]}
+
+
+def _excluding() -> dict[str, Any]:
+    """A corpus without the recordings of some tasks."""
+    exclude = {"type": "array", "items": {"$ref": "#/$defs/tasks"}}
+    return {
+        "type": "object",
+        "properties": {"name": {"enum": names("tasks")}, "exclude": exclude},
+        "required": ["name", "exclude"],
+    }
+
+
+def _component(kind: str, name: str) -> dict[str, Any]:
+    settings = _settings(kind, name)
+    properties = {"name": {"const": name}, **settings["properties"]}
+    return {**settings, "properties": properties, "required": ["name"]}
+
+
+def _settings(kind: str, name: str) -> dict[str, Any]:
+    settings: dict[str, Any] = find(kind, name).Config.model_json_schema()
+    settings.setdefault("properties", {})
+    if kind == "protocols" and takes_few(find(kind, name)):
+        settings["properties"] |= Few.model_json_schema()["properties"]
+    settings.pop("required", None)  # a scale or an entry may complete what is left out
+    return settings

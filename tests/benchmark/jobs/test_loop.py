@@ -1,0 +1,319 @@
+"""The pretraining loop: determinism, resumption, schedules, and what stops it."""
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from benchmark.jobs.loop import pretrain
+from benchmark.jobs.model import choose_device
+from benchmark.jobs.packing import Pack
+from benchmark.jobs.watch import Probe, look
+from benchmark.progress import Progress
+from benchmark.store.files import Damaged, read_tensors, write_tensors
+from registry.encoders.cnn10 import Cnn10
+from registry.errors import Mistake
+from registry.frontends.logmel import LogMel
+from registry.lookup import choose, find
+from registry.methods import Method
+from registry.protocols import Labels
+from registry.seeding import seed_everything
+from registry.settings import Settings
+from registry.training import Pretraining, Training
+from registry.views import Views
+from tests.registry.test_methods import corpus
+
+
+class Interrupts(Progress):
+    """Sends the signal of Ctrl-C, or of a batch system, at a step."""
+
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
+        self.left, self.signal = step, number
+
+    def advance(self, steps: int = 1, fact: str = "") -> None:
+        self.left -= steps
+        if self.left == 0:
+            os.kill(os.getpid(), self.signal)
+
+
+CORPUS = corpus(40)
+
+
+def build(name: str) -> Method:
+    seed_everything(0, "weights")
+    views = Views(
+        LogMel(LogMel.Config(n_mels=32, hop_length=200)),
+        [find("augmentations", "mix")(choose("augmentations", "mix").settings)],
+    )
+    encoder = Cnn10(choose("encoders", {"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
+    references: dict[str, dict[str, Any]] = {
+        "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
+        "npid": {"negatives": 8, "dim": 8},
+        "simclr": {"dim": 8},
+        "byol": {"dim": 8, "hidden": 16},
+    }
+    choice = choose("methods", {"name": name, **references[name]})
+    method: Method = find("methods", name)(choice.settings, encoder, views, CORPUS)
+    return method
+
+
+def train(
+    name: str, folder: Path, progress: Progress | None = None, seed: int = 0, **settings: Any
+) -> tuple[Method, list[dict[str, float]]]:
+    options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
+    method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
+    training = Pretraining(**options)
+    log = pretrain(method, CORPUS.recordings, training, 4000, seed, device, checkpoint, progress or Progress())
+    return method, log.epochs
+
+
+def same(a: Method, b: Method) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *((name, optimizer) for name in ("moco", "npid") for optimizer in ("sgd", "adamw")),
+        ("simclr", "lars"),
+        ("byol", "larc"),
+        ("byol", "adam"),
+    ],
+)
+def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer: str, tmp_path: Path) -> None:
+    unbroken, log = train(name, tmp_path / "a", optimizer=optimizer)
+    for step, asked in ((3, signal.SIGINT), (6, signal.SIGTERM)):  # in the first epoch, and again in a later one
+        with pytest.raises(KeyboardInterrupt):
+            train(name, tmp_path / "b", Interrupts(step, asked), optimizer=optimizer)
+    assert (tmp_path / "b" / "checkpoint").exists()
+    resumed, log_again = train(name, tmp_path / "b", optimizer=optimizer)
+    assert same(unbroken, resumed)
+    assert log == log_again
+    assert [row["epoch"] for row in log] == [1, 2, 3]
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
+class Broken(NamedTuple):
+    method: Method
+    log: list[dict[str, float]]
+    checkpoint: bytes
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    """What an unbroken run ends with, and the checkpoint of one that was interrupted."""
+    folder = tmp_path_factory.mktemp("broken")
+    method, log = train("moco", folder / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        train("moco", folder, Interrupts(6))
+    return Broken(method, log, (folder / "checkpoint").read_bytes())
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "no tensors", "of another seed", "of another method"])
+def test_a_damaged_checkpoint_is_kept_and_the_pretraining_begins_anew(
+    harm: str, broken: Broken, tmp_path: Path
+) -> None:
+    checkpoint, content = tmp_path / "checkpoint", broken.checkpoint
+    checkpoint.write_bytes(content)
+    if harm == "flip":
+        checkpoint.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
+    elif harm == "of another method":
+        checkpoint.unlink()
+        with pytest.raises(KeyboardInterrupt):
+            train("npid", tmp_path, Interrupts(6))
+    elif harm == "of another seed":  # whose checkpoint has another key, of which the name is made, and was copied here
+        tensors, facts = read_tensors(checkpoint)
+        write_tensors(checkpoint, tensors, {**facts, "of": "another"})
+    else:
+        checkpoint.write_bytes({"cut": content[:-1], "empty": b"", "no tensors": b"PK not safetensors"}[harm])
+    harmed, told = checkpoint.read_bytes(), Told()
+    again, log = train("moco", tmp_path, told)
+    assert same(broken.method, again)
+    assert broken.log == log
+    assert (tmp_path / "checkpoint.1").read_bytes() == harmed
+    (line,) = told.lines
+    assert line.startswith("checkpoint ")
+    assert f"kept in {tmp_path / 'checkpoint.1'}" in line
+
+
+def test_any_flipped_bit_of_a_checkpoint_is_noticed(broken: Broken, tmp_path: Path) -> None:
+    def step(path: Path) -> str:
+        return read_tensors(path)[1]["step"]
+
+    whole, rng, harmed = broken.checkpoint, random.Random(0), tmp_path / "harmed"
+    harmed.write_bytes(whole)
+    assert step(harmed) == "6"
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for place in [*(rng.randrange(len(whole)) for _ in range(50)), *(rng.randrange(header) for _ in range(50))]:
+        harmed.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.randrange(8)]) + whole[place + 1 :])
+        with pytest.raises((Damaged, SafetensorError, KeyError)):
+            step(harmed)
+
+
+def test_a_checkpoint_without_a_digest_is_still_read(broken: Broken, tmp_path: Path) -> None:
+    checkpoint, told = tmp_path / "checkpoint", Told()
+    checkpoint.write_bytes(broken.checkpoint)
+    tensors, facts = read_tensors(checkpoint)
+    save_file(tensors, checkpoint, {name: facts[name] for name in ("step", "metrics")})
+    again, log = train("moco", tmp_path, told)
+    assert told.lines == []
+    assert same(broken.method, again)
+    assert broken.log == log
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:
+    first, again, other = (train("moco", tmp_path / n, seed=s)[0] for n, s in (("a", 0), ("b", 0), ("c", 1)))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="40 clips, fewer than a batch of 64"):
+        train("npid", tmp_path, batch_size=64)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no longer a number by step 5"):
+        train("npid", tmp_path, optimizer="sgd", learning_rate=1e30)
+
+
+class Constant(Method):
+    """Drives every embedding to one point, from the second epoch on."""
+
+    windows = 1
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        z_BD = self.embed(self.views(wave_BVT[:, 0]))
+        return z_BD.square().mean() if self.epoch == 0 else (z_BD - 1).square().mean() * 1e3, {}
+
+
+def test_a_collapse_stops_the_run_and_keeps_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.jobs.loop._CHECKPOINT_SECONDS", 0)  # a checkpoint after every step that is sound
+    built = build("npid")
+    method = Constant(Settings(), built.encoder, built.views, CORPUS)
+    training = Pretraining(epochs=60, batch_size=8, learning_rate=0.3, optimizer="adamw", schedule="constant")
+    checkpoint, device = tmp_path / "checkpoint", choose_device("cpu", "fp32")
+    with pytest.raises(Mistake, match="the embeddings collapsed by step") as caught:
+        pretrain(method, CORPUS.recordings, training, 4000, 0, device, checkpoint, Progress())
+    assert str(checkpoint) in caught.value.what
+    tensors, facts = read_tensors(checkpoint)
+    method.load_state_dict({name.removeprefix("method."): t for name, t in tensors.items() if name[:7] == "method."})
+    assert look(method, CORPUS.recordings, 4000, 0, device)["deviation"] > 1e-3
+    assert f"by step {int(facts['step']) + 1}" in caught.value.what
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_finite_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.jobs.loop._CHECKPOINT_SECONDS", 0)
+    with pytest.raises(Mistake, match="the state before is kept in"):
+        train("npid", tmp_path, optimizer="sgd", learning_rate=1e30, warmup_epochs=3)
+    assert all(t.isfinite().all() for t in read_tensors(tmp_path / "checkpoint")[0].values())
+
+
+def test_every_epoch_tells_how_the_embeddings_lie(tmp_path: Path) -> None:
+    _, log = train("moco", tmp_path)
+    for row in log:
+        assert 0 < row["deviation"] <= 1
+        assert 1 <= row["rank"] <= 39
+        assert row["alignment"] >= 0
+        assert row["uniformity"] <= 0
+
+
+def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -> None:
+    plain, _ = train("moco", tmp_path / "a")
+    device = choose_device("cpu", "fp32")
+    folds = torch.arange(40) % 5
+    pack = Pack(
+        CORPUS.recordings,
+        [str(i) for i in range(40)],
+        CORPUS.label_N.numpy(),
+        folds.numpy(),
+        [],
+        [],
+        ("a",) * 4,
+        "",
+        (),
+    )
+    labels = Labels(CORPUS.label_N, folds, torch.arange(40), 4)
+    method = build("moco")
+    probe = Probe(pack, labels, (0, 1, 2, 3, 4), Views(method.views.frontend), 4000, device, every=2)
+    training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
+    assert ["knn" in row for row in log] == [False, True, False]
+    assert 0 <= log[1]["knn"] <= 1
+    assert same(plain, method)
+
+
+class Scripted(Probe):
+    """Answers by the epoch alone, and remembers every encoder that it was asked about."""
+
+    def __init__(self, answers: list[float]) -> None:
+        vars(self).update(every=1, answers=answers, seen={})
+
+    def accuracy(self, method: Method) -> float:
+        vars(self)["seen"][method.epoch] = {k: v.clone() for k, v in method.encoder.state_dict().items()}
+        answer: float = vars(self)["answers"][method.epoch]
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "best"), [([0.2, 0.5, 0.5, 0.3], 2), ([0.4, 0.3, 0.2, 0.1], 1), ([0.1, 0.0, 0.0, 0.2], 4)]
+)
+@pytest.mark.parametrize("interrupts", [(), (7,), (12, 3), (4, 9, 4)])  # steps into each sitting; an epoch has five
+def test_the_best_epoch_is_kept_through_interruptions(
+    answers: list[float], best: int, interrupts: tuple[int, ...], tmp_path: Path
+) -> None:
+    training = Pretraining(epochs=4, batch_size=8, learning_rate=0.01, keep="best")
+    unbroken, device = Scripted(answers), choose_device("cpu", "fp32")
+    train_on = (CORPUS.recordings, training, 4000, 0, device)
+    pretrain(build("moco"), *train_on, tmp_path / "a", Progress(), unbroken)
+    for step in interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(build("moco"), *train_on, tmp_path / "b", Interrupts(step), Scripted(answers))
+    method = build("moco")
+    log = pretrain(method, *train_on, tmp_path / "b", Progress(), Scripted(answers))
+    assert log.kept == best
+    assert [row["knn"] for row in log.epochs] == answers
+    expected = vars(unbroken)["seen"][best - 1]
+    assert all(torch.equal(value, expected[name]) for name, value in method.encoder.state_dict().items())
+
+
+def test_without_being_asked_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    probe, method = Scripted([0.9, 0.1]), build("moco")
+    training, device = Pretraining(epochs=2, batch_size=8, learning_rate=0.01), choose_device("cpu", "fp32")
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "a", Progress(), probe)
+    assert log.kept == 2
+    expected = vars(probe)["seen"][1]
+    assert all(torch.equal(value, expected[name]) for name, value in method.encoder.state_dict().items())
+
+
+def test_learning_rates_follow_the_schedules() -> None:
+    def at(epochs: list[float], **settings: Any) -> list[float]:
+        training = Training(epochs=200, batch_size=8, learning_rate=0.03, **settings)
+        return [training.learning_rate_at(e) for e in epochs]
+
+    assert at([0, 119, 120, 160], schedule="step") == pytest.approx([0.03, 0.03, 0.003, 0.0003])
+    assert at([0, 100, 200], schedule="cosine") == pytest.approx([0.03, 0.015, 0])
+    assert at([5, 10, 105], schedule="cosine", warmup_epochs=10) == pytest.approx([0.015, 0.03, 0.015])
+    assert at([0, 199], schedule="constant") == [0.03, 0.03]
+    # A cosine from 0.03 to 0.003 is halfway at 0.0165; half of a warm-up from 0.006 is at 0.018.
+    shares = {"schedule": "cosine", "warmup_epochs": 10, "warmup_from": 0.2, "final_rate": 0.1}
+    assert at([0, 5, 10, 105, 200], **shares) == pytest.approx([0.006, 0.018, 0.03, 0.0165, 0.003])
+
+
+def test_the_rate_of_wang_2021_falls_from_1e_4_to_1e_6() -> None:
+    recipe = Training.model_validate(find("methods", "multiformat").recipe)
+    assert [recipe.learning_rate_at(epoch) for epoch in (0, 200)] == pytest.approx([1e-4, 1e-6])

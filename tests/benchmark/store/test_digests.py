@@ -1,0 +1,140 @@
+"""Digests of recordings: what changed is read and told, and what did not is not read."""
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.store import digests
+from benchmark.store.digests import Digests
+from registry.tasks import Clip
+
+OLD_NS = 10**18  # long before any test
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of files that were read, where every file counts as settled."""
+    read: list[str] = []
+    plain = digests._digest
+
+    def noted(path: Path) -> digests.Known:
+        read.append(path.name)
+        return plain(path)
+
+    monkeypatch.setattr(digests, "_digest", noted)
+    monkeypatch.setattr(digests, "_SETTLED_NS", -OLD_NS)
+    return read
+
+
+def clips(folder: Path, count: int = 3) -> list[Clip]:
+    for i in range(count):
+        (folder / str(i % 2)).mkdir(parents=True, exist_ok=True)
+        (folder / str(i % 2) / f"{i}.wav").write_bytes(bytes([i]) * 100)
+    return [Clip(f"{i}.wav", 0, 1, "", folder / str(i % 2) / f"{i}.wav", 100) for i in range(count)]
+
+
+def test_they_are_sha256_of_the_bytes(tmp_path: Path) -> None:
+    own = clips(tmp_path)
+    found = Digests().of("x", own)
+    sums = subprocess.run(["sha256sum", *found], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[0] for line in sums] == list(found.values())
+    assert Digests().of("x", [Clip("made", 0, 1, "", None, 0)]) == {}
+
+
+def test_what_did_not_change_is_read_once(tmp_path: Path, reads: list[str]) -> None:
+    own, told = clips(tmp_path / "data"), list[str]()
+    first = Digests(tmp_path / "digests", told.append).of("x", own)
+    assert sorted(reads) == ["0.wav", "1.wav", "2.wav"]
+    assert Digests(tmp_path / "digests", told.append).of("x", own) == first
+    assert len(reads) == 3
+    more = clips(tmp_path / "data", 4)[3:]
+    Digests(tmp_path / "digests", told.append).of("x", [*own, *more])
+    assert reads[3:].count("3.wav") == 1
+    assert not told
+
+
+@pytest.mark.parametrize("how", ["the size", "the time of modification", "the time of change alone"])
+def test_what_changed_is_read_again_and_told(tmp_path: Path, reads: list[str], how: str) -> None:
+    own, told = clips(tmp_path / "data"), list[str]()
+    known = Digests(tmp_path / "digests", told.append)
+    before = known.of("x", own)
+    reads.clear()
+    path = own[1].path
+    assert path
+    times = path.stat()
+    time.sleep(0.02)
+    path.write_bytes(b"z" * (101 if how == "the size" else 100))
+    if how == "the time of change alone":  # as rsync and archives leave it
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after = known.of("x", own)
+    assert reads == ["1.wav"]
+    assert after == {**before, path: hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert told == ["1 recording of x changed since it was last read: 1.wav"]
+    path.touch()
+    assert known.of("x", own) == after
+    assert (len(reads), len(told)) == (2, 1)
+
+
+def test_many_changes_are_told_in_one_line(tmp_path: Path) -> None:
+    told = list[str]()
+    known = Digests(tmp_path / "digests", told.append)
+    own = clips(tmp_path / "data", 8)
+    known.of("x", own)
+    for clip in own:
+        assert clip.path
+        clip.path.write_bytes(b"other")
+    known.of("x", own)
+    assert told == [
+        "8 recordings of x changed since they were last read: 0.wav, 1.wav, 2.wav, 3.wav, 4.wav, ...",
+    ]
+
+
+def test_a_file_that_was_just_written_is_read_once_more(tmp_path: Path) -> None:
+    """Two changes within one tick of the clock leave the same times."""
+    own, told = clips(tmp_path / "data"), list[str]()
+    known = Digests(tmp_path / "digests", told.append)
+    before = known.of("x", own)
+    path = own[0].path
+    assert path
+    times = path.stat()
+    path.write_bytes(b"z" * 100)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert known.of("x", own)[path] != before[path]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "null", "[1]", '{"0/0.wav": 3}', '{"0/0.wav": [1, 2', "\x00"])
+def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: str, reads: list[str]) -> None:
+    own = clips(tmp_path / "data")
+    first = Digests(tmp_path / "digests").of("x", own)
+    (cache,) = (tmp_path / "digests").iterdir()
+    whole = json.loads(cache.read_text())
+    cache.write_text(damage)
+    assert Digests(tmp_path / "digests").of("x", own) == first
+    assert len(reads) == 6
+    assert json.loads(cache.read_text()) == whole
+
+
+def test_two_folders_of_one_name_have_a_cache_each(tmp_path: Path) -> None:
+    known = Digests(tmp_path / "digests")
+    for place in ("a", "b"):
+        known.of("x", clips(tmp_path / place / "audio"))
+    assert len(list((tmp_path / "digests").iterdir())) == 2
+
+
+def test_a_file_that_cannot_be_read_has_a_mark_until_it_can(tmp_path: Path) -> None:
+    own = clips(tmp_path / "data")
+    path = own[2].path
+    assert path
+    path.unlink()
+    path.symlink_to(path)
+    known = Digests(tmp_path / "digests")
+    assert known.of("x", own)[path] == digests.UNREADABLE
+    path.unlink()
+    path.write_bytes(b"mended")
+    assert known.of("x", own)[path] == hashlib.sha256(b"mended").hexdigest()
