@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.upkeep import Surplus, delete, records
+from benchmark.store.files import move
 from benchmark.store.integrity import read_json, seal
 from benchmark.store.job import Job
 from benchmark.store.locks import Hold
@@ -167,7 +168,7 @@ def _move_checkpoint(job: Job, older: str, store: Store) -> None:
     if path.exists() and not new.exists() and not store.done(job):
         with store.locked(older, None) as hold:
             if hold != Hold.THEIRS:
-                path.rename(new)
+                move(path, new)
 
 
 def _named_by_others(plan: Plan, store: Store) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import Damaged, carries_digest, read_tensors, set_aside
+from benchmark.store.files import Damaged, carries_digest, move, read_tensors, set_aside
 from benchmark.store.integrity import is_sealed, read_json
 from benchmark.store.job import Kind
 from benchmark.store.locks import Hold
@@ -121,14 +121,15 @@ def delete(store: Store, item: Surplus) -> bool:
     if not item.key:
         _remove(item.path)
         return True
-    with store.locked(item.key, None) as hold:
+    with store.locked(item.key, None, keep=False) as hold:
         if hold != Hold.OURS:
             return False
         gone = item.path
         if gone.is_dir():  # first out of sight: a record is never there by half
-            gone = gone.rename(store.root / ".partial" / f"{item.key}.gone")
-        _remove(gone)
-        (store.root / ".partial" / f"{item.key}.lock").unlink(missing_ok=True)
+            gone = store.root / ".partial" / f"{item.key}.gone"
+            move(item.path, gone)
+        if gone.suffix != ".lock":  # which goes at the end
+            _remove(gone)
     return True
 
 

@@ -1,6 +1,5 @@
 """The pretraining loop: determinism, resumption, schedules, and what stops it."""
 
-import os
 import random
 import signal
 from pathlib import Path
@@ -40,7 +39,7 @@ class Interrupts(Progress):
     def advance(self, steps: int = 1, fact: str = "") -> None:
         self.left -= steps
         if self.left == 0:
-            os.kill(os.getpid(), self.signal)
+            signal.raise_signal(self.signal)
 
 
 CORPUS = corpus(40)
