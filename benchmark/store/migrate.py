@@ -1,7 +1,8 @@
-"""What older records and plans lack, filled in one place, so that whoever reads them finds every field.
+"""What older records lack, filled in one place, so that whoever reads them finds every field.
 
-A schema's number changes when a field changes its meaning or goes: such records are not read. A field that is new
-within a schema is filled here with what it would have said before there was anything to tell.
+A schema's number changes when a field changes its meaning or goes: such records, and plans, are not read. A field that
+is new within a schema is filled here with what it would have said before there was anything to tell; one of a plan
+where plans are read, in ``benchmark.ledger``.
 """
 
 from typing import Any
@@ -26,7 +27,7 @@ _NEW_FIELDS: dict[str, dict[str, Any]] = {
 
 
 def migrate(kind: str, record: dict[str, Any]) -> dict[str, Any]:
-    """A record of some kind of job, or a stored plan (``plan``), with every field of today.
+    """A record of some kind of job with every field of today, or a stored plan (``plan``) as it is.
 
     A plan that names no schema is of the first: the earliest ones named none.
 
@@ -36,20 +37,9 @@ def migrate(kind: str, record: dict[str, Any]) -> dict[str, Any]:
     known = PLAN_SCHEMA if kind == "plan" else RECORD_SCHEMA
     found = record.get("schema", 1 if kind == "plan" else None)
     if found == known:
-        return _plan(record) if kind == "plan" else {**_NEW_FIELDS.get(kind, {}), **record}
+        return {**_NEW_FIELDS.get(kind, {}), **record}
     what = f"a {'plan' if kind == 'plan' else 'record'} of schema {found}, and this version reads {known}"
     if isinstance(found, int) and found > known:
         raise Mistake(f"{what}: it was written by a newer audiobench", fix="update audiobench")
     again = "" if kind == "plan" else " in another folder: --runs DIR"
     raise Mistake(f"{what}: it was written by an older audiobench", fix=f"run the suite again{again}")
-
-
-def _plan(record: dict[str, Any]) -> dict[str, Any]:
-    if "plan" not in record:
-        return record
-    facts = record["plan"]["facts"]
-    every_fold = {task: len(folds) for task, folds in facts["tasks"].items()}  # earlier suites could not ask for fewer
-    facts = {"controls": {}, "official_folds": every_fold, **facts}
-    if "folds" in facts.get("class_wise", {}):
-        facts["class_wise"] = facts["class_wise"]["folds"]  # beside them stood the classes, which records tell now
-    return {**record, "plan": {"texts": [], "older": {}, **record["plan"], "facts": facts}}

@@ -40,7 +40,7 @@ def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """A stored plan, with every field of today.
+    """A stored plan, as it was written.
 
     Raises:
         Damaged: if it is not what was written.
