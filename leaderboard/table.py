@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
+from benchmark.jobs.evaluate import model_of
 from benchmark.ledger.facts import SuiteFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
@@ -273,17 +274,15 @@ def _without_seen(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict
 
 def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
     """The entry with random weights that sets the mark of a column: with the same encoder, if there is one."""
-    models = {entry: _model(plan, own[0]) for (entry, *column), own in rows.items() if tuple(column) == place[1:]}
-    random = [entry for entry, model in models.items() if model.get("weights", {}).get("kind") == "random"]
-    same = [entry for entry in random if models[entry]["encoder"] == models[place[0]].get("encoder")]
+    models = {
+        entry: model_of(plan.evaluation(own[0]), plan.jobs)[0]
+        for (entry, *column), own in rows.items()
+        if tuple(column) == place[1:]
+    }
+    random = [entry for entry, model in models.items() if model.weights.kind == "random"]
+    same = [entry for entry in random if models[entry].encoder == models[place[0]].encoder]
     control = plan.facts.control_of(place[0])
     return control if control in random else next(iter([*same, *random]), "")
-
-
-def _model(plan: Plan, row: Row) -> dict[str, Any]:
-    """The encoder, weights and front end that a record is of."""
-    job = plan.jobs[row.key]
-    return plan.jobs[job.needs["embed"]].config if "embed" in job.needs else job.config
 
 
 def _convergence(

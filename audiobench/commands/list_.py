@@ -18,11 +18,12 @@ def list_(
 ) -> None:
     """List what the registry holds."""
     from registry.describe import pipelines, summary
-    from registry.lookup import KINDS, load_plugin, names
+    from registry.lookup import KINDS, kind_called, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
-    found = {k: [summary(k, name) for name in names(k)] for k in ([kind] if kind else KINDS)}
+    kinds = [kind_called(kind)] if kind else KINDS
+    found = {of.folder: [summary(of.folder, name) for name in of.names()] for of in kinds}
     if kind == "augmentations":
         found["pipelines"] = pipelines()
     if as_json:

@@ -4,15 +4,16 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from benchmark.jobs.checkpoint import judge_file, open_checkpoint
+from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import recall
+from registry.lookup import Choice
 from registry.views import Views
 
 T = TypeVar("T", bound=torch.nn.Module)
@@ -60,40 +61,35 @@ def _keep_freed_memory() -> None:
 
 
 def build_views(
-    frontend: Mapping[str, Any],
-    augmentations: Sequence[Mapping[str, Any]] = (),
+    frontend: Choice[Frontend],
+    augmentations: Sequence[Choice[Augmentation]] = (),
     statistics: Mapping[str, Sequence[float]] | None = None,
 ) -> Views:
     """The front end with augmentations around it.
 
     Args:
-        frontend: in canonical form.
-        augmentations: likewise, in their order.
+        frontend: as it is chosen.
+        augmentations: in their order.
         statistics: mean and standard deviation by the name of the module that they normalise, where they are measured.
     """
-    steps = []
-    for config in augmentations:
-        component, settings = recall("augmentations", config)
-        steps.append(component(settings))
     built = make_frontend(frontend)
     measured = built.measured()
     for name, (mean, std) in (statistics or {}).items():
         measured[name].set(mean, std)
-    return Views(built, steps)
+    return Views(built, [augmentation.build() for augmentation in augmentations])
 
 
-def build_encoder(encoder: Mapping[str, Any], frontend: Frontend) -> Encoder:
+def build_encoder(encoder: Choice[Encoder], frontend: Frontend) -> Encoder:
     """The encoder with weights as it makes them, drawn from torch's global generator.
 
     Raises:
         Mistake: if it does not fit the front end.
     """
-    component, settings = recall("encoders", encoder)
-    built: Encoder = component(settings, frontend.channels, frontend.bins)
+    built = encoder.build(frontend.channels, frontend.bins)
     for inner in built.modules():
         if isinstance(inner, Frontend) and inner.sample_rate != frontend.sample_rate:
             raise Mistake(
-                f"{encoder['name']} has a front end of {inner.sample_rate} Hz inside, and is fed with "
+                f"{encoder.name} has a front end of {inner.sample_rate} Hz inside, and is fed with "
                 f"{frontend.sample_rate} Hz",
                 fix="give both front ends one sample_rate",
             )
@@ -105,22 +101,20 @@ def place(module: T, device: Device) -> T:
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None, frontend: Frontend) -> Encoder:
+def load_weights(encoder: Encoder, kind: str, path: Path | None, frontend: Frontend) -> Encoder:
     """Puts the weights in that an entry names.
 
     Args:
         encoder: freshly built; ``random`` leaves it as it is.
-        weights: ``kind`` is random, imagenet, checkpoint or pretrain; ``path`` a local file.
-        pretrained: ``encoder.safetensors`` of the finished pretraining, for ``pretrain``.
+        kind: random, imagenet, checkpoint or pretrain.
+        path: a local file; of ``pretrain`` the ``encoder.safetensors`` of the finished pretraining.
         frontend: what the encoder is fed with.
     """
-    if weights["kind"] == "imagenet":
-        load_imagenet(encoder, Path(weights["path"]) if weights.get("path") else None)
-    elif weights["kind"] == "checkpoint":
-        load_checkpoint(encoder, Path(weights["path"]), frontend)
-    elif weights["kind"] == "pretrain":
-        assert pretrained is not None
-        load_checkpoint(encoder, pretrained, frontend)
+    if kind == "imagenet":
+        load_imagenet(encoder, path)
+    elif kind != "random":
+        assert path is not None
+        load_checkpoint(encoder, path, frontend)
     return encoder
 
 

@@ -17,11 +17,12 @@ import torch
 from benchmark.jobs.checkpoint import judge_file, open_checkpoint
 from benchmark.jobs.model import build_encoder, build_views
 from registry.audio import Recordings
+from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake, Mistakes
 from registry.frontends import Frontend
-from registry.lookup import Choice, find
-from registry.methods import Corpus, Method
+from registry.lookup import Choice
+from registry.methods import Corpus
 from registry.protocols import choose_parts
 from registry.views import Views
 
@@ -72,7 +73,9 @@ class _Fitting:
         if built is None:
             return
         frontend, encoder = built
-        self._once([*net, entry.window], entry.places["crop"], lambda: _embed(frontend, encoder, entry.window))
+        self._once(
+            [*net, entry.window_samples], entry.places["crop"], lambda: _embed(frontend, encoder, entry.window_samples)
+        )
         weights = entry.weights
         if weights.path:
             path = weights.path
@@ -81,10 +84,10 @@ class _Fitting:
             if name in columns:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
                 self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
-        self._once([*net, entry.window, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
+        self._once([*net, entry.window_samples, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
         if weights.method and weights.training:
             asked = [weights.method.config, weights.training.canonical(), _configs(weights.augment)]
-            self._once([*net, entry.window, *asked], entry.places["weights"], lambda: _steps(entry))
+            self._once([*net, entry.window_samples, *asked], entry.places["weights"], lambda: _steps(entry))
 
     def _once(self, asked: object, where: str, action: Callable[[], object]) -> None:
         key = json.dumps([where.partition(" ")[0], asked], sort_keys=True)
@@ -114,18 +117,18 @@ class _Fitting:
                 encoder.load_imagenet(path)
             return
         # Published weights are compared with the front end's values, which the device meta has none of.
-        said = open_checkpoint(path, encoder, build_views(entry.frontend.config).frontend).said
+        said = open_checkpoint(path, encoder, build_views(entry.frontend).frontend).said
         if said:
             self.tell(f"{path}: opened {', '.join(said)}")
 
 
-def _configs(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]:
     return [choice.config for choice in choices]
 
 
-def _views(entry: "ResolvedEntry", augment: Sequence[Choice] = ()) -> Views:
+def _views(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]] = ()) -> Views:
     """On torch's default device, with statistics as if they had been measured."""
-    views = build_views(entry.frontend.config, _configs(augment))
+    views = build_views(entry.frontend, augment)
     for normalisation in views.frontend.measured().values():
         normalisation.set(0.0, 1.0)
     return views
@@ -134,13 +137,13 @@ def _views(entry: "ResolvedEntry", augment: Sequence[Choice] = ()) -> Views:
 def _build(entry: "ResolvedEntry") -> tuple[Frontend, Encoder]:
     with torch.device("meta"):
         frontend = _views(entry).frontend
-        return frontend, build_encoder(entry.encoder.config, frontend).eval()
+        return frontend, build_encoder(entry.encoder, frontend).eval()
 
 
 @torch.no_grad()
-def _embed(frontend: Frontend, encoder: Encoder, window: int) -> None:
+def _embed(frontend: Frontend, encoder: Encoder, samples: int) -> None:
     with torch.device("meta"):
-        encoder.embed(frontend(torch.empty(2, window)))
+        encoder.embed(frontend(torch.empty(2, samples)))
 
 
 def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
@@ -151,7 +154,7 @@ def _augment(entry: "ResolvedEntry") -> None:
     """Augmentations on windows: what they say of them counts, and what the device meta cannot do does not."""
     with torch.device("meta"):
         views = _views(entry, entry.augment)
-        _only_mistakes(lambda: views(torch.empty(2, entry.window)))
+        _only_mistakes(lambda: views(torch.empty(2, entry.window_samples)))
 
 
 def _steps(entry: "ResolvedEntry") -> None:
@@ -160,7 +163,7 @@ def _steps(entry: "ResolvedEntry") -> None:
         _step(entry, ())
 
 
-def _step(entry: "ResolvedEntry", augment: Sequence[Choice]) -> bool:
+def _step(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]]) -> bool:
     """One step of a method on a supposed corpus: what it says counts, and what the device meta cannot do does not."""
     weights = entry.weights
     chosen, training = weights.method, weights.training
@@ -168,19 +171,19 @@ def _step(entry: "ResolvedEntry", augment: Sequence[Choice]) -> bool:
     assert training
     classes, several = 2, False
     if weights.corpus:
-        task = find("tasks", weights.corpus.name)
+        task = weights.corpus.component
         classes, several = len(task.classes) or classes, task.multi_label
-    component, batch = find("methods", chosen.name), training.batch_size
+    batch = training.batch_size
     with torch.device("meta"):
         views = _views(entry, augment)
-        encoder = build_encoder(entry.encoder.config, views.frontend)
+        encoder = build_encoder(entry.encoder, views.frontend)
         label_N = torch.zeros(_CLIPS, classes) if several else torch.zeros(_CLIPS, dtype=torch.long)
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method: Method = component(chosen.settings, encoder, views, _Supposed(silence, label_N, classes))
+            method = chosen.build(encoder, views, _Supposed(silence, label_N, classes))
             method.chunk = training.chunk
-            method(torch.empty(batch, method.windows, entry.window), torch.zeros(batch, dtype=torch.long))
+            method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 
         return _only_mistakes(step)
 

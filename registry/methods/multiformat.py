@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.encoders.multiformat import Multiformat
 from registry.errors import Mistake
-from registry.lookup import AugmentationList, recall
+from registry.lookup import AugmentationList
 from registry.losses import nt_xent
 from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
@@ -73,8 +73,5 @@ class MultiformatContrast(Method):
     def _format(self, name: str, config: Config) -> Views:
         """A branch's front end with the augmentations of its format."""
         assert isinstance(self.encoder, Multiformat)
-        steps = []
-        for reference in config.augment.get(name, ()):
-            component, settings = recall("augmentations", reference)
-            steps.append(component(settings))
+        steps = [reference.build() for reference in config.augment.get(name, ())]
         return Views(deepcopy(self.encoder.branch(name)[0].frontend), steps)

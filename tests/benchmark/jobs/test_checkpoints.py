@@ -16,7 +16,7 @@ from benchmark.jobs.model import build_encoder, build_views, load_checkpoint, lo
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
-from registry.lookup import choose
+from registry.lookup import ENCODERS, FRONTENDS
 
 State = dict[str, Tensor]
 CLASSES = 527
@@ -105,10 +105,10 @@ PUBLISHED: dict[str, Callable[[int], State]] = {
 
 
 def make(name: str, frontend: str = "panns", **settings: object) -> tuple[Encoder, Frontend]:
-    choice = choose("encoders", {"name": name, "width": 2, **settings})
+    choice = ENCODERS.choose({"name": name, "width": 2, **settings})
     waveform = name.startswith(("res1d", "wavegram"))
     fed = {"name": "waveform", "sample_rate": 32000} if waveform else {"name": frontend}
-    views = build_views(choose("frontends", fed).config)
+    views = build_views(FRONTENDS.choose(fed))
     return build_encoder(choice.config, views.frontend), views.frontend
 
 
@@ -158,7 +158,7 @@ def test_another_front_end_than_the_checkpoints_is_refused(tmp_path: Path) -> No
         ({"name": "spectrogram", "n_fft": 512, "bands": 4}, "the front end is none"),
     ):
         encoder, _ = make("cnn10")
-        frontend = build_views(choose("frontends", reference).config).frontend
+        frontend = build_views(FRONTENDS.choose(reference)).frontend
         with pytest.raises(Mistake, match=answer) as caught:
             load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
         assert "panns-16k" in caught.value.fix
@@ -178,8 +178,8 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_an_encoder_without_published_weights_says_so(tmp_path: Path) -> None:
-    frontend = build_views(choose("frontends", "waveform").config).frontend
-    conv = build_encoder(choose("encoders", {"name": "conv160", "width": 2}).config, frontend)
+    frontend = build_views(FRONTENDS.choose("waveform")).frontend
+    conv = build_encoder(ENCODERS.choose({"name": "conv160", "width": 2}), frontend)
     with pytest.raises(Mistake, match="reads no checkpoints but its own"):
         load_checkpoint(conv, write("cnn10", tmp_path / "published.pth"), frontend)
 
@@ -326,9 +326,9 @@ def test_values_that_no_training_leaves_are_named(
 
 
 def test_imagenet_files_are_judged_too(tmp_path: Path) -> None:
-    frontend = build_views(choose("frontends", "panns").config).frontend
+    frontend = build_views(FRONTENDS.choose("panns")).frontend
     net = {"name": "timm", "model": "test_resnet", "in_channels": 1}
-    encoder = build_encoder(choose("encoders", net).config, frontend)
+    encoder = build_encoder(ENCODERS.choose(net), frontend)
     state = {name.removeprefix("net."): tensor for name, tensor in encoder.state_dict().items()}
     variance = next(name for name in state if name.endswith("running_var"))
     state[variance].fill_(-1)

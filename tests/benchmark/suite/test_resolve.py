@@ -12,7 +12,7 @@ from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
 from benchmark.suite.schema import suite_schema
 from leaderboard.published import FIGURES
 from registry.errors import Mistakes
-from registry.lookup import choose, names
+from registry.lookup import ENCODERS, METHODS
 from tests.conftest import TINY
 
 SUITES = Path(__file__).parents[3] / "suites"
@@ -239,7 +239,7 @@ def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
 
 def test_the_suite_of_encoders_holds_every_encoder() -> None:
     resolved = load_suite(SUITES / "encoders.yaml", "cpu", None)
-    assert {entry.encoder.name for entry in resolved.entries} == set(names("encoders"))
+    assert {entry.encoder.name for entry in resolved.entries} == set(ENCODERS.names())
 
 
 @pytest.mark.parametrize("path", sorted(SUITES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(SUITES)))
@@ -265,11 +265,11 @@ def test_suites_of_papers_have_an_entry_for_every_published_figure(path: Path) -
                 assert (row["entry"], row["task"], row["protocol"]) in asked
 
 
-@pytest.mark.parametrize("method", names("methods"))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_the_schema_knows_every_method_with_its_settings(method: str) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     schema = jsonschema.Draft202012Validator(suite_schema())
-    settings = {"name": method, **choose("methods", method).settings.canonical()}
+    settings = {"name": method, **METHODS.choose(method).settings.canonical()}
     suite = yaml.safe_load(TINY)
     suite["entries"]["random"]["weights"] = {"pretrain": settings}
     schema.validate(suite)

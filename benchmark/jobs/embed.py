@@ -1,0 +1,128 @@
+"""Embeds a task's recordings, once for all protocols that work on embeddings."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from benchmark.jobs.measure import statistics_of
+from benchmark.jobs.pack import opened_pack
+from benchmark.store import job
+from registry.lookup import StoredEncoder, StoredFrontend
+
+if TYPE_CHECKING:
+    from benchmark.jobs.workplace import Workplace
+    from registry.encoders import Encoder
+
+
+class Weights(BaseModel):
+    """What names an encoder's weights in a key; a pretraining is named by its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
+    seed: int = Field(0, description="of random weights")
+    sha256: str | None = Field(None, description="of a file; None where it is not there")
+    model: str | None = Field(None, description="full name of weights that come without a file")
+
+
+StatedWeights = Annotated[Weights, PlainSerializer(lambda weights: weights.model_dump(exclude_unset=True))]
+
+
+class Config(job.Config):
+    """With what is embedded."""
+
+    encoder: StoredEncoder
+    frontend: StoredFrontend
+    weights: StatedWeights
+    window_samples: int = Field(alias="window", description="of a window")
+
+
+class Needs(job.Needs):
+    """A pack, and what gives the weights or the front end's statistics, where these are made by other jobs."""
+
+    pack: job.Key
+    pretrain: job.Key | None = None
+    statistics: job.Key | None = None
+
+
+class Record(job.Record):
+    """What the embeddings are, and what they cost."""
+
+    large = frozenset({"embeddings.safetensors"})
+
+    windows: int
+    dim: int
+    parameters: int = Field(description="of the encoder")
+    weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
+    clips_per_second: float = Field(description="whole clips, front end included")
+    data_hash: str = Field(description="of the pack's samples")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return ("embeddings.safetensors",)
+
+
+class EmbedJob(job.Job[Config, Needs, Record]):
+    """Embeds every window of every clip."""
+
+    kind = "embed"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        from benchmark.jobs.embedding import embed, save_embeddings
+        from benchmark.jobs.model import build_views
+
+        config = self.config
+        pack = opened_pack(self.needs.pack, at)
+        at.progress.expect(len(pack.ids))
+        views = build_views(config.frontend, statistics=statistics_of(self.needs.statistics, at)).to(at.device.device)
+        encoder = weighted_encoder(config, self.needs.pretrain, at)
+        began = time.monotonic()
+        made = embed(views, encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
+        rate = len(pack.ids) / (time.monotonic() - began)
+        save_embeddings(made, folder / "embeddings.safetensors")
+        windows, dim = made.window_WD.shape
+        return Record(
+            summary=f"{windows} windows of {dim}",
+            windows=windows,
+            dim=dim,
+            parameters=sum(p.numel() for p in encoder.parameters()),
+            weights_sha256=downloaded(config.weights),
+            clips_per_second=round(rate, 2),
+            data_hash=pack.content_hash,
+        )
+
+
+def weighted_encoder(config: Config, pretrain: str | None, at: "Workplace") -> "Encoder":
+    """The encoder with its weights, on the device.
+
+    Args:
+        config: names encoder, front end and weights.
+        pretrain: key of the pretraining that the weights are from, if they are from one.
+        at: where the files are.
+    """
+    from benchmark.jobs.model import build_encoder, build_views, load_weights, place
+    from registry.seeding import seed_everything
+
+    weights = config.weights
+    seed_everything(weights.seed, "weights")
+    frontend = build_views(config.frontend).frontend
+    encoder = build_encoder(config.encoder, frontend)
+    if pretrain:
+        with at.store.opened("pretrain", pretrain, "encoder.safetensors") as path:
+            return place(load_weights(encoder, weights.kind, path, frontend), at.device)
+    file = Path(at.files[weights.sha256]) if weights.sha256 else None
+    return place(load_weights(encoder, weights.kind, file, frontend), at.device)
+
+
+def downloaded(weights: Weights) -> str | None:
+    """SHA-256 of the file that weights without a path came from, if the hub's cache has it.
+
+    It is in no key, which would change with the first download.
+    """
+    from benchmark.store.files import file_digest
+    from registry.encoders.timm import hub_file
+
+    path = hub_file(weights.model) if weights.model else None
+    return file_digest(path) if path else None
