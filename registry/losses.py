@@ -213,8 +213,8 @@ def vicreg(a_BD: Tensor, b_BD: Tensor, invariance: float, variance: float, covar
     Deviations are averaged, and covariances divided by the dimension, in both views; the hinge is averaged over them.
     """
     a_BD, b_BD = _wide(a_BD), _wide(b_BD)
-    spread = sum((1 - (z.var(0) + 1e-4).sqrt()).clamp_min(0).mean() / 2 for z in (a_BD, b_BD))
-    return invariance * F.mse_loss(a_BD, b_BD) + variance * spread + covariance * (_off(a_BD) + _off(b_BD))
+    hinge = sum((1 - (z.var(0) + 1e-4).sqrt()).clamp_min(0).mean() / 2 for z in (a_BD, b_BD))
+    return invariance * F.mse_loss(a_BD, b_BD) + variance * hinge + covariance * (_off(a_BD) + _off(b_BD))
 
 
 def kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:

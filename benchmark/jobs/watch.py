@@ -36,7 +36,7 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
     method.train()
     both_BD = torch.cat([a_BD, b_BD])
     return {
-        "deviation": geometry.spread(both_BD).item(),
+        "deviation": geometry.deviation(both_BD).item(),
         "rank": geometry.effective_rank(both_BD).item(),
         "alignment": geometry.alignment(a_BD, b_BD).item(),
         "uniformity": geometry.uniformity(both_BD).item(),

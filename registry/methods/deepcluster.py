@@ -9,7 +9,7 @@ from torch import Tensor
 
 from registry.clustering import kmeans, whiten
 from registry.encoders import Encoder
-from registry.methods import Corpus, unit
+from registry.methods import Corpus
 from registry.methods._corpus import CorpusClustering
 from registry.settings import Settings
 from registry.views import Views
@@ -79,7 +79,7 @@ class DeepCluster(CorpusClustering):
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
         logits_BK = F.linear(z_BD, self.classifier_KD.requires_grad_(), self.bias_K.requires_grad_())
         loss_B = F.cross_entropy(logits_BK, self.label_N[index_B], reduction="none")
-        return (loss_B * self.weight_N[index_B]).mean(), {"spread": unit(z_BD.detach()).std(0).mean()}
+        return (loss_B * self.weight_N[index_B]).mean(), {}
 
     @torch.no_grad()
     def after_step(self) -> None:

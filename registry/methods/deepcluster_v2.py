@@ -68,4 +68,4 @@ class DeepClusterV2(CorpusClustering):
         label_HVB = self.label_HN[:, index_B].unsqueeze(1).expand(-1, len(z_VBD), -1)
         self.memory_VND[:, index_B] = z_VBD[:2].detach()
         loss = F.cross_entropy(logits_HVBK.flatten(0, 2), label_HVB.flatten())
-        return loss, {"spread": z_VBD[0].detach().std(0).mean()}
+        return loss, {}

@@ -68,7 +68,7 @@ class MultiformatContrast(Method):
         else:
             embedded = [self.embed(x) for x in heard]
         a_BD, b_BD = (unit(self.projector(z_BD)) for z_BD in embedded)
-        return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}
+        return nt_xent(a_BD, b_BD, self.temperature), {}
 
     def _format(self, name: str, config: Config) -> Views:
         """A branch's front end with the augmentations of its format."""

@@ -137,9 +137,8 @@ def test_the_defaults_are_the_script_of_npid_on_cifar_10() -> None:
 def test_gradients_reach_encoder_and_both_heads_alone(base: str, grouping: str) -> None:
     trained = over(base, Linear(norm=True), grouping=grouping)
     assert trained.windows == (3 if base == "moco" else 2)
-    loss, scalars = trained(waves(8, trained.windows, 0), torch.arange(8))
+    loss, _ = trained(waves(8, trained.windows, 0), torch.arange(8))
     loss.backward()
-    assert set(scalars) == {"spread"}
     head = "query_head" if base == "moco" else "head"
     for name, p in trained.named_parameters():
         learns = name.startswith(("encoder.", "group_head.", f"base.{head}."))

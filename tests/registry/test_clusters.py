@@ -113,10 +113,9 @@ def test_gradients_reach_every_parameter(name: str, settings: dict[str, Any]) ->
     torch.manual_seed(0)
     trained = method(name, Linear(norm=True), **settings)
     trained.before_epoch()
-    loss, scalars = trained(waves(8, trained.windows, 0), torch.arange(8))
+    loss, _ = trained(waves(8, trained.windows, 0), torch.arange(8))
     loss.backward()
     assert loss.isfinite()
-    assert set(scalars) == {"spread"}
     assert all(p.grad is not None for p in trained.parameters())
     if name == "swav":  # the first classifier of DeepCluster is next to nothing
         assert trained.encoder.map[0].weight.grad.abs().sum() > 0
