@@ -171,6 +171,9 @@ FrontendReference = Annotated[
 EncoderReference = Annotated[
     dict[str, Any], BeforeValidator(lambda given: canonical("encoders", given)), _NAME_OR_MAPPING
 ]
+MethodReference = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: canonical("methods", given)), _NAME_OR_MAPPING
+]
 AugmentationReference = Annotated[
     dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given)), _NAME_OR_MAPPING
 ]

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from registry.encoders import Encoder
-from registry.lookup import canonical, recall
-from registry.losses import cld, kmeans, normalised_cuts
+from registry.lookup import MethodReference, recall
+from registry.losses import batch_kmeans, cld, normalised_cuts
 from registry.methods import Corpus, Method, projection, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
@@ -18,13 +18,7 @@ from registry.settings import Settings
 from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
-_GROUPINGS = {"kmeans": kmeans, "spectral": normalised_cuts}
-
-_MethodReference = Annotated[
-    dict[str, Any],
-    BeforeValidator(lambda given: canonical("methods", given)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
-]
+_GROUPINGS = {"kmeans": batch_kmeans, "spectral": normalised_cuts}
 
 
 class Cld(Method):
@@ -55,7 +49,7 @@ class Cld(Method):
     }
 
     class Config(Settings):
-        base: _MethodReference = Field(
+        base: MethodReference = Field(
             {"name": "npid", "temperature": 0.1, "negatives": 0}, description="npid or moco, with settings of its own"
         )
         clusters: int = Field(128, ge=2, description="groups of a batch, at most its size")

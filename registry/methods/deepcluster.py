@@ -68,7 +68,7 @@ class DeepCluster(CorpusClustering):
         self.encoder.eval()
         embedded_ND = self.embed_corpus(wave_BVT, Views(self.views.frontend))
         self.encoder.train(training)
-        _, label_N = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
+        label_N, _ = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
         size_K = torch.bincount(label_N, minlength=self.config.clusters)
         self.label_N.copy_(label_N)
         self.weight_N.copy_(len(label_N) / (size_K[label_N] * (size_K > 0).sum()))

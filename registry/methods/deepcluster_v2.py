@@ -57,10 +57,10 @@ class DeepClusterV2(CorpusClustering):
         if self.epoch == 0:
             for projection_ND in self.memory_VND:
                 projection_ND.copy_(unit(self.head(self.embed_corpus(wave_BVT, self.views))))
-        for i, (centroid_KD, label_N) in enumerate(zip(self.centroid_HKD, self.label_HN, strict=True)):
-            found = kmeans(self.memory_VND[i % 2], self.config.clusters, self.config.iterations, spherical=True)
-            centroid_KD.copy_(found[0])
-            label_N.copy_(found[1])
+        config = self.config
+        for i in range(config.heads):
+            found = kmeans(self.memory_VND[i % 2], config.clusters, config.iterations, spherical=True)
+            self.label_HN[i], self.centroid_HKD[i] = found
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)
