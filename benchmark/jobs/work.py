@@ -76,7 +76,7 @@ def _pack(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     odd = remarks(task, [clip for clip in clips if clip.id not in result["skipped"]])
     for remark in odd:
         at.progress.say(f"{job.title}: {remark}")
-    summary = f"{result['clips']} clips, {result['seconds'] / 60:.1f} min of audio"
+    summary = f"{result['clips']} clips, {result['audio_seconds'] / 60:.1f} min of audio"
     over = result["clipped"]
     if over["clips"]:
         summary += f", {over['clips']} of them over full scale and clipped"

@@ -35,13 +35,23 @@ def migrate(kind: str, record: dict[str, Any]) -> dict[str, Any]:
     """
     known = PLAN_SCHEMA if kind == "plan" else RECORD_SCHEMA
     found = record.get("schema", 1 if kind == "plan" else None)
+    if found == known and kind == "plan":
+        return _plan(record)
     if found == known:
-        return _plan(record) if kind == "plan" else {**_NEW_FIELDS.get(kind, {}), **record}
+        return {**_NEW_FIELDS.get(kind, {}), **(_pack(record) if kind == "pack" else record)}
     what = f"a {'plan' if kind == 'plan' else 'record'} of schema {found}, and this version reads {known}"
     if isinstance(found, int) and found > known:
         raise Mistake(f"{what}: it was written by a newer audiobench", fix="update audiobench")
     again = "" if kind == "plan" else " in another folder: --runs DIR"
     raise Mistake(f"{what}: it was written by an older audiobench", fix=f"run the suite again{again}")
+
+
+def _pack(record: dict[str, Any]) -> dict[str, Any]:
+    """An earlier pack's ``seconds`` are of audio; how long its job took was not kept."""
+    if "audio_seconds" in record or "seconds" not in record:
+        return record
+    own = {name: value for name, value in record.items() if name != "seconds"}
+    return {**own, "audio_seconds": record["seconds"]}
 
 
 def _plan(record: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,13 @@ def test_an_evaluation_of_the_first_revision_finds_every_field() -> None:
     assert migrate("pack", {"schema": 1})["multi_label"] is False
 
 
+def test_the_seconds_of_an_earlier_pack_are_of_audio_and_not_of_the_job() -> None:
+    new = migrate("pack", {"schema": 1, "clips": 2, "seconds": 9.5})
+    assert (new["audio_seconds"], "seconds" in new) == (9.5, False)
+    today = migrate("pack", {"schema": 1, "clips": 2, "seconds": 0.2, "audio_seconds": 9.5})
+    assert (today["audio_seconds"], today["seconds"]) == (9.5, 0.2)
+
+
 def test_what_a_record_says_stays() -> None:
     record = {"schema": 1, "metric": "mAP", "missing": 3, "labels_seen_in_pretraining": True, "embedding": {"dim": 2}}
     new = migrate("evaluate", record)
