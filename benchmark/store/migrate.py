@@ -50,8 +50,8 @@ def _pack(record: dict[str, Any]) -> dict[str, Any]:
     """An earlier pack's ``seconds`` are of audio; how long its job took was not kept."""
     if "audio_seconds" in record or "seconds" not in record:
         return record
-    own = {name: value for name, value in record.items() if name != "seconds"}
-    return {**own, "audio_seconds": record["seconds"]}
+    rest = {name: value for name, value in record.items() if name != "seconds"}
+    return {**rest, "audio_seconds": record["seconds"]}
 
 
 def _plan(record: dict[str, Any]) -> dict[str, Any]:
