@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
@@ -165,18 +165,12 @@ def _expanded(given: Any) -> Any:
 
 
 _NAME_OR_MAPPING = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
-FrontendReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("frontends", given)), _NAME_OR_MAPPING
-]
-EncoderReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("encoders", given)), _NAME_OR_MAPPING
-]
-MethodReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("methods", given)), _NAME_OR_MAPPING
-]
+FrontendReference = Annotated[dict[str, Any], BeforeValidator(partial(canonical, "frontends")), _NAME_OR_MAPPING]
+EncoderReference = Annotated[dict[str, Any], BeforeValidator(partial(canonical, "encoders")), _NAME_OR_MAPPING]
 AugmentationReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given)), _NAME_OR_MAPPING
+    dict[str, Any], BeforeValidator(partial(canonical, "augmentations")), _NAME_OR_MAPPING
 ]
+MethodReference = Annotated[dict[str, Any], BeforeValidator(partial(canonical, "methods")), _NAME_OR_MAPPING]
 AugmentationList = Annotated[list[AugmentationReference], BeforeValidator(_expanded)]
 
 
