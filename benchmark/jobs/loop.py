@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from benchmark.jobs.model import Device
+from benchmark.jobs.net import load_net, net_state
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import Damaged, read_tensors, replace_file, set_aside, write_tensors
@@ -111,14 +112,14 @@ class _Run:
     def _note_best(self, accuracy: float) -> None:
         """Sets the net's tensors aside unless a probe before was as good."""
         if all(accuracy > row["knn"] for row in self.metrics if "knn" in row):
-            tensors = self.method.encoder.state_dict().items()
+            tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
     def end(self) -> int:
         """Gives the net the tensors that are to be kept, and returns the epoch that they are of."""
         if self.training.keep == "last":
             return self.training.epochs
-        self.method.encoder.load_state_dict(self.best)
+        load_net(self.method.encoder, self.method.views.frontend, self.best)
         probed = [row for row in self.metrics if "knn" in row]
         return int(max(probed, key=lambda row: row["knn"])["epoch"])  # the first of equal ones
 
@@ -159,7 +160,7 @@ class _Run:
             state = self._optimizer_state(by_kind["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
-        net = _shapes(self.method.encoder.state_dict())
+        net = _shapes(net_state(self.method.encoder, self.method.views.frontend))
         fits = _shapes(by_kind["method"]) == _shapes(self.method.state_dict()) and _shapes(by_kind["best"]) in ({}, net)
         if foreign or not fits:
             raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
@@ -220,7 +221,7 @@ def pretrain(
     """Trains a method on a corpus, from its last checkpoint if it has a whole one.
 
     Args:
-        method: on the device; its encoder is what is trained.
+        method: on the device; its encoder is what is trained, with the front end if that learns.
         corpus: recordings; the method has their labels, if it uses any.
         training: budget, optimiser, schedule.
         crop: samples of a window.

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import torch
 
 from benchmark.jobs.checkpoint import judge_file, open_checkpoint
+from benchmark.jobs.net import load_net
+from registry.augmentations import make_augmentations
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
@@ -71,15 +73,11 @@ def build_views(
         augmentations: likewise, in their order.
         statistics: mean and standard deviation by the name of the module that they normalise, where they are measured.
     """
-    steps = []
-    for config in augmentations:
-        component, settings = recall("augmentations", config)
-        steps.append(component(settings))
     built = make_frontend(frontend)
     measured = built.measured()
     for name, (mean, std) in (statistics or {}).items():
         measured[name].set(mean, std)
-    return Views(built, steps)
+    return Views(built, make_augmentations(augmentations))
 
 
 def build_encoder(encoder: Mapping[str, Any], frontend: Frontend) -> Encoder:
@@ -105,14 +103,14 @@ def place(module: T, device: Device) -> T:
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None, frontend: Frontend) -> Encoder:
+def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None, frontend: Frontend) -> None:
     """Puts the weights in that an entry names.
 
     Args:
         encoder: freshly built; ``random`` leaves it as it is.
         weights: ``kind`` is random, imagenet, checkpoint or pretrain; ``path`` a local file.
         pretrained: ``encoder.safetensors`` of the finished pretraining, for ``pretrain``.
-        frontend: what the encoder is fed with.
+        frontend: what the encoder is fed with, freshly built; if it learns, a checkpoint or a pretraining sets it too.
     """
     if weights["kind"] == "imagenet":
         load_imagenet(encoder, Path(weights["path"]) if weights.get("path") else None)
@@ -121,7 +119,6 @@ def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path 
     elif weights["kind"] == "pretrain":
         assert pretrained is not None
         load_checkpoint(encoder, pretrained, frontend)
-    return encoder
 
 
 def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
@@ -130,7 +127,7 @@ def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
     Raises:
         Mistake: if it is no such file, or of another architecture (with the names that do not fit).
     """
-    encoder.load_state_dict(open_checkpoint(path, encoder, frontend).tensors)
+    load_net(encoder, frontend, open_checkpoint(path, encoder, frontend).tensors)
 
 
 def load_imagenet(encoder: Encoder, path: Path | None) -> None:

@@ -17,6 +17,7 @@ from benchmark.jobs.embedding import embed, load_embeddings, require_finite, sav
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.measuring import measure
 from benchmark.jobs.model import Device, build_encoder, build_views, load_weights, place
+from benchmark.jobs.net import net_state
 from benchmark.jobs.packing import Pack, make_pack, open_pack
 from benchmark.jobs.watch import Probe
 from benchmark.ledger.plan import pretraining_of
@@ -28,12 +29,14 @@ from benchmark.store.store import Store
 from registry.encoders import Encoder
 from registry.encoders.timm import hub_file
 from registry.errors import Mistake
+from registry.frontends import Frontend
 from registry.lookup import recall
 from registry.methods import Corpus, Method
 from registry.metrics import ranking
 from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
 from registry.seeding import seed_everything
 from registry.training import Pretraining
+from registry.views import Views
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     data_set, usable = _corpus(job, "corpus", at)
     corpus, clips_M = data_set.pack, torch.from_numpy(usable.clips)
     recordings = corpus.recordings.subset(clips_M)
-    views = build_views(config["frontend"], config["augment"], _statistics(job, at))
     seed_everything(config["seed"], "weights")
+    views = build_views(config["frontend"], config["augment"], _statistics(job, at))
     encoder = build_encoder(config["encoder"], views.frontend)
     component, settings = recall("methods", config["method"])
     known = Corpus(recordings, torch.tensor(corpus.labels)[clips_M], len(corpus.classes))
@@ -121,7 +124,7 @@ def _pretrain(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         at.progress,
         _probe(job, at, training.monitor_every),
     )
-    write_tensors(folder / "encoder.safetensors", encoder.state_dict())
+    write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")
     return {
         "summary": f"loss {log.epochs[-1]['loss']:.3f}" + (f", epoch {log.kept} kept" * (training.keep == "best")),
@@ -158,18 +161,15 @@ def _probe(job: Job, at: Workplace, every: int) -> Probe | None:
     if "monitor" not in job.needs:
         return None
     monitor = _data_set(job.needs["monitor"], at)
-    views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
-    labels, crop = _labels(monitor.pack), job.config["crop"]
-    return Probe(monitor.pack, labels, monitor.task.folds, views, crop, at.device, every)
+    return Probe(monitor.pack, _labels(monitor.pack), monitor.task.folds, job.config["crop"], at.device, every)
 
 
 def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
     pack = _opened_pack(job.needs["pack"], at)
     at.progress.expect(len(pack.ids))
-    views = build_views(job.config["frontend"], statistics=_statistics(job, at)).to(at.device.device)
-    encoder = _encoder(job, at)
+    frontend, encoder = _net(job, at)
     began = time.monotonic()
-    made = embed(views, encoder, pack.recordings, pack.ids, job.config["window"], at.device, at.progress)
+    made = embed(Views(frontend), encoder, pack.recordings, pack.ids, job.config["window"], at.device, at.progress)
     rate = len(pack.ids) / (time.monotonic() - began)
     save_embeddings(made, folder / "embeddings.safetensors")
     windows, dim = made.window_WD.shape
@@ -177,7 +177,7 @@ def _embed(job: Job, folder: Path, at: Workplace) -> dict[str, Any]:
         "summary": f"{windows} windows of {dim}",
         "windows": windows,
         "dim": dim,
-        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "parameters": sum(p.numel() for module in (frontend, encoder) for p in module.parameters()),
         "weights_sha256": _downloaded(job, at),
         "clips_per_second": round(rate, 2),
         "data_hash": pack.content_hash,
@@ -243,19 +243,21 @@ _WORK: dict[str, Callable[[Job, Path, Workplace], dict[str, Any]]] = {
 }
 
 
-def _encoder(job: Job, at: Workplace) -> Encoder:
-    """The encoder a job names, with its weights, on the device."""
+def _net(job: Job, at: Workplace) -> tuple[Frontend, Encoder]:
+    """The front end and the encoder that a job names, with their weights, on the device."""
     config = job.config
     seed_everything(config["weights"].get("seed", 0), "weights")
-    frontend = build_views(config["frontend"]).frontend
+    frontend = build_views(config["frontend"], statistics=_statistics(job, at)).frontend
     encoder = build_encoder(config["encoder"], frontend)
     weights = dict(config["weights"])
     if "sha256" in weights:
         weights["path"] = at.files[weights["sha256"]]
-    if "pretrain" not in job.needs:
-        return place(load_weights(encoder, weights, None, frontend), at.device)
-    with at.store.opened("pretrain", job.needs["pretrain"], "encoder.safetensors") as path:
-        return place(load_weights(encoder, weights, path, frontend), at.device)
+    if "pretrain" in job.needs:
+        with at.store.opened("pretrain", job.needs["pretrain"], "encoder.safetensors") as path:
+            load_weights(encoder, weights, path, frontend)
+    else:
+        load_weights(encoder, weights, None, frontend)
+    return frontend.to(at.device.device), place(encoder, at.device)
 
 
 def _statistics(job: Job, at: Workplace) -> dict[str, list[float]] | None:
@@ -293,13 +295,15 @@ def _subject(job: Job, pack: Pack, at: Workplace) -> Subject:
         with at.store.opened("embed", job.needs["embed"], "embeddings.safetensors") as path:
             embeddings = load_embeddings(path)
     if "encoder" in config:
-        statistics = _statistics(job, at)
-        model = Model(
-            encoder=lambda: _encoder(job, at),
-            views=build_views(config["frontend"], config["augment"], statistics).to(at.device.device),
-            plain_views=build_views(config["frontend"], statistics=statistics).to(at.device.device),
-            window=config["window"],
-        )
+        views = build_views(config["frontend"], config["augment"], _statistics(job, at)).to(at.device.device)
+
+        def encoder() -> Encoder:
+            frontend, made = _net(job, at)
+            views.frontend.load_state_dict(frontend.state_dict())
+            views.frontend.eval()
+            return made
+
+        model = Model(encoder, views, Views(views.frontend), config["window"])
     return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
 
 

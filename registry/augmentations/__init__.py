@@ -3,12 +3,14 @@
 Randomness comes from torch's global generator, which the training loops seed at every step.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from registry.lookup import recall
 from registry.settings import Component, Settings
 
 
@@ -42,6 +44,15 @@ class Augmentation(nn.Module, Component):
             return changed
         chosen_B = torch.rand(len(x), device=x.device) < self.p
         return torch.where(chosen_B.view(-1, *[1] * (x.ndim - 1)), changed, x)
+
+
+def make_augmentations(references: Iterable[Mapping[str, Any]]) -> list[Augmentation]:
+    """Augmentations from their canonical forms, in their order."""
+    made = []
+    for reference in references:
+        component, settings = recall("augmentations", reference)
+        made.append(component(settings))
+    return made
 
 
 def uniform(low: float, high: float, like: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ class Frontend(nn.Module, Component):
     """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio.
 
     ``gives`` says which. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A front end is
-    differentiable and computes in float32, inside autocast too.
+    differentiable and computes in float32, inside autocast too. Its parameters, if it has any, train with the encoder,
+    in pretraining and in fine-tuning, and ``encoder.safetensors`` holds them beside the encoder's.
     """
 
     gives: ClassVar[Literal["spectrogram", "waveform"]] = "spectrogram"
@@ -29,6 +30,10 @@ class Frontend(nn.Module, Component):
     def forward(self, wave_BT: Tensor) -> Tensor:
         """What the encoder takes, float32."""
         raise NotImplementedError
+
+    def learns(self) -> bool:
+        """Whether it has parameters."""
+        return next(self.parameters(), None) is not None
 
     def measured(self) -> "dict[str, Normalisation]":
         """The modules, by name, that normalise by statistics of the clips that train."""
@@ -68,8 +73,16 @@ def make_frontend(reference: Mapping[str, Any]) -> Frontend:
     """A front end from its canonical form, on torch's default device.
 
     Filter banks are computed from values, which the device ``meta`` has none of: they are made on the CPU and moved.
+
+    Raises:
+        Mistake: for one that learns and is normalised by statistics that are measured before it has learnt.
     """
     component, settings = recall("frontends", reference)
     with torch.device("cpu"):
         made: Frontend = component(settings)
+    if made.learns() and made.measured():
+        raise Mistake(
+            f"{reference['name']} learns, and normalise: dataset takes statistics from before it has learnt",
+            fix="use normalise: clip",
+        )
     return made.to(torch.get_default_device())

@@ -64,10 +64,10 @@ class DeepCluster(CorpusClustering):
     @torch.no_grad()
     def cluster(self, wave_BVT: Tensor) -> None:
         """Labels and weights of all clips by k-means of their whitened embeddings, and a new classifier."""
-        training = self.encoder.training
-        self.encoder.eval()
+        training = self.training
+        self.eval()
         embedded_ND = self.embed_corpus(wave_BVT, Views(self.views.frontend))
-        self.encoder.train(training)
+        self.train(training)
         label_N, _ = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
         size_K = torch.bincount(label_N, minlength=self.config.clusters)
         self.label_N.copy_(label_N)

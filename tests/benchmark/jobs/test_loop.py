@@ -267,7 +267,7 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -
     )
     labels = Labels(CORPUS.label_N, folds, torch.arange(40), 4)
     method = build("moco")
-    probe = Probe(pack, labels, (0, 1, 2, 3, 4), Views(method.views.frontend), 4000, device, every=2)
+    probe = Probe(pack, labels, (0, 1, 2, 3, 4), 4000, device, every=2)
     training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
     log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
     assert ["knn" in row for row in log] == [False, True, False]
