@@ -15,11 +15,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_of
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.files import Damaged
-from benchmark.store.job import Job
+from benchmark.store.job import AnyJob, Config
 from benchmark.store.store import Store
-from registry.errors import Mistake, Mistakes
+from registry.errors import Damaged, Mistake, Mistakes
 
 ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
 
@@ -144,26 +144,25 @@ def _settings(plan: Plan) -> dict[str, Settings]:
     """The settings of every entry; not those of jobs that a missing file blocks, for they are not all known."""
     found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts["entries"]}
     for row in plan.rows:
-        job = plan.jobs[row.key]
+        job = plan.evaluation(row)
         if _blocked(plan, job):
             continue
-        model = plan.jobs[job.needs["embed"]] if "embed" in job.needs else job
-        pretrain = plan.jobs.get(model.needs.get("pretrain", ""))
-        trained = (_lasting(pretrain), pretrain.needs) if pretrain else None
-        own = _lasting(model)
-        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL if part in own}]))
-        protocol = {part: value for part, value in _lasting(job).items() if part not in _MODEL}
+        pretrain = pretraining_of(job, plan.jobs)
+        trained = (_lasting(pretrain.config), pretrain.needs.canonical()) if pretrain else None
+        own = _lasting(model_of(job, plan.jobs)[0])
+        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL}]))
+        protocol = {part: value for part, value in _lasting(job.config).items() if part not in _MODEL}
         found[row.entry][row.task, row.protocol].add(_canonical(protocol))
     return found
 
 
-def _blocked(plan: Plan, job: Job) -> bool:
-    return bool(job.blocked) or any(_blocked(plan, plan.jobs[key]) for key in job.needs.values())
+def _blocked(plan: Plan, job: AnyJob) -> bool:
+    return bool(job.blocked) or any(_blocked(plan, plan.jobs[key]) for key in job.needs.all_keys())
 
 
-def _lasting(job: Job) -> dict[str, Any]:
+def _lasting(config: Config) -> dict[str, Any]:
     """A job's settings without what tells the parts of one cell from each other."""
-    kept = {name: value for name, value in job.config.items() if name not in _REPEATS}
+    kept = {name: value for name, value in config.canonical().items() if name not in _REPEATS}
     if "weights" in kept:
         kept["weights"] = {name: value for name, value in kept["weights"].items() if name != "seed"}
     return kept
@@ -214,19 +213,19 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
 
     Equal work on another device may end elsewhere: the first folder's figures are shown, and these sentences tell.
     """
-    shared: dict[tuple[str, str, str, str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = defaultdict(list)
+    shared: dict[tuple[str, str, str, str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for row in plan.rows:
         holders = stores.holders("evaluate", row.key)
         if len(holders) > 1:
             (first, store), *others = holders.items()
-            shown = store.result("evaluate", row.key)
+            shown = store.result(EvaluateJob, row.key)
             for label, other in others:
                 place = (row.entry, row.task, row.protocol, first, label)
-                shared[place].append((shown, other.result("evaluate", row.key)))
+                shared[place].append((shown, other.result(EvaluateJob, row.key)))
     found = []
     for (entry, task, protocol, first, label), pairs in shared.items():
         ours, theirs = (_mean(record[i] for record in pairs) for i in (0, 1))
-        other_audio = any(a["data_hash"] != b["data_hash"] for a, b in pairs)
+        other_audio = any(a.data_hash != b.data_hash for a, b in pairs)
         if other_audio or abs(ours - theirs) > ROUNDING:
             audio = " of other audio" if other_audio else ""
             found.append(
@@ -235,8 +234,8 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
     return found
 
 
-def _mean(records: Iterable[dict[str, Any]]) -> float:
-    figures = [fold[record["metric"]] for record in records for fold in record["folds"].values()]
+def _mean(records: Iterable[Record]) -> float:
+    figures = [fold.figure(record.metric) for record in records for fold in record.folds.values()]
     return float(sum(figures) / len(figures))
 
 
@@ -277,10 +276,9 @@ def separate(plan: Plan, store: Store) -> Plan:
 
 
 def _data(plan: Plan, store: Store, row: Row) -> _Data:
-    job = plan.jobs[row.key]
-    config = plan.jobs[job.needs["pack"]].config
-    audio = store.result("evaluate", row.key)["data_hash"] if store.done(job) else None
-    return _Data((_canonical(config["task"]), str(config["inputs"])), job.needs["pack"], audio)
+    job, pack = plan.evaluation(row), plan.pack_of(row)
+    audio = store.result(EvaluateJob, row.key).data_hash if store.done(job) else None
+    return _Data((_canonical(dict(pack.config.task.config)), str(pack.config.inputs)), pack.key, audio)
 
 
 def _columns(task: str, data: Mapping[Row, _Data]) -> dict[Row, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.jobs.evaluate import model_of
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
@@ -19,6 +20,7 @@ from leaderboard.published import Published, anchored, reproduced
 from leaderboard.resampling import estimates
 from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
+from registry.lookup import WEIGHTS
 
 Place = tuple[str, str, str]  # entry, task, protocol
 
@@ -259,17 +261,15 @@ def _without_seen(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> 
 
 def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
     """The entry with random weights that sets the mark of a column: with the same encoder, if there is one."""
-    models = {entry: _model(plan, own[0]) for (entry, *column), own in rows.items() if tuple(column) == place[1:]}
-    random = [entry for entry, model in models.items() if model.get("weights", {}).get("kind") == "random"]
-    same = [entry for entry in random if models[entry]["encoder"] == models[place[0]].get("encoder")]
+    models = {
+        entry: model_of(plan.evaluation(own[0]), plan.jobs)[0]
+        for (entry, *column), own in rows.items()
+        if tuple(column) == place[1:]
+    }
+    random = [entry for entry, model in models.items() if WEIGHTS.find(model.weights.kind).untrained]
+    same = [entry for entry in random if models[entry].encoder == models[place[0]].encoder]
     control = control_of(plan.facts, place[0])
     return control if control in random else next(iter([*same, *random]), "")
-
-
-def _model(plan: Plan, row: Row) -> dict[str, Any]:
-    """The encoder, weights and front end that a record is of."""
-    job = plan.jobs[row.key]
-    return plan.jobs[job.needs["embed"]].config if "embed" in job.needs else job.config
 
 
 def _convergence(

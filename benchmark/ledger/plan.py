@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from benchmark.store.job import Job
+from benchmark.jobs.evaluate import EvaluateJob, pretraining_of
+from benchmark.jobs.pack import PackJob
+from benchmark.store.job import AnyJob, Job, key_of
 from registry.errors import Mistake
 from registry.lookup import nearest
 
@@ -37,30 +39,46 @@ class Plan:
 
     name: str
     facts: dict[str, Any]
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, AnyJob] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     texts: list[tuple[str, str]] = field(default_factory=list)
     older: dict[str, str] = field(default_factory=dict)
 
-    def add(self, job: Job, older: Mapping[str, Any] = MappingProxyType({})) -> str:
+    def add(self, job: AnyJob, older: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
         self.jobs.setdefault(job.key, job)
-        config = {**job.config, **older}
+        config = {**job.config.canonical(), **older}
         if "model" in config.get("weights", {}):
             config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
-        before = Job(job.kind, config, self.older_needs(job)).key
+        before = key_of(job.kind, config, self.older_needs(job))
         if before != job.key:
             self.older[job.key] = before
         return job.key
 
-    def older_needs(self, job: Job) -> dict[str, str]:
+    def older_needs(self, job: AnyJob) -> dict[str, str]:
         """What a job needs, by the keys that older versions gave it."""
-        needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
-        excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
-        return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}
+        older: dict[str, Any] = {}
+        for role, keys in job.needs:
+            several = isinstance(keys, tuple)  # which stand in the order of their keys
+            older[role] = (
+                tuple(sorted(self.older.get(key, key) for key in keys)) if several else self.older.get(keys, keys)
+            )
+        return job.needs.model_copy(update=older).canonical()
 
-    def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
+    def evaluation(self, row: Row) -> EvaluateJob:
+        """The job whose record fills a cell."""
+        job = self.jobs[row.key]
+        assert isinstance(job, EvaluateJob)
+        return job
+
+    def pack_of(self, row: Row) -> PackJob:
+        """The pack of the task that a cell is measured on."""
+        job = self.jobs[self.evaluation(row).needs.pack]
+        assert isinstance(job, PackJob)
+        return job
+
+    def needed_for(self, keys: Iterable[str], done: Callable[[AnyJob], bool]) -> list[AnyJob]:
         """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
         wanted: set[str] = set()
         queue = list(keys)
@@ -71,12 +89,12 @@ class Plan:
                 queue += self._read_by(self.jobs[key])
         return [job for key, job in self.jobs.items() if key in wanted]
 
-    def _read_by(self, job: Job) -> Iterator[str]:
+    def _read_by(self, job: AnyJob) -> Iterator[str]:
         """What a job reads: what it needs, and of an evaluation the recordings that its encoder was pretrained on."""
-        yield from job.needs.values()
-        pretrain = self.jobs.get(pretraining_of(job, self.jobs)) if job.kind == "evaluate" else None
-        if pretrain:
-            yield from (key for role, key in pretrain.needs.items() if role == "corpus" or role.startswith("exclude "))
+        yield from job.needs.all_keys()
+        pretrained = pretraining_of(job, self.jobs) if isinstance(job, EvaluateJob) else None
+        if pretrained:
+            yield from (pretrained.needs.corpus, *pretrained.needs.exclude)
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
@@ -99,12 +117,6 @@ class Plan:
             plan.add(Job.from_json(job))
         plan.older = stored["older"]
         return plan
-
-
-def pretraining_of(evaluation: Job, jobs: Mapping[str, Job]) -> str:
-    """The key of the pretraining that an evaluated encoder comes from; empty if there is none."""
-    model = jobs[evaluation.needs["embed"]] if "embed" in evaluation.needs else evaluation
-    return model.needs.get("pretrain", "")
 
 
 def plan_name(suite: str, scale: str | None) -> str:

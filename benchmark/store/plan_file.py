@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.store.files import Damaged, write_text
-from benchmark.store.migrate import migrate
-from registry.errors import Mistake
+from benchmark.store.files import write_text
+from benchmark.store.integrity import require_schema
+from registry.errors import Damaged, Mistake
 
+PLAN_SCHEMA = 1
 _SHOWN = 8  # digits of a digest in a file's name
 _FILE = re.compile(rf"(?P<name>.+?)(\.(?P<asked>[0-9a-f]{{{_SHOWN}}}))?\.json", re.DOTALL)
 _AGAIN = "run the suite again, which does nothing twice, or set it aside: audiobench store check --yes"
@@ -51,7 +52,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
-        found = migrate("plan", stored)
+        found = _with_todays_fields(stored)
         if "digest" in stored:
             whole = stored["digest"] == content_digest({key: value for key, value in stored.items() if key != "digest"})
         else:  # only older versions wrote none, and no digest in the name either
@@ -130,3 +131,20 @@ def _ordered(content: Any) -> Any:
         pairs = [[str(key), _ordered(value)] for key, value in content.items()]
         return {"pairs": sorted(pairs, key=lambda pair: pair[0])}
     return [_ordered(item) for item in content] if isinstance(content, list) else content
+
+
+def _with_todays_fields(record: dict[str, Any]) -> dict[str, Any]:
+    """A stored plan with what older ones lack. One that names no schema is of the first: the earliest named none.
+
+    Raises:
+        Mistake: if it is of another schema.
+    """
+    require_schema(record.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")
+    if "plan" not in record:
+        return record
+    facts = record["plan"]["facts"]
+    every_fold = {task: len(folds) for task, folds in facts["tasks"].items()}  # earlier suites could not ask for fewer
+    facts = {"controls": {}, "official_folds": every_fold, **facts}
+    if "folds" in facts.get("class_wise", {}):
+        facts["class_wise"] = facts["class_wise"]["folds"]  # beside them stood the classes, which records tell now
+    return {**record, "plan": {"texts": [], "older": {}, **record["plan"], "facts": facts}}

@@ -1,5 +1,6 @@
 """How entries learned: loss of pretraining, accuracy by epoch, and what other rules would have selected."""
 
+from benchmark.jobs.pretrain import PretrainJob
 from leaderboard.figures import curves, loss
 from leaderboard.grid import convergence_grids
 from leaderboard.page.content import Cell, Column, Grid, Item, Section
@@ -24,7 +25,7 @@ def section(evidence: Evidence) -> Section:
 def _losses(evidence: Evidence) -> list[Item]:
     losses = {}
     for entry in evidence.table.facts["entries"]:
-        for job in evidence.needed(evidence.rows(entry), "pretrain")[:1]:
+        for job in evidence.needed(evidence.rows(entry), PretrainJob)[:1]:
             own = [(row["epoch"], row["loss"]) for row in evidence.losses(job)]
             if own:
                 losses[entry] = own

@@ -3,15 +3,13 @@
 Randomness comes from torch's global generator, which the training loops seed at every step.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from registry.lookup import recall
-from registry.settings import Component, Settings
+from registry.settings import Component, Own, Settings
 
 
 class AugmentationConfig(Settings):
@@ -20,7 +18,7 @@ class AugmentationConfig(Settings):
     p: float = Field(1.0, ge=0, le=1, description="probability, drawn for each example")
 
 
-class Augmentation(nn.Module, Component):
+class Augmentation(nn.Module, Component[Own]):
     """Contract of an augmentation: a batch in, the changed batch out; ``apply_batch`` changes every example.
 
     ``domain`` says what it takes: ``waveform`` ``[B, T]`` or ``spectrogram`` ``[B, C, F, N]``.
@@ -44,15 +42,6 @@ class Augmentation(nn.Module, Component):
             return changed
         chosen_B = torch.rand(len(x), device=x.device) < self.p
         return torch.where(chosen_B.view(-1, *[1] * (x.ndim - 1)), changed, x)
-
-
-def make_augmentations(references: Iterable[Mapping[str, Any]]) -> list[Augmentation]:
-    """Augmentations from their canonical forms, in their order."""
-    made = []
-    for reference in references:
-        component, settings = recall("augmentations", reference)
-        made.append(component(settings))
-    return made
 
 
 def uniform(low: float, high: float, like: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from registry.errors import Mistake
-from registry.lookup import recall
-from registry.settings import Component, Settings
+from registry.lookup import FRONTENDS, Choice
+from registry.settings import Component, Own, Settings
 
 
-class Frontend(nn.Module, Component):
+class Frontend(nn.Module, Component[Own]):
     """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio.
 
     ``gives`` says which. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A front end is
@@ -26,6 +26,11 @@ class Frontend(nn.Module, Component):
 
     def __init__(self, config: Settings) -> None:
         super().__init__()
+
+    @classmethod
+    def rate_of(cls, config: Any) -> int:
+        """Hz, of a front end with these settings, which is not made for that."""
+        return int(config.sample_rate)
 
     def forward(self, wave_BT: Tensor) -> Tensor:
         """What the encoder takes, float32."""
@@ -69,20 +74,20 @@ class Normalisation(nn.Module):
         return x_BCFN / x_BCFN.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
 
 
-def make_frontend(reference: Mapping[str, Any]) -> Frontend:
-    """A front end from its canonical form, on torch's default device.
+def make_frontend(choice: "Choice[Frontend] | str | Mapping[str, Any]") -> Frontend:
+    """A front end as it is chosen, or named, on torch's default device.
 
     Filter banks are computed from values, which the device ``meta`` has none of: they are made on the CPU and moved.
 
     Raises:
         Mistake: for one that learns and is normalised by statistics that are measured before it has learnt.
     """
-    component, settings = recall("frontends", reference)
+    chosen = choice if isinstance(choice, Choice) else FRONTENDS.choose(choice)
     with torch.device("cpu"):
-        made: Frontend = component(settings)
+        made = chosen.build()
     if made.learns() and made.measured():
         raise Mistake(
-            f"{reference['name']} learns, and normalise: dataset takes statistics from before it has learnt",
+            f"{chosen.name} learns, and normalise: dataset takes statistics from before it has learnt",
             fix="use normalise: clip",
         )
     return made.to(torch.get_default_device())

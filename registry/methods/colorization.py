@@ -16,7 +16,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 
-class Colorization(Method):
+class Colorization(Method["Colorization.Config"]):
     """Predicts, frame by frame, how loud the upper half of the bins is, having seen the lower half.
 
     The audio form is a proposal of ours and in no paper: the lower bins stand for lightness, the upper for colour. The

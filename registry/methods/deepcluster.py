@@ -10,14 +10,13 @@ from torch import Tensor
 from registry.clustering import kmeans, whiten
 from registry.encoders import Encoder
 from registry.methods import Corpus
-from registry.methods._corpus import CorpusClustering
-from registry.settings import Settings
+from registry.methods._corpus import ClusteringSettings, CorpusClustering
 from registry.views import Views
 
 _DEVIATION = 0.01  # of the classifier's weights when they are drawn anew
 
 
-class DeepCluster(CorpusClustering):
+class DeepCluster(CorpusClustering["DeepCluster.Config"]):
     """Tells apart the clusters into which the corpus falls by its own embeddings, clustered anew at every epoch.
 
     Clustered are whitened principal components of a random window of every clip, not augmented. The classifier, drawn
@@ -38,7 +37,7 @@ class DeepCluster(CorpusClustering):
         "schedule": "constant",
     }
 
-    class Config(Settings):
+    class Config(ClusteringSettings):
         clusters: int = Field(10000, ge=2, description="of k-means; at most as many as clips")
         iterations: int = Field(20, ge=1, description="of k-means")
         reassign: int = Field(1, ge=1, description="epochs from one clustering to the next; the source's is 1")

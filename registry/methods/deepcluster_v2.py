@@ -10,14 +10,13 @@ from torch import Tensor
 from registry.clustering import kmeans
 from registry.encoders import Encoder
 from registry.methods import Corpus, mlp, unit
-from registry.methods._corpus import CorpusClustering
+from registry.methods._corpus import ClusteringSettings, CorpusClustering
 from registry.methods._multicrop import project
 from registry.methods.swav import SwAV
-from registry.settings import Settings
 from registry.views import Views
 
 
-class DeepClusterV2(CorpusClustering):
+class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
     """Predicts from every window of a clip its cluster among the corpus's projections, clustered anew at every epoch.
 
     The projections of two whole windows are stored as they pass, and clustered on the sphere, once for each head, the
@@ -28,8 +27,7 @@ class DeepClusterV2(CorpusClustering):
     windows = 8
     recipe = SwAV.recipe
 
-    class Config(Settings):
-        clusters: int = Field(3000, ge=2, description="of k-means; at most as many as clips")
+    class Config(ClusteringSettings):
         iterations: int = Field(10, ge=1, description="of k-means")
         heads: int = Field(3, ge=1, description="clusterings")
         temperature: float = Field(0.1, gt=0, description="divides the similarities to centroids")

@@ -17,7 +17,7 @@ from registry.views import Views
 _REGULARISER = 0.002 / 4  # of n-pair: weight of the mean squared norms of anchors and positives
 
 
-class Metric(Method):
+class Metric(Method["Metric.Config"]):
     """One of the metric losses over a batch's pairs of windows; with ``labels`` the corpus teaches it its classes.
 
     ``contrastive`` and ``triplet`` draw a positive of every window and contrast it with a random negative, or with a
@@ -79,8 +79,7 @@ class Metric(Method):
             self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
 
     @classmethod
-    def uses_labels(cls, config: Settings) -> bool:
-        assert isinstance(config, Metric.Config)
+    def uses_labels(cls, config: Config) -> bool:
         return config.labels
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

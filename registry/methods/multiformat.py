@@ -6,7 +6,6 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from registry.augmentations import make_augmentations
 from registry.encoders import Encoder
 from registry.encoders.multiformat import Multiformat
 from registry.errors import Mistake
@@ -59,7 +58,7 @@ class MultiformatContrast(Method):
                 raise Mistake(f"augment names no branch: {name!r}", fix=f"branches: {', '.join(self.branches)}")
         dim = sizes.pop()
         self.projector = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(inplace=True), nn.Linear(dim, config.dim))
-        self.augmentations = [make_augmentations(config.augment.get(name, ())) for name in self.branches]
+        self.augmentations = [[a.build() for a in config.augment.get(name, ())] for name in self.branches]
         self.registered = nn.ModuleList(itertools.chain(*self.augmentations))  # so that they go where the method goes
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

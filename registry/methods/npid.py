@@ -15,7 +15,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 
-class Npid(Method):
+class Npid(Method["Npid.Config"]):
     """Tells every clip of the corpus from all others, against a memory bank of one embedding a clip.
 
     The denominator runs over all N instances, on a sphere of ``dim`` dimensions (Lin 2022, section 1.2, errs in both).

@@ -1,7 +1,7 @@
 """Rotation: tells which way round a spectrogram is."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -40,7 +40,7 @@ class Rotation(Method):
         self.classifier = nn.Linear(encoder.embedding_dim, 4)
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Settings, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.gives == "waveform":
             what = "rotation flips spectrograms, and the front end gives a waveform"

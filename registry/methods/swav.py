@@ -14,7 +14,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 
-class SwAV(Method):
+class SwAV(Method["SwAV.Config"]):
     """Predicts from one window of a clip to which prototypes another was assigned; batches are dealt out evenly.
 
     Two whole windows are assigned, by Sinkhorn's iteration over their batch and, for small batches, over past

@@ -20,7 +20,7 @@ from registry.training import Training
 _CLIPS_AT_ONCE = 16
 
 
-class Finetune(Protocol):
+class Finetune(Protocol["Finetune.Config"]):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
     After every epoch the test clips are evaluated in windows of the training crop's length at half-window stride,
@@ -44,12 +44,11 @@ class Finetune(Protocol):
 
     def _fold(self, subject: Subject, labels: Labels, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
         config = self.config
-        assert isinstance(config, Finetune.Config)
         own_seed = seed_for(seed, "finetune", fold)
         assert subject.model is not None
         encoder = subject.model.encoder()
         seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
-        views, window = subject.model.views, subject.model.window
+        views, window = subject.model.views, subject.model.window_samples
         head = nn.Linear(encoder.embedding_dim, labels.classes)
         model = nn.ModuleDict({"frontend": views.frontend, "encoder": encoder, "head": head})
         model.to(subject.device)
@@ -106,7 +105,7 @@ def clip_logits(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Te
     model.plain_views.frontend.eval()
     parts = []
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
-        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window)
+        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
         with subject.autocast():
             logits_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
         sums_BC = torch.zeros(len(clips_B), logits_WC.shape[1]).index_add_(0, owner_W, logits_WC)

@@ -13,7 +13,7 @@ from benchmark.jobs.packing import Pack, make_pack, open_pack
 from benchmark.jobs.watch import Probe
 from benchmark.progress import Progress
 from benchmark.store.store import write_json
-from registry.lookup import choose, find, names
+from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus, Method
 from registry.protocols import Labels
 from registry.tasks.sounds import Sounds
@@ -82,7 +82,7 @@ TRIALS: dict[str, Trial] = {
 
 
 def test_every_method_has_a_trial() -> None:
-    assert {name.split("/")[0] for name in TRIALS} == set(names("methods"))
+    assert {name.split("/")[0] for name in TRIALS} == set(METHODS.names())
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +97,11 @@ def build(name: str, corpus: Corpus, device: Device) -> Method:
     """A method of ``TRIALS`` on a device."""
     trial = TRIALS[name]
     torch.manual_seed(0)
-    chosen = [choose("augmentations", augmentation).config for augmentation in trial.augmentations]
-    views = build_views(choose("frontends", trial.frontend).config, chosen)
-    encoder = build_encoder(choose("encoders", trial.encoder).config, views.frontend)
-    choice = choose("methods", {"name": name.split("/")[0], **trial.settings})
-    method: Method = place(find("methods", choice.name)(choice.settings, encoder, views, corpus), device)
+    chosen = [AUGMENTATIONS.choose(augmentation) for augmentation in trial.augmentations]
+    views = build_views(FRONTENDS.choose(trial.frontend), chosen)
+    encoder = build_encoder(ENCODERS.choose(trial.encoder), views.frontend)
+    choice = METHODS.choose({"name": name.split("/")[0], **trial.settings})
+    method: Method = place(METHODS.find(choice.name)(choice.settings, encoder, views, corpus), device)
     return method
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from registry.audio import Recordings
 from registry.clustering import kmeans, whiten
 from registry.errors import Mistake
-from registry.lookup import choose, find
+from registry.lookup import METHODS
 from registry.methods import Corpus, unit
 from registry.optimizers import make_optimizer
 from registry.training import Training
@@ -95,15 +95,15 @@ def test_whitening_survives_dimensions_that_never_change() -> None:
 
 
 def test_defaults_are_the_sources() -> None:
-    swav, first, second = (choose("methods", name).settings for name in ("swav", "deepcluster", "deepcluster-v2"))
+    swav, first, second = (METHODS.choose(name).settings for name in ("swav", "deepcluster", "deepcluster-v2"))
     assert (swav.prototypes, swav.temperature, swav.epsilon, swav.iterations) == (3000, 0.1, 0.05, 3)
     assert (swav.dim, swav.hidden, swav.short, swav.freeze_epochs) == (128, 2048, 6, 1)
     assert (first.clusters, first.iterations, first.components, first.reassign) == (10000, 20, 256, 1)
     assert (second.clusters, second.iterations, second.heads, second.temperature) == (3000, 10, 3, 0.1)
     assert (second.dim, second.hidden, second.short, second.short_length) == (128, 2048, 6, 0.43)
-    assert find("methods", "deepcluster-v2").recipe == find("methods", "swav").recipe
-    assert find("methods", "swav").windows == method("swav", Linear()).windows == 8
-    assert find("methods", "deepcluster-v2").windows == 8
+    assert METHODS.find("deepcluster-v2").recipe == METHODS.find("swav").recipe
+    assert METHODS.find("swav").windows == method("swav", Linear()).windows == 8
+    assert METHODS.find("deepcluster-v2").windows == 8
     assert method("deepcluster-v2", Linear(), **SECOND).windows == 4
     assert method("deepcluster", Linear(), **FIRST).windows == 1
 
@@ -235,11 +235,11 @@ def found(trained: Any) -> dict[str, Tensor]:
 @pytest.mark.parametrize(("name", "settings"), [("deepcluster", FIRST | {"components": 3}), ("deepcluster-v2", SECOND)])
 def test_deepcluster_labels_sounds_by_their_kind(name: str, settings: dict[str, Any]) -> None:
     known, kind = kinds(40)
-    chosen = choose("methods", {"name": name, **settings}).settings
+    chosen = METHODS.choose({"name": name, **settings}).settings
     best = 0.0
     for seed in range(5):  # k-means from four random clips may begin with two of a kind
         torch.manual_seed(seed)
-        trained = find("methods", name)(chosen, Linear(16, norm=True), views(), known)
+        trained = METHODS.find(name)(chosen, Linear(16, norm=True), views(), known)
         trained.before_epoch()
         trained(waves(8, trained.windows, 0), torch.arange(8))
         best = max(best, adjusted_rand_score(kind, found(trained)["label"][0]))

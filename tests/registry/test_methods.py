@@ -13,7 +13,7 @@ from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
-from registry.lookup import choose, find
+from registry.lookup import METHODS
 from registry.methods import Corpus, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
@@ -47,8 +47,8 @@ def corpus(clips: int, classes: int = 4) -> Corpus:
 
 
 def method(name: str, encoder: Encoder, clips: int = 20, **settings: Any) -> Any:
-    choice = choose("methods", {"name": name, **settings})
-    return find("methods", name)(choice.settings, encoder, views(), corpus(clips))
+    choice = METHODS.choose({"name": name, **settings})
+    return METHODS.find(name)(choice.settings, encoder, views(), corpus(clips))
 
 
 def waves(batch: int, windows: int, seed: int) -> Tensor:

@@ -8,22 +8,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.jobs.checkpoint import open_checkpoint
 from benchmark.jobs.embedding import embed, load_embeddings
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.model import build_encoder, choose_device
-from benchmark.jobs.net import load_net, net_state
 from benchmark.jobs.packing import open_pack
 from benchmark.progress import Progress
-from benchmark.store.files import read_tensors, write_tensors
-from registry.augmentations import make_augmentations
+from registry.checkpoint import open_checkpoint
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.frontends import Frontend, Normalisation, make_frontend
-from registry.lookup import choose, find, load_plugin, names
+from registry.frontends import Frontend, make_frontend
+from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS, PROTOCOLS, load_plugin
 from registry.methods import Method
+from registry.net import load_net, net_state
 from registry.protocols import Labels, Model, Subject
 from registry.seeding import seed_everything
+from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 from registry.views import Views
 from tests.benchmark.jobs.test_loop import CORPUS, Interrupts, Scripted, same
@@ -40,18 +39,15 @@ BUDGET = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "optimizer": "ada
 def net(width: int = 2) -> tuple[Frontend, Encoder]:
     seed_everything(0, "weights")
     bank = LearnedBank(LearnedBank.Config())
-    return bank, build_encoder(choose("encoders", {"name": "cnn10", "width": width}).config, bank)
+    return bank, build_encoder(ENCODERS.choose({"name": "cnn10", "width": width}), bank)
 
 
 def build(name: str, **settings: Any) -> Method:
     """A method fed by a front end that learns, with an augmentation on either side of it."""
     frontend, encoder = net()
-    around = [choose("augmentations", name).config for name in ("mix", "frequency-mask")]
-    choice = choose("methods", {"name": name.split("/")[0], **settings})
-    method: Method = find("methods", choice.name)(
-        choice.settings, encoder, Views(frontend, make_augmentations(around)), CORPUS
-    )
-    return method
+    around = [AUGMENTATIONS.choose(augmentation).build() for augmentation in ("mix", "frequency-mask")]
+    chosen = METHODS.choose({"name": name.split("/")[0], **settings})
+    return chosen.build(encoder, Views(frontend, around), CORPUS)
 
 
 def bank_of(method: Method) -> Tensor:
@@ -83,20 +79,18 @@ def test_gradients_reach_the_front_end_of_a_format() -> None:
     load_plugin(PLUGIN)
     small = {"name": "cnn10", "width": 2}
     branches = {name: {"frontend": front, "encoder": small} for name, front in (("a", "logmel"), ("b", "learned-bank"))}
-    frontend = make_frontend(choose("frontends", "waveform").config)
-    encoder = build_encoder(choose("encoders", {"name": "multiformat", "branches": branches}).config, frontend)
-    choice = choose("methods", {"name": "multiformat", "dim": 8, "augment": {"b": ["frequency-mask"]}})
-    method = find("methods", "multiformat")(choice.settings, encoder, Views(frontend), CORPUS)
+    frontend = make_frontend("waveform")
+    encoder = build_encoder(ENCODERS.choose({"name": "multiformat", "branches": branches}), frontend)
+    chosen = METHODS.choose({"name": "multiformat", "dim": 8, "augment": {"b": ["frequency-mask"]}})
+    method: Any = chosen.build(encoder, Views(frontend), CORPUS)
     method(torch.randn(4, 2, 8000) / 4, torch.arange(4))[0].backward()
     assert method.encoder.views["b"].frontend.bank.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in names("augmentations") if find("augmentations", n).domain == "spectrogram"]
-)
+@pytest.mark.parametrize("name", [n for n in AUGMENTATIONS.names() if AUGMENTATIONS.find(n).domain == "spectrogram"])
 def test_gradients_pass_through_every_augmentation_of_spectrograms(name: str) -> None:
     frontend, _ = net()
-    views = Views(frontend, make_augmentations([choose("augmentations", name).config]))
+    views = Views(frontend, [AUGMENTATIONS.choose(name).build()])
     views(torch.randn(4, 16000) / 4).square().sum().backward()
     assert isinstance(frontend, LearnedBank)
     assert frontend.bank.weight.grad is not None
@@ -104,7 +98,7 @@ def test_gradients_pass_through_every_augmentation_of_spectrograms(name: str) ->
 
 
 def test_of_a_front_end_without_parameters_nothing_is_recorded() -> None:
-    views = Views(make_frontend(choose("frontends", "logmel").config))
+    views = Views(make_frontend("logmel"))
     assert not views(torch.randn(2, 8000)).requires_grad
 
 
@@ -152,7 +146,7 @@ def test_a_checkpoint_holds_the_front_end_and_one_without_it_is_refused(tmp_path
     assert all(
         torch.equal(a, b) for a, b in zip(frontend.state_dict().values(), other.state_dict().values(), strict=True)
     )
-    logmel = make_frontend(choose("frontends", {"name": "logmel", "n_mels": 32}).config)
+    logmel = make_frontend({"name": "logmel", "n_mels": 32})
     with pytest.raises(Mistake, match="surplus frontend/"):
         open_checkpoint(path, encoder, logmel)
     write_tensors(path, net_state(encoder, logmel))
@@ -164,7 +158,7 @@ def test_a_checkpoint_holds_the_front_end_and_one_without_it_is_refused(tmp_path
 def test_finetuning_trains_the_front_end_anew_in_every_fold() -> None:
     frontend, first = net()
     start = {name: tensor.clone() for name, tensor in net_state(first, frontend).items()}
-    views = Views(frontend, make_augmentations([choose("augmentations", "gain").config]))
+    views = Views(frontend, [AUGMENTATIONS.choose("gain").build()])
     begun, ended = [], []
 
     def encoder() -> Encoder:
@@ -177,11 +171,10 @@ def test_finetuning_trains_the_front_end_anew_in_every_fold() -> None:
     clips = torch.arange(40)
     labels = Labels(clips % 4, clips % 5, clips, 4)
     subject = Subject(None, CORPUS.recordings, CPU.device, CPU.autocast, Model(encoder, views, Views(frontend), 4000))
-    choice = choose("protocols", {"name": "finetune", "epochs": 2, "batch_size": 16})
+    chosen = PROTOCOLS.choose({"name": "finetune", "epochs": 2, "batch_size": 16})
 
     def scores(folds: list[int]) -> list[Any]:
-        protocol = find("protocols", "finetune")(choice.settings)
-        return [outcome.scores for outcome in protocol.evaluate(subject, labels, folds, 0, lambda fact: None)]
+        return [outcome.scores for outcome in chosen.build().evaluate(subject, labels, folds, 0, lambda fact: None)]
 
     both, second = scores([0, 1]), scores([1])
     assert (both[1] == second[0]).all()  # nothing of the first fold's training is left in it
@@ -189,18 +182,21 @@ def test_finetuning_trains_the_front_end_anew_in_every_fold() -> None:
         assert not torch.equal(trained, start["frontend/bank.weight"])
 
 
+MEASURED = """
+from registry.frontends import Normalisation
+from tests.learned_bank import LearnedBank
 class Measured(LearnedBank):
-    """Normalised by statistics of the clips that train."""
-
-    def __init__(self, config: LearnedBank.Config) -> None:
+    def __init__(self, config):
         super().__init__(config)
         self.normalisation = Normalisation("dataset", 0.0, 1.0)
+"""
 
 
-def test_statistics_from_before_it_has_learnt_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.frontends.recall", lambda kind, reference: (Measured, LearnedBank.Config()))
+def test_statistics_from_before_it_has_learnt_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "measured.py").write_text(MEASURED)
+    load_plugin(tmp_path / "measured.py")
     with pytest.raises(Mistake, match="measured learns, and normalise: dataset"):
-        make_frontend({"name": "measured"})
+        make_frontend("measured")
 
 
 @pytest.fixture
@@ -223,7 +219,7 @@ def test_a_suite_keeps_what_a_front_end_has_learnt(
         models.append(Model(*given))
         return models[-1]
 
-    monkeypatch.setattr("benchmark.jobs.work.Model", model)
+    monkeypatch.setattr("registry.protocols.Model", model)
     for runs, protocol in (("a", "knn"), ("b", "knn"), ("a", "finetune")):
         answer = audiobench("run", suite, "--entry", "moco", "--protocol", protocol, "--runs", tmp_path / runs)
         assert answer.status == 0, answer.err

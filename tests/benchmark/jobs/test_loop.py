@@ -17,15 +17,15 @@ from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
-from benchmark.store.files import Damaged, read_tensors, write_tensors
 from registry.encoders.cnn10 import Cnn10
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 from registry.frontends.logmel import LogMel
-from registry.lookup import choose, find
+from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS
 from registry.methods import Method
 from registry.protocols import Labels
 from registry.seeding import seed_everything
 from registry.settings import Settings
+from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining, Training
 from registry.views import Views
 from tests.registry.test_methods import corpus
@@ -50,17 +50,17 @@ def build(name: str) -> Method:
     seed_everything(0, "weights")
     views = Views(
         LogMel(LogMel.Config(n_mels=32, hop_length=200)),
-        [find("augmentations", "mix")(choose("augmentations", "mix").settings)],
+        [AUGMENTATIONS.find("mix")(AUGMENTATIONS.choose("mix").settings)],
     )
-    encoder = Cnn10(choose("encoders", {"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
+    encoder = Cnn10(ENCODERS.choose({"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
     references: dict[str, dict[str, Any]] = {
         "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
         "npid": {"negatives": 8, "dim": 8},
         "simclr": {"dim": 8},
         "byol": {"dim": 8, "hidden": 16},
     }
-    choice = choose("methods", {"name": name, **references[name]})
-    method: Method = find("methods", name)(choice.settings, encoder, views, CORPUS)
+    choice = METHODS.choose({"name": name, **references[name]})
+    method: Method = METHODS.find(name)(choice.settings, encoder, views, CORPUS)
     return method
 
 
@@ -333,5 +333,5 @@ def test_learning_rates_follow_the_schedules() -> None:
 
 
 def test_the_rate_of_wang_2021_falls_from_1e_4_to_1e_6() -> None:
-    recipe = Training.model_validate(find("methods", "multiformat").recipe)
+    recipe = Training.model_validate(METHODS.find("multiformat").recipe)
     assert [recipe.learning_rate_at(epoch) for epoch in (0, 200)] == pytest.approx([1e-4, 1e-6])
