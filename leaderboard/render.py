@@ -20,11 +20,9 @@ from leaderboard.terminal import print_grid, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMATS = ("md", "latex", "csv", "json")
-
 
 def render(table: Table, form: str) -> str:
-    """The table as text in one of ``FORMATS``."""
+    """The table as text: Markdown (``md``), ``latex``, ``csv`` or ``json``."""
     return {"md": _markdown, "latex": _latex, "csv": _csv, "json": _json}[form](table)
 
 

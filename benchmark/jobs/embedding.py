@@ -29,7 +29,7 @@ def embed(
     device: Device,
     progress: Progress,
 ) -> Embeddings:
-    """Embeds every window of every clip, the encoder in eval mode.
+    """Embeds every window of every clip, front end and encoder in eval mode.
 
     Args:
         views: the front end, without augmentation.
@@ -43,6 +43,7 @@ def embed(
     Raises:
         Mistake: with the first clip whose embedding is not finite.
     """
+    views.eval()
     encoder.eval()
     windows, owners = [], []
     for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):

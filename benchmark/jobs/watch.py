@@ -36,7 +36,7 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
     method.train()
     both_BD = torch.cat([a_BD, b_BD])
     return {
-        "deviation": geometry.spread(both_BD).item(),
+        "deviation": geometry.deviation(both_BD).item(),
         "rank": geometry.effective_rank(both_BD).item(),
         "alignment": geometry.alignment(a_BD, b_BD).item(),
         "uniformity": geometry.uniformity(both_BD).item(),
@@ -51,7 +51,6 @@ class Probe:
         pack: the task's clips.
         labels: their labels and folds.
         folds: those that are tested on.
-        views: the front end alone, on the device.
         window: samples of a window.
         device: where, and in which precision.
         every: epochs from one answer to the next.
@@ -60,16 +59,14 @@ class Probe:
     pack: Pack
     labels: Labels
     folds: tuple[int, ...]
-    views: Views
     window: int
     device: Device
     every: int
 
     def accuracy(self, method: Method) -> float:
         """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
-        made = embed(
-            self.views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress()
-        )
+        views = Views(method.views.frontend)
+        made = embed(views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress())
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
         outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
