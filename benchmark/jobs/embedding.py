@@ -25,7 +25,7 @@ def embed(
     encoder: Encoder,
     recordings: Recordings,
     names: Sequence[str],
-    window: int,
+    window_samples: int,
     device: Device,
     progress: Progress,
 ) -> Embeddings:
@@ -36,7 +36,7 @@ def embed(
         encoder: on the device.
         recordings: the clips.
         names: theirs, for people.
-        window: samples; windows overlap by half.
+        window_samples: windows overlap by half.
         device: where, and in which precision.
         progress: told clip by clip.
 
@@ -47,7 +47,7 @@ def embed(
     encoder.eval()
     windows, owners = [], []
     for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):
-        wave_WT, owner_W = recordings.windows(clips, window)
+        wave_WT, owner_W = recordings.windows(clips, window_samples)
         with device.autocast():
             windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
         require_finite(windows[-1], [names[clip] for clip in clips[owner_W].tolist()], "the embedding")

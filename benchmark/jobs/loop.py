@@ -212,7 +212,7 @@ def pretrain(
     method: Method,
     corpus: Recordings,
     training: Pretraining,
-    crop: int,
+    window_samples: int,
     seed: int,
     device: Device,
     checkpoint: Path,
@@ -225,7 +225,7 @@ def pretrain(
         method: on the device; its encoder is what is trained, with the front end if that learns.
         corpus: recordings; the method has their labels, if it uses any.
         training: budget, optimiser, schedule.
-        crop: samples of a window.
+        window_samples: of a window.
         seed: of clip order, windows, augmentation, dropout.
         device: where, and in which precision.
         checkpoint: where it lies.
@@ -249,13 +249,13 @@ def pretrain(
             if step == 0:
                 method.before_epoch()
             index_B = _order(len(corpus), seed, epoch)[step * batch : (step + 1) * batch]
-            wave_BVT = corpus.crops(index_B, crop, method.windows, generator_for(seed, "crops", run.step))
+            wave_BVT = corpus.crops(index_B, window_samples, method.windows, generator_for(seed, "crops", run.step))
             run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps))
             progress.advance()
             if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
                 continue
             with clock.stopped():
-                seen = look(method, corpus, crop, seed, device)
+                seen = look(method, corpus, window_samples, seed, device)
                 run.check(seen)
                 if step + 1 == steps:
                     progress.advance(0, run.end_epoch(steps, seen, probe))

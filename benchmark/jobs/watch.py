@@ -21,7 +21,7 @@ _CLIPS = 64  # of the corpus, looked at: enough to see a collapse, a few per cen
 
 
 @torch.no_grad()
-def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Device) -> dict[str, float]:
+def look(method: Method, corpus: Recordings, window_samples: int, seed: int, device: Device) -> dict[str, float]:
     """How an encoder places two augmented windows of some clips, always the same ones.
 
     Returns:
@@ -29,7 +29,7 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
         and ``uniformity``.
     """
     clips = torch.randperm(len(corpus), generator=generator_for(seed, "watched"))[:_CLIPS]
-    wave_BVT = corpus.crops(clips, crop, 2, generator_for(seed, "watched windows")).to(device.device)
+    wave_BVT = corpus.crops(clips, window_samples, 2, generator_for(seed, "watched windows")).to(device.device)
     seed_everything(seed, "watched views")
     method.eval()
     a_BD, b_BD = (unit(method.embed(method.views(wave_BVT[:, v]))) for v in (0, 1))
@@ -51,7 +51,7 @@ class Probe:
         pack: the task's clips.
         labels: their labels and folds.
         folds: those that are tested on.
-        window: samples of a window.
+        window_samples: of a window.
         device: where, and in which precision.
         every: epochs from one answer to the next.
     """
@@ -59,14 +59,16 @@ class Probe:
     pack: Pack
     labels: Labels
     folds: tuple[int, ...]
-    window: int
+    window_samples: int
     device: Device
     every: int
 
     def accuracy(self, method: Method) -> float:
         """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
         views = Views(method.views.frontend)
-        made = embed(views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress())
+        made = embed(
+            views, method.encoder, self.pack.recordings, self.pack.ids, self.window_samples, self.device, Progress()
+        )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
         outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
