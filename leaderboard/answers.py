@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.ledger.plan import Plan
+from benchmark.ledger.plan import Plan, Row
 from benchmark.store.columns import numbers, read_columns, texts
-from benchmark.store.files import Damaged
 from benchmark.store.store import Store
-from registry.lookup import recall
+from registry.errors import Damaged
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 
@@ -165,16 +164,15 @@ def _several(labels: Sequence[Sequence[int]], classes: int) -> NDArray[np.bool_]
     return label_NC
 
 
-def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, key: str) -> dict[int, Predictions]:
+def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, row: Row) -> dict[int, Predictions]:
     """Predictions with the recordings that an older record does not name: by the clips' names, or by the pack.
 
     Where neither tells, they stay as they are.
     """
-    pack = plan.jobs.get(plan.jobs[key].needs.get("pack", ""))
-    if pack is None or all(own.source_N is not None for own in found.values()):
+    if all(own.source_N is not None for own in found.values()):
         return dict(found)
-    component, settings = recall("tasks", pack.config["task"])
-    source_of = component(settings).source_of
+    pack = plan.pack_of(row)
+    source_of = pack.config.task.component.source_of
     packed: dict[str, str] = {}
     try:
         with store.opened("pack", pack.key, "clips.parquet", large=False) as listing:

@@ -1,13 +1,14 @@
 """What the records of a leaderboard's cell hold: figures by fold, and the predictions behind them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
@@ -15,7 +16,6 @@ from leaderboard.answers import Answers, Predictions, Repeat, gather, prediction
 from leaderboard.convergence import Curve
 from leaderboard.metrics import ACCURACY, MAP, observed
 from leaderboard.selection import selected_epochs
-from registry.lookup import recall
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Measured:
     steps_per_second: float | None = None
     skipped: int = 0
     missing: int = 0
-    embedding: list[dict[str, Any]] = field(default_factory=list)  # what its records say of the embeddings
+    embedding: list[Embedding] = field(default_factory=list)  # what its records say of the embeddings
     epochs: dict[int, int] | None = None  # whose predictions count, by fold; None for those that a protocol ends with
     keys: list[str] = field(default_factory=list)  # of the records
     classes: list[str] = field(default_factory=list)
@@ -51,26 +51,28 @@ class Measured:
         measured = Measured(seeds=len({row.seed for row in done}), draws=len({row.draw for row in done}))
         if not done:
             return measured
-        results = {row.key: store.result("evaluate", row.key) for row in done}
-        folds = [{int(fold): facts for fold, facts in results[row.key]["folds"].items()} for row in done]
+        results = [store.result(EvaluateJob, row.key) for row in done]
+        folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
-        measured.classes = list(results[done[0].key]["classes"]) or _known_classes(plan, done[0])
-        measured.metric = next(iter(results.values()))["metric"]
+        measured.classes = list(
+            results[0].classes or plan.pack_of(done[0]).config.task.build().classes
+        )  # older records name none
+        measured.metric = results[0].metric
         if measured.metric == MAP:
             measured.selection = "last"
             chosen = True
         else:
-            chosen = measured._select(folds, len(repeats), rule, plan.facts["tasks"][rows[0].task][0])
-        measured.seen = max(result["clips_seen_in_pretraining"] for result in results.values())
-        measured.labels_seen = any(result["labels_seen_in_pretraining"] for result in results.values())
+            chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])
+        measured.seen = max(result.clips_seen_in_pretraining for result in results)
+        measured.labels_seen = any(result.labels_seen_in_pretraining for result in results)
         if chosen:
             measured._take_answers(done, plan, store)
-        measured.k = sorted({facts["k"] for of_row in folds for facts in of_row.values() if "k" in facts})
-        rates = [result["steps_per_second"] for result in results.values() if "steps_per_second" in result]
+        measured.k = sorted({fold.k for of_row in folds for fold in of_row.values() if fold.k is not None})
+        rates = [result.steps_per_second for result in results if result.steps_per_second is not None]
         measured.steps_per_second = float(np.mean(rates)) if rates else None
-        measured.skipped = max(result["skipped"] for result in results.values())
-        measured.missing = max(result["missing"] for result in results.values())
-        measured.embedding = [result["embedding"] for result in results.values() if result["embedding"]]
+        measured.skipped = max(result.skipped for result in results)
+        measured.missing = max(result.missing for result in results)
+        measured.embedding = [result.embedding for result in results if result.embedding]
         return measured
 
     def _take_answers(self, done: Sequence[Row], plan: Plan, store: Store) -> None:
@@ -79,12 +81,12 @@ class Measured:
         records: dict[Repeat, dict[int, Predictions]] = defaultdict(dict)
         for row in done:
             found = predictions(store, row.key, self.epochs, classes)
-            records[row.seed, row.draw] |= with_recordings(found, plan, store, row.key)
+            records[row.seed, row.draw] |= with_recordings(found, plan, store, row)
         self.answers = gather(records)
         self.by_recording = all(own.source_N is not None for of in records.values() for own in of.values())
         self.clips = sum(len(own.clip_N) for own in self.answers.values())
         self.scores = {fold: observed(own)[self.metric] for fold, own in self.answers.items()}
-        of_folds = len(plan.facts["tasks"][done[0].task])
+        of_folds = len(plan.facts.tasks[done[0].task].folds)
         self.unseen = self._without_seen(whole=len(self.answers) == of_folds)
 
     def _without_seen(self, *, whole: bool) -> dict[int, Answers] | None:
@@ -97,18 +99,18 @@ class Measured:
                 found[fold] = own.among(~own.seen_N)
         return found
 
-    def _select(self, folds: Sequence[dict[int, dict[str, Any]]], repeats: int, rule: Rule, first: int) -> bool:
+    def _select(self, folds: Sequence[Mapping[int, Fold]], repeats: int, rule: Rule, first: int) -> bool:
         """Takes the curve and the epochs that count; False where the rule cannot choose."""
-        facts = next(facts for of_row in folds for facts in of_row.values())
-        if not facts["epochs"]:
-            self.selection = "inner" if "k" in facts else "last"
+        first_fold = next(fold for of_row in folds for fold in of_row.values())
+        if not first_fold.epochs:
+            self.selection = "last" if first_fold.k is None else "inner"
             return True
         self.selection = rule
-        accuracy = _by_fold([{f: own["accuracy_by_epoch"] for f, own in of_row.items()} for of_row in folds], repeats)
+        accuracy = _by_fold([{f: own.by_epoch(self.metric) for f, own in of_row.items()} for of_row in folds], repeats)
         self.by_epoch = {fold: own.tolist() for fold, own in accuracy.items()}
-        self.curve = Curve.over_folds(facts["epochs"], accuracy) if accuracy else None
+        self.curve = Curve.over_folds(first_fold.epochs, accuracy) if accuracy else None
         if rule != "last":
-            self.epochs = selected_epochs(accuracy, facts["epochs"], rule, first)
+            self.epochs = selected_epochs(accuracy, first_fold.epochs, rule, first)
         return rule == "last" or self.epochs is not None
 
     def mean_under(self, rule: Rule, first: int) -> float | None:
@@ -153,16 +155,10 @@ class Measured:
         if not self.embedding:
             return {}
         return {
-            "parameters": self.embedding[0]["parameters"],
-            "clips_per_second": float(np.mean([facts["clips_per_second"] for facts in self.embedding])),
-            "devices": list(dict.fromkeys(facts["device"] for facts in self.embedding)),
+            "parameters": self.embedding[0].parameters,
+            "clips_per_second": float(np.mean([own.clips_per_second for own in self.embedding])),
+            "devices": list(dict.fromkeys(own.device for own in self.embedding)),
         }
-
-
-def _known_classes(plan: Plan, row: Row) -> list[str]:
-    """The classes that the registry knows of a task without its data; older records do not name them."""
-    component, settings = recall("tasks", plan.jobs[plan.jobs[row.key].needs["pack"]].config["task"])
-    return list(component(settings).classes)
 
 
 def _by_fold(figures: Sequence[dict[int, Any]], repeats: int) -> dict[int, Any]:

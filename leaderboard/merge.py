@@ -15,18 +15,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_of
+from benchmark.ledger.facts import SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.files import Damaged
-from benchmark.store.job import Job
+from benchmark.store.job import AnyJob, Config
 from benchmark.store.store import Store
-from registry.errors import Mistake, Mistakes
+from registry.errors import Damaged, Mistake, Mistakes
 
 ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
 
 _T = TypeVar("_T")
 Settings = dict[tuple[str, ...], set[str]]  # of an entry: of its model, at _MODEL, and of each cell at (task, protocol)
 
-_BY_TASK = {"tasks", "official_folds", "task_names", "class_wise"}  # facts, of which the last two may not be there
 _MODEL = ("encoder", "frontend", "weights", "window")
 _REPEATS = ("seed", "draw", "folds")  # what tells the parts of one cell from each other
 
@@ -109,7 +109,7 @@ def merge_plans(plans: Mapping[str, Plan]) -> Plan:
 
 
 def _check_agreement(plans: Mapping[str, Plan]) -> None:
-    known: dict[str, tuple[str, Any]] = {}
+    known: dict[str, tuple[str, object]] = {}
     mistakes = []
     for label, plan in plans.items():
         for name, value in _to_agree(plan.facts).items():
@@ -124,46 +124,49 @@ def _check_agreement(plans: Mapping[str, Plan]) -> None:
         raise Mistakes(mistakes)
 
 
-def _to_agree(facts: dict[str, Any]) -> dict[str, Any]:
+def _to_agree(facts: SuiteFacts) -> dict[str, object]:
     """What must be the same in every folder, by its name."""
-    found = {name: facts[name] for name in ("selection", "reproduces", "control")}
-    found["samples"] = facts.get("samples", "int16")
-    for task, folds in facts["tasks"].items():
-        found[f"folds of {task}"] = folds
-        found[f"registry's name of {task}"] = facts.get("task_names", {}).get(task, task)
-        found[f"official folds of {task}"] = facts["official_folds"][task]
-        found[f"fold of {task} shown class by class"] = facts.get("class_wise", {}).get(task)
+    found: dict[str, object] = {
+        "selection": facts.selection,
+        "reproduces": facts.reproduces,
+        "control": facts.control,
+        "samples": facts.samples,
+    }
+    for column, task in facts.tasks.items():
+        found[f"folds of {column}"] = task.folds
+        found[f"registry's name of {column}"] = task.name
+        found[f"official folds of {column}"] = task.official_folds
+        found[f"fold of {column} shown class by class"] = task.class_wise
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
 
 
 def _settings(plan: Plan) -> dict[str, Settings]:
     """The settings of every entry; not those of jobs that a missing file blocks, for they are not all known."""
-    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts["entries"]}
+    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts.entries}
     for row in plan.rows:
-        job = plan.jobs[row.key]
+        job = plan.evaluation(row)
         if _blocked(plan, job):
             continue
-        model = plan.jobs[job.needs["embed"]] if "embed" in job.needs else job
-        pretrain = plan.jobs.get(model.needs.get("pretrain", ""))
-        trained = (_lasting(pretrain), pretrain.needs) if pretrain else None
-        own = _lasting(model)
-        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL if part in own}]))
-        protocol = {part: value for part, value in _lasting(job).items() if part not in _MODEL}
+        pretrain = pretraining_of(job, plan.jobs)
+        trained = (_lasting(pretrain.config), pretrain.needs.canonical()) if pretrain else None
+        own = _lasting(model_of(job, plan.jobs)[0])
+        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL}]))
+        protocol = {part: value for part, value in _lasting(job.config).items() if part not in _MODEL}
         found[row.entry][row.task, row.protocol].add(_canonical(protocol))
     return found
 
 
-def _blocked(plan: Plan, job: Job) -> bool:
-    return bool(job.blocked) or any(_blocked(plan, plan.jobs[key]) for key in job.needs.values())
+def _blocked(plan: Plan, job: AnyJob) -> bool:
+    return bool(job.blocked) or any(_blocked(plan, plan.jobs[key]) for key in job.needs.all_keys())
 
 
-def _lasting(job: Job) -> dict[str, Any]:
+def _lasting(config: Config) -> dict[str, Any]:
     """A job's settings without what tells the parts of one cell from each other."""
-    kept = {name: value for name, value in job.config.items() if name not in _REPEATS}
+    kept = {name: value for name, value in config.canonical().items() if name not in _REPEATS}
     if "weights" in kept:
         kept["weights"] = {name: value for name, value in kept["weights"].items() if name != "seed"}
     return kept
@@ -176,31 +179,31 @@ def _agree(one: Settings, other: Settings) -> bool:
 def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
     """A plan with what another asks for besides, whose entries get other names."""
     ours, theirs = merged.facts, plan.facts
-    facts = {**theirs, **ours}
-    for listed in ("anchors", "protocols", "seeds"):
-        facts[listed] = _union(ours[listed], theirs[listed])
-    facts["entries"] = _union(ours["entries"], (names[entry] for entry in theirs["entries"]))
-    facts["controls"] = _controls(ours, theirs, names)
-    for by_name in {*_BY_TASK, "shots"} & facts.keys():
-        facts[by_name] = {**ours.get(by_name, {}), **theirs.get(by_name, {})}
-    if "swept" in theirs:
-        of_theirs = {entry: [names[name] for name in own] for entry, own in theirs["swept"].items()}
-        before = ours.get("swept", {})
-        facts["swept"] = {e: _union(before.get(e, []), of_theirs.get(e, [])) for e in {**before, **of_theirs}}
-        points = {names[name]: point for name, point in theirs["variations"].items()}
-        facts["variations"] = {**ours.get("variations", {}), **points}
+    swept = {entry: dict(points) for entry, points in ours.swept.items()}
+    for entry, points in theirs.swept.items():
+        swept.setdefault(entry, {}).update({names[name]: point for name, point in points.items()})
+    united = {
+        "anchors": _union(ours.anchors, theirs.anchors),
+        "seeds": _union(ours.seeds, theirs.seeds),
+        "entries": _union(ours.entries, (names[entry] for entry in theirs.entries)),
+        "controls": _controls(ours, theirs, names),
+        "tasks": {**ours.tasks, **theirs.tasks},
+        "protocols": {**ours.protocols, **theirs.protocols},
+        "swept": swept,
+    }
+    facts = SuiteFacts.model_validate({**dict(ours), **united})
     rows = _union(merged.rows, (replace(row, entry=names[row.entry]) for row in plan.rows))
     texts = _union(merged.texts, plan.texts)
     return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files}, texts)
 
 
-def _controls(ours: dict[str, Any], theirs: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+def _controls(ours: SuiteFacts, theirs: SuiteFacts, names: Mapping[str, str]) -> dict[str, str]:
     """Entries' own controls; one that only this folder has keeps this folder's control, whatever its name is now."""
-    controls: dict[str, str] = dict(ours["controls"])
+    controls = dict(ours.controls)
     for entry, name in names.items():
-        control = theirs["controls"].get(entry, theirs["control"])
+        control = theirs.control_of(entry)
         control = names.get(control, control)
-        if name not in ours["entries"] and control not in (name, ours["control"]):
+        if name not in ours.entries and control not in (name, ours.control or ""):
             controls[name] = control
     return controls
 
@@ -214,19 +217,19 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
 
     Equal work on another device may end elsewhere: the first folder's figures are shown, and these sentences tell.
     """
-    shared: dict[tuple[str, str, str, str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = defaultdict(list)
+    shared: dict[tuple[str, str, str, str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for row in plan.rows:
         holders = stores.holders("evaluate", row.key)
         if len(holders) > 1:
             (first, store), *others = holders.items()
-            shown = store.result("evaluate", row.key)
+            shown = store.result(EvaluateJob, row.key)
             for label, other in others:
                 place = (row.entry, row.task, row.protocol, first, label)
-                shared[place].append((shown, other.result("evaluate", row.key)))
+                shared[place].append((shown, other.result(EvaluateJob, row.key)))
     found = []
     for (entry, task, protocol, first, label), pairs in shared.items():
         ours, theirs = (_mean(record[i] for record in pairs) for i in (0, 1))
-        other_audio = any(a["data_hash"] != b["data_hash"] for a, b in pairs)
+        other_audio = any(a.data_hash != b.data_hash for a, b in pairs)
         if other_audio or abs(ours - theirs) > ROUNDING:
             audio = " of other audio" if other_audio else ""
             found.append(
@@ -235,8 +238,8 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
     return found
 
 
-def _mean(records: Iterable[dict[str, Any]]) -> float:
-    figures = [fold[record["metric"]] for record in records for fold in record["folds"].values()]
+def _mean(records: Iterable[Record]) -> float:
+    figures = [fold.figure(record.metric) for record in records for fold in record.folds.values()]
     return float(sum(figures) / len(figures))
 
 
@@ -267,7 +270,7 @@ def separate(plan: Plan, store: Store) -> Plan:
     """
     data = {row: _data(plan, store, row) for row in plan.rows}
     column: dict[Row, str] = {}
-    for task in plan.facts["tasks"]:
+    for task in plan.facts.tasks:
         column |= _columns(task, {row: own for row, own in data.items() if row.task == task})
     task_of = {name: row.task for row, name in column.items() if name != row.task}
     if not task_of:
@@ -277,10 +280,9 @@ def separate(plan: Plan, store: Store) -> Plan:
 
 
 def _data(plan: Plan, store: Store, row: Row) -> _Data:
-    job = plan.jobs[row.key]
-    config = plan.jobs[job.needs["pack"]].config
-    audio = store.result("evaluate", row.key)["data_hash"] if store.done(job) else None
-    return _Data((_canonical(config["task"]), str(config["inputs"])), job.needs["pack"], audio)
+    job, pack = plan.evaluation(row), plan.pack_of(row)
+    audio = store.result(EvaluateJob, row.key).data_hash if store.done(job) else None
+    return _Data((_canonical(dict(pack.config.task.config)), str(pack.config.inputs)), pack.key, audio)
 
 
 def _columns(task: str, data: Mapping[Row, _Data]) -> dict[Row, str]:
@@ -312,18 +314,12 @@ def _by_cells(data: Mapping[Row, _Data]) -> list[_Data]:
     return sorted(cells, key=lambda own: -len(cells[own]))
 
 
-def _with_columns(facts: dict[str, Any], task_of: Mapping[str, str]) -> dict[str, Any]:
+def _with_columns(facts: SuiteFacts, task_of: Mapping[str, str]) -> SuiteFacts:
     """A plan's facts with columns that are as those of their tasks, each after its task."""
-
-    def spread(by_task: dict[str, Any]) -> dict[str, Any]:
-        wider: dict[str, Any] = {}
-        for task, value in by_task.items():
-            wider |= {task: value, **{name: value for name, own in task_of.items() if own == task}}
-        return wider
-
-    registered = {task: task for task in task_of.values()} | facts.get("task_names", {})
-    facts = {**facts, "task_names": registered}
-    return {**facts, **{by_task: spread(facts[by_task]) for by_task in _BY_TASK & facts.keys()}}
+    tasks: dict[str, TaskFacts] = {}
+    for task, own in facts.tasks.items():
+        tasks |= {task: own, **{column: own for column, of_task in task_of.items() if of_task == task}}
+    return SuiteFacts.model_validate({**dict(facts), "tasks": tasks})
 
 
 def _canonical(settings: Any) -> str:

@@ -43,8 +43,8 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
             if place not in found or kept["pairs"] > found[place]["pairs"]:
                 found[place] = kept
     sentences = []
-    for task in plan.facts["tasks"]:
-        for protocol in plan.facts["protocols"]:
+    for task in plan.facts.tasks:
+        for protocol in plan.facts.protocols:
             one = found.get((_data(plan, task), _protocol(plan, protocol)))
             if one:
                 alone = f"{protocol} on {task}: the smallest difference that its recordings told is {one['alone']:.3f}"
@@ -67,11 +67,13 @@ def _data(plan: Plan, task: str) -> str:
     row = next((row for row in plan.rows if row.task == task), None)
     if row is None:
         return task
-    return json.dumps(plan.jobs[plan.jobs[row.key].needs["pack"]].config["task"], sort_keys=True)
+    return json.dumps(dict(plan.pack_of(row).config.task.config), sort_keys=True)
 
 
 def _protocol(plan: Plan, column: str) -> str:
     """The protocol behind a column, by the registry's name, and its number of shots."""
     row = next((row for row in plan.rows if row.protocol == column), None)
-    config = plan.jobs[row.key].config if row else {"protocol": {"name": column}}
-    return f"{config['protocol']['name']} {config.get('shots', 'all')}"
+    if row is None:
+        return f"{column} all"
+    config = plan.evaluation(row).config
+    return f"{config.protocol.name} {config.shots or 'all'}"

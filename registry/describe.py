@@ -4,13 +4,13 @@ import inspect
 import sys
 from typing import Any
 
-from registry.lookup import choose, find, version_of
+from registry.lookup import FRONTENDS, kind_called
 from registry.pipelines import PIPELINES
 
 
 def summary(kind: str, name: str) -> dict[str, Any]:
     """One row of a listing: name, what it is in a line, kind-specific facts, source."""
-    component = find(kind, name)
+    component = kind_called(kind).find(name)
     facts = _FACTS[kind](component) if kind in _FACTS else {}
     return {"name": name, "what": (inspect.getdoc(component) or "").split("\n")[0], **facts, "source": component.source}
 
@@ -29,14 +29,14 @@ def pipelines() -> list[dict[str, Any]]:
 
 def details(kind: str, name: str) -> dict[str, Any]:
     """Everything about one component: docstring, settings with types and defaults, facts, source, file."""
-    component = find(kind, name)
+    component = kind_called(kind).find(name)
     fields = component.Config.model_json_schema()["properties"] if component.Config.model_fields else {}
     return {
         **summary(kind, name),
         "kind": kind,
         "doc": inspect.getdoc(component) or "",
         "file": sys.modules[component.__module__].__file__,
-        "version": version_of(kind, name),
+        "version": kind_called(kind).version(name),
         "settings": [
             {
                 "name": field,
@@ -60,7 +60,7 @@ def _encoder_facts(component: Any) -> dict[str, Any]:
     """Inputs, embedding size and exact trainable parameters, counted on an instance without storage."""
     import torch
 
-    bins = choose("frontends", "logmel").settings.n_mels if component.takes == "spectrogram" else 0
+    bins = FRONTENDS.choose("logmel").settings.n_mels if component.takes == "spectrogram" else 0
     with torch.device("meta"):
         encoder = component(component.Config(), 1, bins)
     parameters = sum(p.numel() for p in encoder.parameters() if p.requires_grad)

@@ -9,34 +9,36 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
 
-from pydantic import BeforeValidator, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
 
 from registry.errors import Mistake
 from registry.pipelines import expand
-from registry.settings import Component
+from registry.settings import Component, Settings
 
-CONTRACTS = {
-    "encoders": "Encoder",
-    "frontends": "Frontend",
-    "augmentations": "Augmentation",
-    "methods": "Method",
-    "tasks": "Task",
-    "protocols": "Protocol",
-}
-KINDS = tuple(CONTRACTS)
+if TYPE_CHECKING:
+    from registry.augmentations import Augmentation
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+    from registry.methods import Method
+    from registry.protocols import Protocol
+    from registry.tasks import Task
+    from registry.weights import Weights
+
+AnyComponent = Component[Any]
+C = TypeVar("C", bound=AnyComponent, covariant=True)
 
 
 class _Plugin(NamedTuple):
-    component: type[Component]
+    component: type[AnyComponent]
     digest: str  # of its file
 
 
@@ -44,25 +46,143 @@ _plugins: dict[tuple[str, str], _Plugin] = {}
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A component as a suite names it: its kind, its name and its complete settings."""
+class Kind(Generic[C]):
+    """A kind of component: a folder of the registry, and the contract of what is in it.
 
-    kind: str
-    name: str
-    settings: Any  # of the component's own Config
-    version: int | str
+    Args:
+        folder: below ``registry/``; also the name that the command line, entry points and schemas use.
+        contract: the class in the folder's ``__init__`` that every component of the kind subclasses.
+        singular: what one of them is called in a sentence.
+    """
+
+    folder: str
+    contract: str
+    singular: str
+
+    def names(self) -> list[str]:
+        """Every name, sorted: the registry's own, installed plugins', and loaded plugin files'."""
+        files = (Path(__file__).parent / self.folder).glob("*.py")
+        own = {path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")}
+        return sorted(own | set(_entry_points(self)) | {name for folder, name in _plugins if folder == self.folder})
+
+    def find(self, name: str) -> type[C]:
+        """The class of a component: a subclass of the kind's contract.
+
+        Raises:
+            Mistake: if no component of this kind has that name (with the nearest names).
+        """
+        if (self.folder, name) in _plugins:
+            return cast(type[C], _plugins[self.folder, name].component)
+        if name not in self.names():
+            raise Mistake(f"no {self.singular} is called {name!r}", fix=nearest(name, self.names()))
+        if name in _entry_points(self):
+            loaded = _entry_points(self)[name].load()
+            return cast(type[C], loaded if inspect.isclass(loaded) else _component_in(loaded, self))
+        module = importlib.import_module(f"registry.{self.folder}.{name.replace('-', '_')}")
+        return cast(type[C], _component_in(module, self))
+
+    def version(self, name: str) -> int | str:
+        """What a component's version is in job keys: its number, which changes with its figures.
+
+        The authors of plugins need not know of that: theirs is followed by a digest of their file, or of every Python
+        file of their package.
+        """
+        number = self.find(name).version
+        if (self.folder, name) in _plugins:
+            digest = _plugins[self.folder, name].digest
+        elif name in _entry_points(self):
+            digest = _package_digest(_entry_points(self)[name].module.partition(".")[0])
+        else:
+            return number
+        return f"{number}+{digest[:16]}"
+
+    def choose(self, reference: str | Mapping[str, Any]) -> "Choice[C]":
+        """Resolves ``moco`` or ``{name: moco, queue_size: 4096}`` to a component and its complete settings.
+
+        Raises:
+            Mistake: if the name is unknown.
+            pydantic.ValidationError: if a setting is; its locations are relative to the reference.
+        """
+        fields = {"name": reference} if isinstance(reference, str) else dict(reference)
+        name = fields.pop("name", None)
+        if not isinstance(name, str):
+            raise Mistake(f"this {self.singular} has no name", fix=f"add name: one of {', '.join(self.names())}")
+        return Choice.of(self, name, self.find(name).Config.model_validate(fields))
+
+    def build(self, reference: str | Mapping[str, Any], *given: object) -> C:
+        """A component as ``choose`` resolves it, made of its settings and what its contract's constructor takes."""
+        return self.choose(reference).build(*given)
+
+
+@dataclass(frozen=True)
+class Choice(Generic[C]):
+    """A component as a suite or a job names it, with its complete settings.
+
+    Args:
+        kind: of the component.
+        config: the canonical form, which enters job keys: name, version and settings.
+    """
+
+    kind: Kind[C]
+    config: Mapping[str, Any]
+
+    @staticmethod
+    def of(kind: Kind[C], name: str, settings: Settings) -> "Choice[C]":
+        """A component with settings that were validated already."""
+        choice = Choice(kind, {"name": name, "version": kind.version(name), **settings.canonical()})
+        vars(choice)["settings"] = settings
+        return choice
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The canonical form that enters job keys: name, version and settings."""
-        return {"name": self.name, "version": self.version, **self.settings.canonical()}
+    def name(self) -> str:
+        """The component's."""
+        return str(self.config["name"])
+
+    @cached_property
+    def component(self) -> type[C]:
+        """The class."""
+        return self.kind.find(self.name)
+
+    @cached_property
+    def settings(self) -> Any:
+        """The component's own ``Config``, validated once: by ``choose``, or of a stored job when it is first asked for.
+
+        Raises:
+            Mistake: if the job was stored by another version of the component, whose settings do not fit.
+        """
+        fields = {key: value for key, value in self.config.items() if key not in ("name", "version")}
+        try:
+            return self.component.Config.model_validate(fields)
+        except ValidationError as error:
+            raise Mistake(
+                f"stored settings of {self.name} no longer fit: {error}", fix="plan the suite again"
+            ) from error
+
+    def build(self, *given: object) -> C:
+        """The component, made of its settings and what its contract's constructor takes besides."""
+        return cast(Callable[..., C], self.component)(self.settings, *given)
 
 
-def names(kind: str) -> list[str]:
-    """Every name of a kind, sorted: the registry's own, installed plugins', and loaded plugin files'."""
-    folder = Path(__file__).parent / _known_kind(kind)
-    own = {path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    return sorted(own | set(_entry_points(kind)) | {name for k, name in _plugins if k == kind})
+AUGMENTATIONS: "Kind[Augmentation]" = Kind("augmentations", "Augmentation", "augmentation")
+ENCODERS: "Kind[Encoder]" = Kind("encoders", "Encoder", "encoder")
+FRONTENDS: "Kind[Frontend]" = Kind("frontends", "Frontend", "front end")
+METHODS: "Kind[Method]" = Kind("methods", "Method", "method")
+PROTOCOLS: "Kind[Protocol]" = Kind("protocols", "Protocol", "protocol")
+TASKS: "Kind[Task]" = Kind("tasks", "Task", "task")
+WEIGHTS: "Kind[Weights]" = Kind("weights", "Weights", "source of weights")
+KINDS: tuple[Kind[AnyComponent], ...] = (ENCODERS, WEIGHTS, FRONTENDS, AUGMENTATIONS, METHODS, TASKS, PROTOCOLS)
+
+
+def kind_called(folder: str) -> Kind[AnyComponent]:
+    """A kind by the name of its folder.
+
+    Raises:
+        Mistake: if there is none (with the nearest names).
+    """
+    for kind in KINDS:
+        if kind.folder == folder:
+            return kind
+    raise Mistake(f"no kind of component is called {folder!r}", fix=nearest(folder, [kind.folder for kind in KINDS]))
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -71,36 +191,9 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
 
 
-def find(kind: str, name: str) -> Any:
-    """The class of a component: a subclass of its kind's contract.
-
-    Raises:
-        Mistake: if no component of that kind has that name (with the nearest names).
-    """
-    if (kind, name) in _plugins:
-        return _plugins[kind, name].component
-    if name not in names(kind):
-        raise Mistake(f"no {_singular(kind)} is called {name!r}", fix=nearest(name, names(kind)))
-    if name in _entry_points(kind):
-        loaded = _entry_points(kind)[name].load()
-        return cast(type[Component], loaded) if inspect.isclass(loaded) else _component_in(loaded, kind)
-    return _component_in(importlib.import_module(f"registry.{kind}.{name.replace('-', '_')}"), kind)
-
-
-def version_of(kind: str, name: str) -> int | str:
-    """What a component's version is in job keys: its number, which changes with its figures.
-
-    The authors of plugins need not know of that: theirs is followed by a digest of their file, or of every Python file
-    of their package.
-    """
-    component = find(kind, name)
-    if (kind, name) in _plugins:
-        digest = _plugins[kind, name].digest
-    elif name in _entry_points(kind):
-        digest = _package_digest(_entry_points(kind)[name].module.partition(".")[0])
-    else:
-        return int(component.version)
-    return f"{component.version}+{digest[:16]}"
+def named(name: str, **settings: Any) -> Any:
+    """The default of a setting that names a component."""
+    return {"name": name, **settings}
 
 
 def installed_plugins() -> dict[str, str]:
@@ -109,49 +202,20 @@ def installed_plugins() -> dict[str, str]:
     return {package: _package_digest(package) for package in sorted(packages)}
 
 
-def choose(kind: str, reference: str | Mapping[str, Any]) -> Choice:
-    """Resolves ``moco`` or ``{name: moco, queue_size: 4096}`` to a component and its complete settings.
-
-    Raises:
-        Mistake: if the name is unknown.
-        pydantic.ValidationError: if a setting is; its locations are relative to the reference.
-    """
-    fields = {"name": reference} if isinstance(reference, str) else dict(reference)
-    name = fields.pop("name", None)
-    if not isinstance(name, str):
-        raise Mistake(f"this {_singular(kind)} has no name", fix=f"add name: one of {', '.join(names(kind))}")
-    component = find(kind, name)
-    return Choice(kind, name, component.Config.model_validate(fields), version_of(kind, name))
-
-
-def recall(kind: str, config: Mapping[str, Any]) -> Any:
-    """The class of a component and its settings, from the canonical form that a job stores.
-
-    Returns:
-        ``(component class, settings)``.
-    """
-    fields = {key: value for key, value in config.items() if key != "version"}
-    try:
-        choice = choose(kind, fields)
-    except ValidationError as error:  # the job was written by another version of the component
-        raise Mistake(
-            f"stored settings of {config['name']} no longer fit: {error}", fix="plan the suite again"
-        ) from error
-    return find(kind, choice.name), choice.settings
-
-
-def canonical(kind: str, reference: Any) -> dict[str, Any]:
-    """A component named inside another's settings, with every setting of its own.
+def chosen(kind: Kind[C], reference: Any) -> Choice[C]:
+    """What a value names, whatever it is: inside another component's settings, or on the command line.
 
     Raises:
         ValueError: with what is wrong, as pydantic's validators report it.
     """
+    if isinstance(reference, Choice):
+        return reference
     if not isinstance(reference, str | Mapping):
-        raise ValueError(f"name a {_singular(kind)}, or give a mapping with its name")
+        raise ValueError(f"name a {kind.singular}, or give a mapping with its name")
     if isinstance(reference, Mapping):
         reference = {key: value for key, value in reference.items() if key != "version"}
     try:
-        return choose(kind, reference).config
+        return kind.choose(reference)
     except Mistake as mistake:
         raise ValueError(f"{mistake.what}; {mistake.fix}") from mistake
     except ValidationError as error:
@@ -164,16 +228,43 @@ def _expanded(given: Any) -> Any:
     return [step for item in given for step in expand(item)] if isinstance(given, list) else given
 
 
+_AS_CONFIG = PlainSerializer(lambda choice: dict(choice.config), return_type=dict[str, Any])
 _NAME_OR_MAPPING = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
-FrontendReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("frontends", given)), _NAME_OR_MAPPING
-]
-EncoderReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("encoders", given)), _NAME_OR_MAPPING
-]
-AugmentationReference = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: canonical("augmentations", given)), _NAME_OR_MAPPING
-]
+
+
+def _reference(kind: Kind[AnyComponent]) -> Any:
+    """The type of a setting that names a component of a kind."""
+    return Annotated[Any, PlainValidator(lambda given: chosen(kind, given)), _AS_CONFIG, _NAME_OR_MAPPING]
+
+
+def _stored(kind: Kind[AnyComponent]) -> Any:
+    """The type of a job's field that holds a component of a kind; its settings are validated when they are used."""
+
+    def read(given: Any) -> Choice[AnyComponent]:
+        return given if isinstance(given, Choice) else Choice(kind, given)
+
+    return Annotated[Any, PlainValidator(read), _AS_CONFIG]
+
+
+if TYPE_CHECKING:
+    AugmentationReference = Choice[Augmentation]
+    EncoderReference = Choice[Encoder]
+    FrontendReference = Choice[Frontend]
+    MethodReference = Choice[Method]
+    TaskReference = Choice[Task]
+    StoredAugmentation = Choice[Augmentation]
+    StoredEncoder = Choice[Encoder]
+    StoredFrontend = Choice[Frontend]
+    StoredMethod = Choice[Method]
+    StoredProtocol = Choice[Protocol]
+    StoredTask = Choice[Task]
+else:
+    AugmentationReference, StoredAugmentation = _reference(AUGMENTATIONS), _stored(AUGMENTATIONS)
+    EncoderReference, StoredEncoder = _reference(ENCODERS), _stored(ENCODERS)
+    FrontendReference, StoredFrontend = _reference(FRONTENDS), _stored(FRONTENDS)
+    MethodReference, StoredMethod = _reference(METHODS), _stored(METHODS)
+    TaskReference, StoredTask = _reference(TASKS), _stored(TASKS)
+    StoredProtocol = _stored(PROTOCOLS)
 AugmentationList = Annotated[list[AugmentationReference], BeforeValidator(_expanded)]
 
 
@@ -202,15 +293,15 @@ def load_plugin(path: Path) -> list[str]:
     for kind in KINDS:
         for component in _components_in(module, kind):
             name = getattr(component, "name", path.stem.replace("_", "-"))
-            _plugins[kind, name] = _Plugin(component, digest)
-            found.append(f"{kind}/{name}")
+            _plugins[kind.folder, name] = _Plugin(component, digest)
+            found.append(f"{kind.folder}/{name}")
     if not found:
         raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
     return found
 
 
-def _entry_points(kind: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in _installed() if point.group == f"audiobench.{kind}"}
+def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:
+    return {point.name: point for point in _installed() if point.group == f"audiobench.{kind.folder}"}
 
 
 @cache
@@ -232,34 +323,24 @@ def _package_digest(package: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _component_in(module: ModuleType, kind: str) -> type[Component]:
+def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyComponent]:
     found = _components_in(module, kind)
     if len(found) != 1:
         raise Mistake(
-            f"{module.__name__} must define exactly one public {CONTRACTS[kind]}, and defines {len(found)}",
+            f"{module.__name__} must define exactly one public {kind.contract}, and defines {len(found)}",
             where=str(module.__file__),
             fix="one file a system; begin the names of shared classes with an underscore",
         )
     return found[0]
 
 
-def _components_in(module: ModuleType, kind: str) -> list[type[Component]]:
-    contract = getattr(importlib.import_module(f"registry.{kind}"), CONTRACTS[kind])
+def _components_in(module: ModuleType, kind: Kind[AnyComponent]) -> list[type[AnyComponent]]:
+    contract = getattr(importlib.import_module(f"registry.{kind.folder}"), kind.contract)
     return [
-        cast(type[Component], value)
+        cast(type[AnyComponent], value)
         for name, value in vars(module).items()
         if inspect.isclass(value)
         and issubclass(value, contract)
         and value.__module__ == module.__name__
         and not name.startswith("_")
     ]
-
-
-def _known_kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise Mistake(f"no kind of component is called {kind!r}", fix=nearest(kind, list(KINDS)))
-    return kind
-
-
-def _singular(kind: str) -> str:
-    return kind.removesuffix("s").replace("frontend", "front end")

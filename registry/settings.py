@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from copy import copy
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import BaseModel, ConfigDict, create_model
+from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
 from registry.standing import Objection, Standing
 
@@ -28,6 +29,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+Own = TypeVar("Own", bound=Settings, default=Settings, covariant=True)
 
 
 def with_defaults(settings: type[S], **defaults: Any) -> type[S]:
@@ -41,12 +43,15 @@ def with_defaults(settings: type[S], **defaults: Any) -> type[S]:
     return made
 
 
-class Component:
+class Component(Generic[Own]):
     """What every registered class carries, whatever its kind.
 
     ``Config`` holds its settings, ``source`` says where it comes from (paper and section, or repository and path), and
-    ``version`` is part of every job key: raise it when a change of code changes figures.
+    ``version`` is part of every job key: raise it when a change of code changes figures. With
+    ``class Knn(Protocol["Knn.Config"])`` type checkers know the settings in ``self.config``.
     """
+
+    config: Own
 
     Config: ClassVar[type[Settings]] = Settings
     source: ClassVar[str] = "not stated"

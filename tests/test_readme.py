@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import save_file
 
 from benchmark.jobs.model import build_encoder, build_views
-from registry.lookup import choose
+from registry.lookup import ENCODERS, FRONTENDS
 from tests.conftest import Answer
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -22,8 +22,8 @@ def block(language: str, first: str) -> str:
 @pytest.mark.real
 def test_the_suite_of_ones_own_is_valid(audiobench: Callable[..., Answer], tmp_path: Path, data: Path) -> None:
     (tmp_path / "mine.yaml").write_text(block("yaml", "# mine.yaml"))
-    frontend = build_views(choose("frontends", "logmel").config).frontend
-    encoder = build_encoder(choose("encoders", {"name": "cnn10", "width": 32}).config, frontend)
+    frontend = build_views(FRONTENDS.choose("logmel")).frontend
+    encoder = build_encoder(ENCODERS.choose({"name": "cnn10", "width": 32}), frontend)
     save_file(encoder.state_dict(), tmp_path / "encoder.safetensors")
     answer = audiobench("plan", tmp_path / "mine.yaml", "--data", data)
     assert answer.status == 0, answer.err

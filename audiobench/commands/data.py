@@ -91,11 +91,11 @@ def audit(
     """Tell what data sets share with each other, and which recordings lie in several folds of one."""
     from benchmark.data.audit import audit
     from benchmark.progress import progress_for
-    from registry.lookup import find, load_plugin, names
+    from registry.lookup import TASKS, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
-    asked = tasks or [name for name in names("tasks") if find("tasks", name).folders]
+    asked = tasks or [name for name in TASKS.names() if TASKS.find(name).folders]
     made = {reference: _task(reference, None)[1] for reference in asked}
     with progress_for(sys.stderr) as progress:
         report = audit(made, data, progress, content=content, lenient=not tasks)
@@ -109,16 +109,15 @@ def _task(reference: str, plugins: list[Path] | None) -> "tuple[str, Task]":
     import yaml
 
     from registry.errors import Mistake
-    from registry.lookup import canonical, load_plugin, recall
+    from registry.lookup import TASKS, chosen, load_plugin
 
     for path in plugins or []:
         load_plugin(path)
     try:
-        config = canonical("tasks", yaml.safe_load(reference))
+        choice = chosen(TASKS, yaml.safe_load(reference))
     except (ValueError, yaml.YAMLError) as error:
         raise Mistake(f"{reference!r} is no task: {error}", fix="audiobench list tasks") from error
-    component, settings = recall("tasks", config)
-    return config["name"], component(settings)
+    return choice.name, choice.build()
 
 
 def _show(report: "Report") -> None:

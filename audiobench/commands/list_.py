@@ -5,24 +5,23 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import Debug, Plugins
+from audiobench.commands.options import OF_KINDS, Debug, Plugins
 
 
 def list_(
-    kind: Annotated[
-        str | None, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols.")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help=OF_KINDS)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """List what the registry holds."""
     from registry.describe import pipelines, summary
-    from registry.lookup import KINDS, load_plugin, names
+    from registry.lookup import KINDS, kind_called, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
-    found = {k: [summary(k, name) for name in names(k)] for k in ([kind] if kind else KINDS)}
+    kinds = [kind_called(kind)] if kind else KINDS
+    found = {of.folder: [summary(of.folder, name) for name in of.names()] for of in kinds}
     if kind == "augmentations":
         found["pipelines"] = pipelines()
     if as_json:

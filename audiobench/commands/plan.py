@@ -7,7 +7,7 @@ from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale,
 
 if TYPE_CHECKING:
     from benchmark.ledger.plan import Plan
-    from benchmark.store.job import Job
+    from benchmark.store.job import AnyJob
     from benchmark.store.store import Store
 
 
@@ -33,7 +33,7 @@ def plan(
         print(sentence)
 
 
-def print_jobs(plan: "Plan", jobs: "Sequence[Job]", store: "Store") -> None:
+def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
     """One line a job: whether it is done, its key, and what it does; then what is damaged, and what is blocked."""
     from benchmark.ledger.adopt import left_by_older
 

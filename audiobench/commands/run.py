@@ -45,7 +45,7 @@ def run(
     from benchmark.ledger.execute import Report, carry_out, mended, needed
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
-    from benchmark.store.job import Job
+    from benchmark.store.job import AnyJob
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
 
@@ -60,10 +60,10 @@ def run(
         return
     request.keep(plan, store)
 
-    def still_needed() -> list[Job]:
+    def still_needed() -> list[AnyJob]:
         return needed(plan, rows, store, lambda job, damage: request.tell(mended(job, damage, store)))
 
-    def make(jobs: list[Job]) -> Report:
+    def make(jobs: list[AnyJob]) -> Report:
         return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
 
     jobs = still_needed()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.jobs.pack import PackJob, opened_pack
 from benchmark.jobs.packing import Pack
+from benchmark.jobs.workplace import Workplace
 from registry.errors import Mistake
 from registry.tasks import Task
 
@@ -34,6 +36,25 @@ class Usable:
 
     clips: NDArray[np.int64]
     excluded: dict[str, int]
+
+
+def data_set_of(pack: str, at: Workplace) -> DataSet:
+    """A task with its pack, from the pack's key."""
+    job = at.jobs[pack]
+    assert isinstance(job, PackJob)
+    return DataSet(job.config.task.name, job.config.task.build(), opened_pack(pack, at))
+
+
+def corpus_of(pack: str, exclude: Sequence[str], at: Workplace) -> tuple[DataSet, Usable]:
+    """A corpus, and which of its clips are pretrained on.
+
+    Args:
+        pack: key of its pack.
+        exclude: keys of the packs whose recordings are left out.
+        at: where the packs are.
+    """
+    corpus = data_set_of(pack, at)
+    return corpus, usable_clips(corpus, [data_set_of(key, at) for key in exclude])
 
 
 def usable_clips(corpus: DataSet, exclude: Sequence[DataSet]) -> Usable:

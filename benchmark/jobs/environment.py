@@ -6,26 +6,26 @@ import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from benchmark.jobs.model import Device
+from benchmark.store.job import Environment
 
 _PACKAGES = ("audiobench", "torch", "torchaudio", "timm", "numpy", "soundfile", "soxr", "scikit-learn")
 
 
-def environment(device: Device) -> dict[str, Any]:
+def environment(device: Device) -> Environment:
     """Versions, device, precision, threads and the commit of the code."""
     on_gpu = device.device.type == "cuda"
-    return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "device": torch.cuda.get_device_name(device.device) if on_gpu else _cpu(),
-        "device_type": device.device.type,
-        "precision": device.precision,
-        "threads": torch.get_num_threads(),
-        "commit": _commit(),
-    }
+    return Environment(
+        versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        device=torch.cuda.get_device_name(device.device) if on_gpu else _cpu(),
+        device_type=device.device.type,
+        precision=device.precision,
+        threads=torch.get_num_threads(),
+        commit=_commit(),
+    )
 
 
 def peak_memory(device: Device) -> dict[str, int]:

@@ -4,16 +4,15 @@ import ctypes
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
-from benchmark.jobs.checkpoint import judge_file, open_checkpoint
+from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import recall
+from registry.lookup import Choice
 from registry.views import Views
 
 T = TypeVar("T", bound=torch.nn.Module)
@@ -63,40 +62,35 @@ def _keep_freed_memory() -> None:
 
 
 def build_views(
-    frontend: Mapping[str, Any],
-    augmentations: Sequence[Mapping[str, Any]] = (),
+    frontend: Choice[Frontend],
+    augmentations: Sequence[Choice[Augmentation]] = (),
     statistics: Mapping[str, Sequence[float]] | None = None,
 ) -> Views:
     """The front end with augmentations around it.
 
     Args:
-        frontend: in canonical form.
-        augmentations: likewise, in their order.
+        frontend: as it is chosen.
+        augmentations: in their order.
         statistics: mean and standard deviation by the name of the module that they normalise, where they are measured.
     """
-    steps = []
-    for config in augmentations:
-        component, settings = recall("augmentations", config)
-        steps.append(component(settings))
     built = make_frontend(frontend)
     measured = built.measured()
     for name, (mean, std) in (statistics or {}).items():
         measured[name].set(mean, std)
-    return Views(built, steps)
+    return Views(built, [augmentation.build() for augmentation in augmentations])
 
 
-def build_encoder(encoder: Mapping[str, Any], frontend: Frontend) -> Encoder:
+def build_encoder(encoder: Choice[Encoder], frontend: Frontend) -> Encoder:
     """The encoder with weights as it makes them, drawn from torch's global generator.
 
     Raises:
         Mistake: if it does not fit the front end.
     """
-    component, settings = recall("encoders", encoder)
-    built: Encoder = component(settings, frontend.channels, frontend.bins)
+    built = encoder.build(frontend.channels, frontend.bins)
     for inner in built.modules():
         if isinstance(inner, Frontend) and inner.sample_rate != frontend.sample_rate:
             raise Mistake(
-                f"{encoder['name']} has a front end of {inner.sample_rate} Hz inside, and is fed with "
+                f"{encoder.name} has a front end of {inner.sample_rate} Hz inside, and is fed with "
                 f"{frontend.sample_rate} Hz",
                 fix="give both front ends one sample_rate",
             )
@@ -106,42 +100,3 @@ def build_encoder(encoder: Mapping[str, Any], frontend: Frontend) -> Encoder:
 def place(module: T, device: Device) -> T:
     """A module on the device, images in channels-last order, which convolutions are faster in."""
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def load_weights(encoder: Encoder, weights: Mapping[str, Any], pretrained: Path | None, frontend: Frontend) -> Encoder:
-    """Puts the weights in that an entry names.
-
-    Args:
-        encoder: freshly built; ``random`` leaves it as it is.
-        weights: ``kind`` is random, imagenet, checkpoint or pretrain; ``path`` a local file.
-        pretrained: ``encoder.safetensors`` of the finished pretraining, for ``pretrain``.
-        frontend: what the encoder is fed with.
-    """
-    if weights["kind"] == "imagenet":
-        load_imagenet(encoder, Path(weights["path"]) if weights.get("path") else None)
-    elif weights["kind"] == "checkpoint":
-        load_checkpoint(encoder, Path(weights["path"]), frontend)
-    elif weights["kind"] == "pretrain":
-        assert pretrained is not None
-        load_checkpoint(encoder, pretrained, frontend)
-    return encoder
-
-
-def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
-    """Loads an ``encoder.safetensors`` of this architecture, or another checkpoint that ``open_checkpoint`` opens.
-
-    Raises:
-        Mistake: if it is no such file, or of another architecture (with the names that do not fit).
-    """
-    encoder.load_state_dict(open_checkpoint(path, encoder, frontend).tensors)
-
-
-def load_imagenet(encoder: Encoder, path: Path | None) -> None:
-    """Puts ImageNet weights in: those of a local file, or the model's own.
-
-    Raises:
-        Mistake: if the file holds none, or values that no training leaves.
-    """
-    if path is not None:
-        judge_file(path)
-    encoder.load_imagenet(path)

@@ -1,33 +1,32 @@
 """Packs: a data set decoded and resampled once, one memory-mapped array of samples beside a table of its clips."""
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from benchmark.jobs.pack import SAMPLE_FILES, Clipped, Record, Samples
 from benchmark.progress import Progress
 from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
+from registry.protocols import Labels
 from registry.tasks import Clip, Task, read_clip
 
 if TYPE_CHECKING:
     from pandas import Series
 
-Samples = Literal["int16", "float32"]
-
 _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 # Of a clip's power. What lossy coding adds stays below: at most 0.012, and a peak of 1.87, in 9,488 recordings of
 # ESC-50, UrbanSound8K and Speech Commands as Ogg.
 _SPOILT = 0.05
-_FILES = {"int16": "samples.i16", "float32": "samples.f32"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,19 @@ class Pack:
     skipped: tuple[str, ...]
     missing: int = 0
 
+    def known(self, shots: int | None = None, draw: int = 0, seed: int = 0) -> Labels:
+        """What protocols know of the clips; of few shots, which draw of the training clips, from which seed."""
+        number = {source: i for i, source in enumerate(dict.fromkeys(self.sources))}
+        return Labels(
+            label_N=torch.tensor(self.labels),
+            fold_N=torch.tensor(self.folds),
+            source_N=torch.tensor([number[source] for source in self.sources]),
+            classes=len(self.classes),
+            shots=shots,
+            draw=draw,
+            seed=seed,
+        )
+
 
 def make_pack(
     task: Task,
@@ -59,7 +71,7 @@ def make_pack(
     *,
     samples: Samples = "int16",
     skip_bad: bool = False,
-) -> dict[str, Any]:
+) -> Record:
     """Decodes every clip, resamples it, and writes its samples and a table, ``clips.parquet``, into ``folder``.
 
     Args:
@@ -72,7 +84,7 @@ def make_pack(
         skip_bad: leave out clips that cannot be used, and name them in the result, instead of stopping.
 
     Returns:
-        The record: counts, seconds of audio, content hash, names of skipped clips, and how many clips and samples
+        The record: counts, ``audio_seconds``, content hash, names of skipped clips, and how many clips and samples
         were clipped, with the highest peak at full scale 1.
 
     Raises:
@@ -82,8 +94,8 @@ def make_pack(
 
     rows: list[dict[str, Any]] = []
     bad: dict[str, str] = {}
-    over = []
-    with (folder / _FILES[samples]).open("wb") as file:
+    over: list[_Sound] = []
+    with (folder / SAMPLE_FILES[samples]).open("wb") as file:
         for clip, decoded in _decode_all(task, clips, sample_rate, samples):
             progress.advance()
             if isinstance(decoded, str):
@@ -94,29 +106,39 @@ def make_pack(
         file.flush()
         os.fsync(file.fileno())
     if bad and not (skip_bad and rows):
-        listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
-        raise Mistake(
-            f"{len(bad)} of {len(clips)} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
-            fix="replace these files, or go on without them: --skip-bad (their names enter the record)",
-        )
+        raise _unusable(bad, len(clips))
     pd.DataFrame(rows).to_parquet(folder / "clips.parquet", index=False)
-    content = hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest()
-    return {
-        "clips": len(rows),
-        "seconds": round(sum(row["samples"] for row in rows) / sample_rate, 3),
-        "sample_rate": sample_rate,
-        "samples": samples,
-        "classes": list(task.classes),
-        "content_hash": content,
-        "skipped": bad,
-        "missing": task.missing,
-        "multi_label": task.multi_label,
-        "clipped": {
-            "clips": len(over),
-            "samples": sum(sound.clipped for sound in over),
-            "peak": round(max((sound.peak for sound in over), default=0.0), 4),
-        },
-    }
+    return Record(
+        summary="",
+        clips=len(rows),
+        audio_seconds=round(sum(row["samples"] for row in rows) / sample_rate, 3),
+        sample_rate=sample_rate,
+        samples=samples,
+        classes=task.classes,
+        content_hash=hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest(),
+        skipped=bad,
+        missing=task.missing,
+        multi_label=task.multi_label,
+        clipped=_clipped(over),
+    )
+
+
+def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
+    """Names the clips that cannot be used, of so many in all, each with its reason."""
+    listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
+    return Mistake(
+        f"{len(bad)} of {clips} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
+        fix="replace these files, or go on without them: --skip-bad (their names enter the record)",
+    )
+
+
+def _clipped(over: Sequence["_Sound"]) -> Clipped:
+    """What the record says of the clips that went over full scale."""
+    return Clipped(
+        clips=len(over),
+        samples=sum(sound.clipped for sound in over),
+        peak=round(max((sound.peak for sound in over), default=0.0), 4),
+    )
 
 
 def _write(clip: Clip, decoded: NDArray[Sample], file: BinaryIO) -> dict[str, Any]:
@@ -137,26 +159,25 @@ def open_pack(folder: Path) -> Pack:
     """Opens a finished pack; the samples stay on disk until they are used."""
     import pandas as pd
 
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result = Record.model_validate_json((folder / "result.json").read_bytes())
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
-    kind = result.get("samples", "int16")
-    samples = np.memmap(folder / _FILES[kind], kind, mode="r")
+    samples = np.memmap(folder / SAMPLE_FILES[result.samples], result.samples, mode="r")
     if len(samples) != offsets[-1]:
         raise Mistake(
             f"the pack holds {len(samples)} samples instead of {offsets[-1]}", where=str(folder), fix="delete it"
         )
     return Pack(
-        recordings=Recordings(samples, offsets, result["sample_rate"]),
+        recordings=Recordings(samples, offsets, result.sample_rate),
         ids=table["id"].tolist(),
-        labels=_labels(table["label"], len(result["classes"]) if result.get("multi_label") else 0),
+        labels=_labels(table["label"], len(result.classes) if result.multi_label else 0),
         folds=table["fold"].to_numpy(np.int64),
         sources=table["source"].tolist(),
         hashes=table["hash"].tolist(),
-        classes=tuple(result["classes"]),
-        content_hash=result["content_hash"],
-        skipped=tuple(result["skipped"]),
-        missing=result.get("missing", 0),
+        classes=result.classes,
+        content_hash=result.content_hash,
+        skipped=tuple(result.skipped),
+        missing=result.missing,
     )
 
 

@@ -11,13 +11,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from benchmark.jobs.embed import EmbedJob
+from benchmark.jobs.evaluate import EvaluateJob, model_of
+from benchmark.jobs.pack import PackJob
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.upkeep import Surplus, delete, records
 from benchmark.store.files import move
 from benchmark.store.integrity import read_json, seal
-from benchmark.store.job import Job
+from benchmark.store.job import AnyJob
 from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store, write_json
@@ -25,7 +27,11 @@ from registry.errors import Mistake
 
 
 def take_over(
-    plan: Plan, jobs: Sequence[Job], store: Store, make: Callable[[list[Job]], object], tell: Callable[[str], None]
+    plan: Plan,
+    jobs: Sequence[AnyJob],
+    store: Store,
+    make: Callable[[list[AnyJob]], object],
+    tell: Callable[[str], None],
 ) -> bool:
     """Takes over what an older version left in a store.
 
@@ -50,7 +56,7 @@ def take_over(
     return bool(left)
 
 
-def adopt(plan: Plan, store: Store, packs: Store) -> list[Job]:
+def adopt(plan: Plan, store: Store, packs: Store) -> list[AnyJob]:
     """Moves the records of older versions to the keys that a plan has for them, where their recordings are the same.
 
     Args:
@@ -75,29 +81,29 @@ def adopt(plan: Plan, store: Store, packs: Store) -> list[Job]:
         _move_checkpoint(job, older, store)
         if store.done(job) or not store.has(job.kind, older):
             continue
-        if _has_weights(plan, job, store.result(job.kind, older)):
+        if _has_weights(plan, job, store, older):
             _move(plan, job, store, keep=older in named)
             taken.append(job)
     return taken
 
 
-def left_by_older(plan: Plan, jobs: Sequence[Job], store: Store) -> list[Job]:
+def left_by_older(plan: Plan, jobs: Sequence[AnyJob], store: Store) -> list[AnyJob]:
     """Those of a plan's jobs that an older version may have done."""
     return [job for job in jobs if _is_left(plan, job, store)]
 
 
-def _is_left(plan: Plan, job: Job, store: Store) -> bool:
+def _is_left(plan: Plan, job: AnyJob, store: Store) -> bool:
     older = plan.older.get(job.key)
     if older is None or job.kind == "pack" or store.done(job):
         return False
     return store.has(job.kind, older) or _checkpoint(older, job, store).exists()
 
 
-def _packs(plan: Plan, job: Job) -> set[str]:
+def _packs(plan: Plan, job: AnyJob) -> set[str]:
     """The keys of all packs that a job's result rests on."""
     if job.kind == "pack":
         return {job.key}
-    return {key for need in job.needs.values() for key in _packs(plan, plan.jobs[need])}
+    return {key for need in job.needs.all_keys() for key in _packs(plan, plan.jobs[need])}
 
 
 def _heard(stores: Collection[Store]) -> dict[str, set[str]]:
@@ -123,17 +129,22 @@ def _is_same(plan: Plan, pack: str, heard: dict[str, set[str]], packs: Store) ->
         return True
     if not packs.done(plan.jobs[pack]):
         return False
-    return heard.get(plan.older[pack]) == {packs.result("pack", pack)["content_hash"]}
+    return heard.get(plan.older[pack]) == {packs.result(PackJob, pack).content_hash}
 
 
-def _has_weights(plan: Plan, job: Job, record: dict[str, Any]) -> bool:
+def _has_weights(plan: Plan, job: AnyJob, store: Store, older: str) -> bool:
     """Whether weights that an older version did not name in full must be those that the plan names."""
-    model = plan.jobs[job.needs["embed"]] if "embed" in job.needs else job
-    unnamed = "model" in model.config.get("weights", {})
-    return not unnamed or bool(record["environment"]["versions"].get("timm") == version("timm"))
+    if isinstance(job, EvaluateJob):
+        weights = model_of(job, plan.jobs)[0].weights
+    elif isinstance(job, EmbedJob):
+        weights = job.config.weights
+    else:
+        return True
+    by_version = store.result(type(job), older).environment.versions.get("timm")
+    return "model" not in weights.stated or by_version == version("timm")
 
 
-def _move(plan: Plan, job: Job, store: Store, *, keep: bool) -> None:
+def _move(plan: Plan, job: AnyJob, store: Store, *, keep: bool) -> None:
     """A record under its new key; ``keep`` leaves it under the older one, too, at no cost but that of its name."""
     older = plan.older[job.key]
     folder = store.find(job.kind, older)
@@ -158,11 +169,11 @@ def _link(path: Path, other: Path) -> None:
         shutil.copy2(path, other)
 
 
-def _checkpoint(older: str, job: Job, store: Store) -> Path:
+def _checkpoint(older: str, job: AnyJob, store: Store) -> Path:
     return store.checkpoint(job).with_name(f"{older}.checkpoint")
 
 
-def _move_checkpoint(job: Job, older: str, store: Store) -> None:
+def _move_checkpoint(job: AnyJob, older: str, store: Store) -> None:
     """Has an unfinished pretraining go on under its new key."""
     path, new = _checkpoint(older, job, store), store.checkpoint(job)
     if path.exists() and not new.exists() and not store.done(job):
@@ -198,6 +209,6 @@ def _forget_plan(plan: Plan, store: Store) -> None:
         path.unlink()
 
 
-def _is_here(job: Job, older: str, store: Store) -> bool:
+def _is_here(job: AnyJob, older: str, store: Store) -> bool:
     """Whether an older version's result is not there, or there under its new key as well."""
     return store.done(job) or not store.has(job.kind, older)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from benchmark.ledger.plan import Plan, Row
 from benchmark.progress import progress_for
-from benchmark.store.files import Damaged, refusal
+from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
-from benchmark.store.job import RECORD_SCHEMA, Job
+from benchmark.store.job import RECORD_SCHEMA, AnyJob
 from benchmark.store.store import Store, write_json
-from registry.errors import Mistake, Mistakes
+from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
-    from benchmark.jobs.work import Workplace
+    from benchmark.jobs.workplace import Workplace
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Report:
         return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
 
 
-def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[Job, Damaged], None]) -> list[Job]:
+def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[AnyJob, Damaged], None]) -> list[AnyJob]:
     """The jobs that some cells still need, in order, once what is stored of them and of all they rest on was checked.
 
     Large files are hashed only where they are about to be read, or were changed after their record.
@@ -45,9 +45,9 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[J
         store: of the records.
         deal_with: is told of every damaged record. Its job is among those needed.
     """
-    damaged: dict[str, Job] = {}
+    damaged: dict[str, AnyJob] = {}
 
-    def whole(job: Job, large: bool) -> bool:
+    def whole(job: AnyJob, large: bool) -> bool:
         damage = store.check(job.kind, job.key, large=large)
         if damage:
             damaged[job.key] = job
@@ -60,14 +60,14 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[J
     return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
 
 
-def mended(job: Job, damage: Damaged, store: Store) -> str:
+def mended(job: AnyJob, damage: Damaged, store: Store) -> str:
     """Sets a damaged record aside, and says so."""
     return f"{job.title}: {_set_aside(damage, store)}"
 
 
 def carry_out(
     plan: Plan,
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     store: Store,
     data: Path | None,
     device: str,
@@ -87,14 +87,14 @@ def carry_out(
     if not jobs:
         return Report()
     from benchmark.jobs.model import choose_device
-    from benchmark.jobs.work import Workplace
+    from benchmark.jobs.workplace import Workplace
 
     with progress_for(sys.stderr) as progress:
         at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
         return run_jobs(jobs, at, debug=debug)
 
 
-def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Report:
+def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Report:
     """Runs jobs in order; one that another run has finished is passed over, one whose needs failed is skipped.
 
     Args:
@@ -108,7 +108,7 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
         if at.store.done(job):
             report.done += 1
             continue
-        if lost & set(job.needs.values()):
+        if lost & set(job.needs.all_keys()):
             lost.add(job.key)
             report.skipped.append(job.title)
             continue
@@ -138,21 +138,20 @@ def run_jobs(jobs: Sequence[Job], at: "Workplace", *, debug: bool = False) -> Re
     return report
 
 
-def _run(job: Job, at: "Workplace") -> str:
+def _run(job: AnyJob, at: "Workplace") -> str:
     from benchmark.jobs.environment import environment, peak_memory
-    from benchmark.jobs.work import work
 
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if folder is None:
             return "done by another run"
         began = time.monotonic()
-        result = work(job, folder, at)
+        made = job.run(folder, at)
         seconds = time.monotonic() - began
+        about = {"key": job.key, "seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
+        record = made.model_copy(update={**about, "environment": environment(at.device)}).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
-        record = {"schema": RECORD_SCHEMA, "key": job.key, "seconds": round(seconds, 3), **result}
-        record |= {"peak_memory": peak_memory(at.device), "environment": environment(at.device)}
-        write_json(folder / "result.json", seal(record, folder))
-    return f"{result['summary']} ({seconds:.1f} s)"
+        write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))
+    return f"{made.summary} ({seconds:.1f} s)"
 
 
 def _set_aside(damage: Damaged, store: Store) -> str:

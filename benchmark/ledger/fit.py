@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from benchmark.jobs.checkpoint import judge_file, open_checkpoint
 from benchmark.jobs.model import build_encoder, build_views
 from registry.audio import Recordings
+from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake, Mistakes
 from registry.frontends import Frontend
-from registry.lookup import Choice, find
-from registry.methods import Corpus, Method
+from registry.lookup import Choice
+from registry.methods import Corpus
 from registry.protocols import choose_parts
 from registry.views import Views
+from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from benchmark.suite.resolve import ResolvedEntry
@@ -72,7 +73,9 @@ class _Fitting:
         if built is None:
             return
         frontend, encoder = built
-        self._once([*net, entry.window], entry.places["crop"], lambda: _embed(frontend, encoder, entry.window))
+        self._once(
+            [*net, entry.window_samples], entry.places["crop"], lambda: _embed(frontend, encoder, entry.window_samples)
+        )
         weights = entry.weights
         if weights.path:
             path = weights.path
@@ -81,10 +84,11 @@ class _Fitting:
             if name in columns:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
                 self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
-        self._once([*net, entry.window, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
-        if weights.method and weights.training:
-            asked = [weights.method.config, weights.training.canonical(), _configs(weights.augment)]
-            self._once([*net, entry.window, *asked], entry.places["weights"], lambda: _steps(entry))
+        self._once([*net, entry.window_samples, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
+        asked = weights.pretraining
+        if asked:
+            named = [asked.method.config, asked.training.canonical(), _configs(asked.augment)]
+            self._once([*net, entry.window_samples, *named], entry.places["weights"], lambda: _steps(entry, asked))
 
     def _once(self, asked: object, where: str, action: Callable[[], object]) -> None:
         key = json.dumps([where.partition(" ")[0], asked], sort_keys=True)
@@ -108,24 +112,20 @@ class _Fitting:
         return None
 
     def _open(self, entry: "ResolvedEntry", path: Path, encoder: Encoder) -> None:
-        if entry.weights.kind == "imagenet":
-            judge_file(path)
-            with torch.device("meta"):
-                encoder.load_imagenet(path)
-            return
-        # Published weights are compared with the front end's values, which the device meta has none of.
-        said = open_checkpoint(path, encoder, build_views(entry.frontend.config).frontend).said
+        source = entry.weights.source
+        frontend = build_views(entry.frontend).frontend  # with values, which published weights are compared with
+        said = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
         if said:
             self.tell(f"{path}: opened {', '.join(said)}")
 
 
-def _configs(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]:
     return [choice.config for choice in choices]
 
 
-def _views(entry: "ResolvedEntry", augment: Sequence[Choice] = ()) -> Views:
+def _views(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]] = ()) -> Views:
     """On torch's default device, with statistics as if they had been measured."""
-    views = build_views(entry.frontend.config, _configs(augment))
+    views = build_views(entry.frontend, augment)
     for normalisation in views.frontend.measured().values():
         normalisation.set(0.0, 1.0)
     return views
@@ -134,13 +134,13 @@ def _views(entry: "ResolvedEntry", augment: Sequence[Choice] = ()) -> Views:
 def _build(entry: "ResolvedEntry") -> tuple[Frontend, Encoder]:
     with torch.device("meta"):
         frontend = _views(entry).frontend
-        return frontend, build_encoder(entry.encoder.config, frontend).eval()
+        return frontend, build_encoder(entry.encoder, frontend).eval()
 
 
 @torch.no_grad()
-def _embed(frontend: Frontend, encoder: Encoder, window: int) -> None:
+def _embed(frontend: Frontend, encoder: Encoder, samples: int) -> None:
     with torch.device("meta"):
-        encoder.embed(frontend(torch.empty(2, window)))
+        encoder.embed(frontend(torch.empty(2, samples)))
 
 
 def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
@@ -151,36 +151,29 @@ def _augment(entry: "ResolvedEntry") -> None:
     """Augmentations on windows: what they say of them counts, and what the device meta cannot do does not."""
     with torch.device("meta"):
         views = _views(entry, entry.augment)
-        _only_mistakes(lambda: views(torch.empty(2, entry.window)))
+        _only_mistakes(lambda: views(torch.empty(2, entry.window_samples)))
 
 
-def _steps(entry: "ResolvedEntry") -> None:
+def _steps(entry: "ResolvedEntry", asked: Pretrain.Config) -> None:
     """A step of a method, without augmentations where the device meta can do one of them not."""
-    if not _step(entry, entry.weights.augment):
-        _step(entry, ())
+    if not _step(entry, asked, asked.augment):
+        _step(entry, asked, ())
 
 
-def _step(entry: "ResolvedEntry", augment: Sequence[Choice]) -> bool:
+def _step(entry: "ResolvedEntry", asked: Pretrain.Config, augment: Sequence[Choice[Augmentation]]) -> bool:
     """One step of a method on a supposed corpus: what it says counts, and what the device meta cannot do does not."""
-    weights = entry.weights
-    chosen, training = weights.method, weights.training
-    assert chosen
-    assert training
-    classes, several = 2, False
-    if weights.corpus:
-        task = find("tasks", weights.corpus.name)
-        classes, several = len(task.classes) or classes, task.multi_label
-    component, batch = find("methods", chosen.name), training.batch_size
+    training, task = asked.training, asked.corpus.component
+    classes, several, batch = len(task.classes) or 2, task.multi_label, training.batch_size
     with torch.device("meta"):
         views = _views(entry, augment)
-        encoder = build_encoder(entry.encoder.config, views.frontend)
+        encoder = build_encoder(entry.encoder, views.frontend)
         label_N = torch.zeros(_CLIPS, classes) if several else torch.zeros(_CLIPS, dtype=torch.long)
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method: Method = component(chosen.settings, encoder, views, _Supposed(silence, label_N, classes))
+            method = asked.method.build(encoder, views, _Supposed(silence, label_N, classes))
             method.chunk = training.chunk
-            method(torch.empty(batch, method.windows, entry.window), torch.zeros(batch, dtype=torch.long))
+            method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 
         return _only_mistakes(step)
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from benchmark.store.job import Job
+from benchmark.jobs.evaluate import EvaluateJob, pretraining_of
+from benchmark.jobs.pack import PackJob
+from benchmark.ledger.facts import SuiteFacts
+from benchmark.store.job import AnyJob, Job, key_of
 from registry.errors import Mistake
 from registry.lookup import nearest
 
@@ -36,31 +39,47 @@ class Plan:
     """
 
     name: str
-    facts: dict[str, Any]
-    jobs: dict[str, Job] = field(default_factory=dict)
+    facts: SuiteFacts
+    jobs: dict[str, AnyJob] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     texts: list[tuple[str, str]] = field(default_factory=list)
     older: dict[str, str] = field(default_factory=dict)
 
-    def add(self, job: Job, older: Mapping[str, Any] = MappingProxyType({})) -> str:
+    def add(self, job: AnyJob, older: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
         self.jobs.setdefault(job.key, job)
-        config = {**job.config, **older}
+        config = {**job.config.canonical(), **older}
         if "model" in config.get("weights", {}):
             config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
-        before = Job(job.kind, config, self.older_needs(job)).key
+        before = key_of(job.kind, config, self.older_needs(job))
         if before != job.key:
             self.older[job.key] = before
         return job.key
 
-    def older_needs(self, job: Job) -> dict[str, str]:
+    def older_needs(self, job: AnyJob) -> dict[str, str]:
         """What a job needs, by the keys that older versions gave it."""
-        needs = {role: self.older.get(key, key) for role, key in job.needs.items()}
-        excluded = [role for role in needs if role.startswith("exclude ")]  # in the order of their keys
-        return {**needs, **dict(zip(excluded, sorted(needs[role] for role in excluded), strict=True))}
+        older: dict[str, Any] = {}
+        for role, keys in job.needs:
+            several = isinstance(keys, tuple)  # which stand in the order of their keys
+            older[role] = (
+                tuple(sorted(self.older.get(key, key) for key in keys)) if several else self.older.get(keys, keys)
+            )
+        return job.needs.model_copy(update=older).canonical()
 
-    def needed_for(self, keys: Iterable[str], done: Callable[[Job], bool]) -> list[Job]:
+    def evaluation(self, row: Row) -> EvaluateJob:
+        """The job whose record fills a cell."""
+        job = self.jobs[row.key]
+        assert isinstance(job, EvaluateJob)
+        return job
+
+    def pack_of(self, row: Row) -> PackJob:
+        """The pack of the task that a cell is measured on."""
+        job = self.jobs[self.evaluation(row).needs.pack]
+        assert isinstance(job, PackJob)
+        return job
+
+    def needed_for(self, keys: Iterable[str], done: Callable[[AnyJob], bool]) -> list[AnyJob]:
         """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
         wanted: set[str] = set()
         queue = list(keys)
@@ -71,18 +90,18 @@ class Plan:
                 queue += self._read_by(self.jobs[key])
         return [job for key, job in self.jobs.items() if key in wanted]
 
-    def _read_by(self, job: Job) -> Iterator[str]:
+    def _read_by(self, job: AnyJob) -> Iterator[str]:
         """What a job reads: what it needs, and of an evaluation the recordings that its encoder was pretrained on."""
-        yield from job.needs.values()
-        pretrain = self.jobs.get(pretraining_of(job, self.jobs)) if job.kind == "evaluate" else None
-        if pretrain:
-            yield from (key for role, key in pretrain.needs.items() if role == "corpus" or role.startswith("exclude "))
+        yield from job.needs.all_keys()
+        pretrained = pretraining_of(job, self.jobs) if isinstance(job, EvaluateJob) else None
+        if pretrained:
+            yield from (pretrained.needs.corpus, *pretrained.needs.exclude)
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
         return {
             "name": self.name,
-            "facts": self.facts,
+            "facts": self.facts.to_json(),
             "jobs": [job.to_json() for job in self.jobs.values()],
             "rows": [vars(row) for row in self.rows],
             "files": self.files,
@@ -92,19 +111,19 @@ class Plan:
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Plan":
-        """A plan from its stored form."""
-        rows, texts = [Row(**row) for row in stored["rows"]], [(name, text) for name, text in stored["texts"]]
-        plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
+        """A plan from its stored form, of any age: the earliest kept no texts, and later ones no older keys.
+
+        Raises:
+            Mistake: if what it says of the suite is not what this version knows.
+        """
+        rows = [Row(**row) for row in stored["rows"]]
+        texts = [(name, text) for name, text in stored.get("texts", ())]
+        facts = SuiteFacts.from_json(stored["facts"])
+        plan = Plan(stored["name"], facts, rows=rows, files=stored["files"], texts=texts)
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
-        plan.older = stored["older"]
+        plan.older = stored.get("older", {})
         return plan
-
-
-def pretraining_of(evaluation: Job, jobs: Mapping[str, Job]) -> str:
-    """The key of the pretraining that an evaluated encoder comes from; empty if there is none."""
-    model = jobs[evaluation.needs["embed"]] if "embed" in evaluation.needs else evaluation
-    return model.needs.get("pretrain", "")
 
 
 def plan_name(suite: str, scale: str | None) -> str:
@@ -122,21 +141,21 @@ def choose_rows(
     Raises:
         Mistake: if one is not in the suite (with the nearest names).
     """
-    swept = plan.facts.get("swept", {})
-    protocol_of = {column: few["protocol"] for column, few in plan.facts.get("shots", {}).items()}
+    facts = plan.facts
+    protocol_of = {column: own.protocol for column, own in facts.protocols.items()}
     for kind, asked, known in (
-        ("entry", entries, [*plan.facts["entries"], *swept]),
-        ("task", tasks, list(plan.facts["tasks"])),
-        ("protocol", protocols, list(dict.fromkeys([*plan.facts["protocols"], *protocol_of.values()]))),
+        ("entry", entries, [*facts.entries, *facts.swept]),
+        ("task", tasks, list(facts.tasks)),
+        ("protocol", protocols, list(dict.fromkeys([*protocol_of, *protocol_of.values()]))),
     ):
         for name in asked or ():
             if name not in known:
                 raise Mistake(f"the suite {plan.name} has no {kind} {name!r}", fix=nearest(name, known))
-    chosen = {name for entry in entries or () for name in swept.get(entry, [entry])}
+    chosen = {name for entry in entries or () for name in facts.swept.get(entry, [entry])}
     return [
         row
         for row in plan.rows
         if (not chosen or row.entry in chosen)
         and (not tasks or row.task in tasks)
-        and (not protocols or row.protocol in protocols or protocol_of.get(row.protocol) in protocols)
+        and (not protocols or row.protocol in protocols or protocol_of[row.protocol] in protocols)
     ]

@@ -12,8 +12,7 @@ from typing import Any
 from benchmark.ledger.plan import Plan, plan_name
 from benchmark.ledger.planner import make_plan, still_holds
 from benchmark.store.digests import Digests
-from benchmark.store.migrate import PLAN_SCHEMA
-from benchmark.store.plan_file import content_digest
+from benchmark.store.plan_file import PLAN_SCHEMA, content_digest
 from benchmark.store.store import Store
 from benchmark.suite.document import Document, plugin_files, read_suite
 from benchmark.suite.resolve import load_suite

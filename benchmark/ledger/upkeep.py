@@ -6,20 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
+from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import Damaged, carries_digest, move, read_tensors, set_aside
+from benchmark.store.files import move, set_aside
 from benchmark.store.integrity import is_sealed, read_json
-from benchmark.store.job import Kind
 from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
+from registry.tensors import carries_digest, read_tensors
 
 _STRAY = re.compile(r"\..+\.\d+")  # what ``replace_file`` writes to first
 _STRAY_SECONDS = 3600.0  # no file takes so long to write; another machine's process ids tell nothing here
-_KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass
@@ -135,7 +134,7 @@ def delete(store: Store, item: Surplus) -> bool:
 
 def records(store: Store) -> Iterator[tuple[str, Path]]:
     """The kind and the folder of everything that is finished."""
-    for kind in _KINDS:
+    for kind in KINDS:
         yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
 
 

@@ -11,21 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmark.store.agreement import disagreement
-from benchmark.store.files import Damaged, file_digest
-from benchmark.store.job import Job
-from benchmark.store.migrate import migrate
-from registry.errors import Mistake
+from pydantic import ValidationError
 
-_FILES: dict[str, tuple[str, ...]] = {
-    "pack": ("clips.parquet",),
-    "measure": (),
-    "pretrain": ("encoder.safetensors", "metrics.jsonl"),
-    "embed": ("embeddings.safetensors",),
-    "evaluate": ("predictions.parquet", "epochs.parquet"),
-}
-_SAMPLES = {"int16": ("samples.i16", 2), "float32": ("samples.f32", 4)}  # bytes of each
-_LARGE = {"samples.i16", "samples.f32", "encoder.safetensors", "embeddings.safetensors"}
+from benchmark.store.files import file_digest
+from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
+from registry.errors import Damaged, Mistake
+
+_SAMPLE_BYTES = {"samples.i16": 2, "samples.f32": 4}
+_ELSEWHERE = "run the suite again in another folder: --runs DIR"
 _SEAL = ("files", "sha256")
 
 
@@ -43,14 +36,13 @@ def is_sealed(record: dict[str, Any]) -> bool:
     return any(name in record for name in _SEAL)
 
 
-def read_record(kind: str, folder: Path) -> dict[str, Any]:
-    """The record in a folder, with every field of today and without its digests.
+def read_record(kind: str, folder: Path) -> Record:
+    """The record in a folder.
 
     Raises:
         Damaged: if it cannot be read, is of another schema or another job, or is not what was written.
     """
-    record = _read_sealed(kind, folder)
-    return {name: value for name, value in record.items() if name not in _SEAL}
+    return _read_sealed(kind, folder)[1]
 
 
 def check_record(kind: str, folder: Path, *, large: bool) -> None:
@@ -65,29 +57,29 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
     Raises:
         Damaged: the first file that is not whole, and what is wrong with it.
     """
-    record = _read_sealed(kind, folder)
-    sealed = is_sealed(record)
-    for name in record["files"] if sealed else _names(kind, record):
-        path = folder / name
-        if name in _LARGE and not large and not path.exists():
+    stored, record = _read_sealed(kind, folder)
+    sealed = is_sealed(stored)
+    for name in stored["files"] if sealed else record.files:
+        path, is_large = folder / name, name in record.large
+        if is_large and not large and not path.exists():
             continue
         with reading(kind, folder, name):
             if sealed:
-                skipped = name in _LARGE and not large and not _is_newer(path, folder / "result.json")
-                _check_digest(path, record["files"][name], hashed=not skipped)
+                skipped = is_large and not large and not _is_newer(path, folder / "result.json")
+                _check_digest(path, stored["files"][name], hashed=not skipped)
             else:
                 _check_form(path)
     if (folder / "job.json").exists():
         with reading(kind, folder, "job.json") as path:
-            key = Job.from_json(read_json(path)).key
+            job = read_json(path)
+            key = key_of(job["kind"], job["config"], job["needs"])
             if key != folder.name:
                 raise Damaged(f"job.json is of another job, {key}", path)
-    if kind == "evaluate":
-        with reading(kind, folder, "predictions.parquet") as path:
-            # Rankings of many classes take long to compute again; where there are digests they tell.
-            found = disagreement(record, folder, rankings=large or not sealed)
-            if found:
-                raise Damaged(found, path)
+    with reading(kind, folder, "result.json") as path:
+        # What takes long to compute again is left to the digests, where there are some.
+        found = record.disagreement(folder, thorough=large or not sealed)
+        if found:
+            raise Damaged(found, path)
 
 
 @contextmanager
@@ -129,7 +121,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_sealed(kind: str, folder: Path) -> dict[str, Any]:
+def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
+    """A record as it is stored, and as it is read."""
     with reading(kind, folder, "result.json") as path:
         record = read_json(path)
         if is_sealed(record) and record.get("sha256") != _own_digest(record):
@@ -137,15 +130,37 @@ def _read_sealed(kind: str, folder: Path) -> dict[str, Any]:
         if record.get("key", folder.name) != folder.name:
             raise Damaged(f"{path.name} is of another job, {record['key']}", path)
         try:
-            return migrate(kind, record)
+            require_schema(
+                record.get("schema"), RECORD_SCHEMA, "record", "run the suite again in another folder: --runs DIR"
+            )
         except Mistake as mistake:
             raise Damaged(mistake.what, path, mistake.fix) from None
+        try:
+            return record, job_kind(kind).types[2].model_validate(record)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise Damaged(f"{path.name} is no record of {kind}: {place}: {first['msg']}", path) from None
 
 
-def _names(kind: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The files that a record of an earlier version has beside it."""
-    samples = (_SAMPLES[record["samples"]][0],) if kind == "pack" else ()
-    return (*_FILES[kind], *samples)
+def require_schema(found: object, known: int, what: str, again: str) -> None:
+    """Refuses what is of another schema. A schema's number changes when a field changes its meaning or goes.
+
+    Args:
+        found: the number that is stated.
+        known: the number that this version reads.
+        what: a record, or a plan.
+        again: what to do with one of an older version.
+
+    Raises:
+        Mistake: that says which of the two audiobenches is the older one.
+    """
+    if found == known:
+        return
+    told = f"a {what} of schema {found}, and this version reads {known}"
+    if isinstance(found, int) and found > known:
+        raise Mistake(f"{told}: it was written by a newer audiobench", fix="update audiobench")
+    raise Mistake(f"{told}: it was written by an older audiobench", fix=again)
 
 
 def _own_digest(record: dict[str, Any]) -> str:
@@ -190,7 +205,7 @@ def _check_samples(path: Path) -> None:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(path.with_name("clips.parquet")).read(columns=["samples"])
-    due = dict(_SAMPLES.values())[path.name] * sum(table.column("samples").to_pylist())
+    due = _SAMPLE_BYTES[path.name] * sum(table.column("samples").to_pylist())
     found = path.stat().st_size
     if found != due:
         raise Damaged(f"{path.name} holds {found} bytes instead of {due}", path)

@@ -1,55 +1,186 @@
-"""Jobs: units of work named by what determines their figures."""
+"""Jobs: units of work named by what determines their figures. Each kind of job is a file of ``benchmark/jobs``."""
 
 import hashlib
+import importlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
-Kind = Literal["pack", "measure", "pretrain", "embed", "evaluate"]
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+if TYPE_CHECKING:
+    from benchmark.jobs.workplace import Workplace
+
 RECORD_SCHEMA = 1
+_NUMBERED = re.compile(r"(\w+) (\d+)")
+
+Key = Annotated[str, StringConstraints(min_length=1)]  # of a job: see ``key_of``
+
+
+class Config(BaseModel):
+    """Base of what determines a job's figures, and of nothing else: no device, no worker count.
+
+    Field names are ours, their aliases are what keys have always held. What is not stated stays out of the key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def canonical(self) -> dict[str, Any]:
+        """The form that enters the key."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class Needs(BaseModel):
+    """Base of the jobs whose results a job uses: a field a role, its value their key, or several keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def canonical(self) -> dict[str, str]:
+        """The form that enters the key: a role and its key; several keys of one role are numbered."""
+        found: dict[str, str] = {}
+        for role, keys in self:
+            if isinstance(keys, tuple):
+                found |= {f"{role} {i}": key for i, key in enumerate(keys)}
+            elif keys is not None:
+                found[role] = keys
+        return found
+
+    def all_keys(self) -> list[str]:
+        """Of all the jobs that are needed."""
+        return list(self.canonical().values())
+
+    @classmethod
+    def read(cls, stored: Mapping[str, str]) -> "Needs":
+        """Needs from their canonical form."""
+        roles: dict[str, Any] = {}
+        for role, key in stored.items():
+            numbered = _NUMBERED.fullmatch(role)
+            if numbered:
+                roles.setdefault(numbered[1], []).append(key)
+            else:
+                roles[role] = key
+        return cls.model_validate(roles)
+
+
+class Environment(BaseModel):
+    """Where and how a job was done."""
+
+    versions: dict[str, str] = Field({}, description="of Python and the packages that figures depend on")
+    device: str = Field("", description="name of the GPU, or of the processor and the threads in use")
+    device_type: str = Field("", description="cpu, cuda, ...")
+    precision: str = Field("", description="fp32 or bf16")
+    threads: int = Field(0, description="of torch")
+    commit: str | None = Field(None, description="of the code, with + where the tree differs from it")
+
+
+class Record(BaseModel):
+    """Base of what a finished job tells. A field that older records lack has its default here, and nowhere else.
+
+    ``files`` lie beside every record of the kind; of ``large`` ones only the size is looked at until they are read.
+    """
+
+    large: ClassVar[frozenset[str]] = frozenset()
+
+    summary: str = Field(description="for people, in a line")
+    key: str = Field("", description="of the job")
+    seconds: float = Field(0.0, description="that the job took")
+    peak_memory: dict[str, int] = Field({}, description="bytes, of the process (host) and on the GPU (device)")
+    environment: Environment = Environment()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files beside the record."""
+        return ()
+
+    def disagreement(self, folder: Path, *, thorough: bool) -> str:
+        """Where the record and the files beside it contradict each other, in words; empty where they do not.
+
+        Args:
+            folder: of the record.
+            thorough: also what takes long to compute again.
+
+        Raises:
+            Exception: of any kind, if a file cannot be read.
+        """
+        return ""
+
+
+C = TypeVar("C", bound=Config, covariant=True)
+N = TypeVar("N", bound=Needs, covariant=True)
+R = TypeVar("R", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True)
-class Job:
-    """One unit of work.
+class Job(Generic[C, N, R]):
+    """One unit of work; a subclass a kind.
 
     Args:
-        kind: pack, measure (statistics of a front end's output), pretrain, embed or evaluate.
-        config: everything that is meant to change its figures, and nothing else (no device, no worker count).
+        config: everything that is meant to change its figures, and nothing else.
         needs: keys of the jobs whose results it uses, by role.
         title: for people; not in the key.
         blocked: why it cannot be run, where the plan already knows.
         remarks: what is odd about the data it packs; not in the key.
     """
 
-    kind: Kind
-    config: dict[str, Any]
-    needs: dict[str, str] = field(default_factory=dict)
+    kind: ClassVar[str]
+    types: ClassVar[tuple[type[Config], type[Needs], type[Record]]]  # those between the brackets
+
+    config: C
+    needs: N
     title: str = ""
     blocked: str = ""
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    def __init_subclass__(cls) -> None:
+        cls.types = get_args(vars(cls)["__orig_bases__"][0])
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the canonical JSON of kind, config and needs: equal keys are the same work."""
-        content = {"schema": RECORD_SCHEMA, "kind": self.kind, "config": self.config, "needs": self.needs}
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
+        """Equal keys are the same work."""
+        return key_of(self.kind, self.config.canonical(), self.needs.canonical())
+
+    def run(self, folder: Path, at: "Workplace") -> R:
+        """Does the work: writes its files into a folder, and returns the record.
+
+        Raises:
+            Mistake: if what it was given does not allow it.
+        """
+        raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
         return {
             "schema": RECORD_SCHEMA,
             "kind": self.kind,
-            "config": self.config,
-            "needs": self.needs,
+            "config": self.config.canonical(),
+            "needs": self.needs.canonical(),
             "title": self.title,
             "blocked": self.blocked,
             **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
     @staticmethod
-    def from_json(stored: dict[str, Any]) -> "Job":
-        """A job from its stored form."""
-        remarks = tuple(stored.get("remarks", ()))
-        return Job(stored["kind"], stored["config"], stored["needs"], stored["title"], stored["blocked"], remarks)
+    def from_json(stored: Mapping[str, Any]) -> "AnyJob":
+        """A job from its stored form; the components it names are looked up when they are used."""
+        of_kind = job_kind(stored["kind"])
+        config, needs = of_kind.types[0].model_validate(stored["config"]), of_kind.types[1].read(stored["needs"])
+        return of_kind(config, needs, stored["title"], stored["blocked"], tuple(stored.get("remarks", ())))
+
+
+AnyJob = Job[Config, Needs, Record]
+
+
+def key_of(kind: str, config: Mapping[str, Any], needs: Mapping[str, str]) -> str:
+    """A job's key: SHA-256 of the canonical JSON of kind, config and needs, its first 32 digits."""
+    content = {"schema": RECORD_SCHEMA, "kind": kind, "config": config, "needs": needs}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
+
+
+def job_kind(name: str) -> type[AnyJob]:
+    """The kind of job of a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``."""
+    found = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()
+    return next(own for own in found if isinstance(own, type) and issubclass(own, Job) and own.kind == name)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.store.files import Damaged, write_text
-from benchmark.store.migrate import migrate
-from registry.errors import Mistake
+from benchmark.store.files import write_text
+from benchmark.store.integrity import require_schema
+from registry.errors import Damaged, Mistake
 
+PLAN_SCHEMA = 1
 _SHOWN = 8  # digits of a digest in a file's name
 _FILE = re.compile(rf"(?P<name>.+?)(\.(?P<asked>[0-9a-f]{{{_SHOWN}}}))?\.json", re.DOTALL)
 _AGAIN = "run the suite again, which does nothing twice, or set it aside: audiobench store check --yes"
@@ -40,29 +41,29 @@ def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """A stored plan, with every field of today.
+    """A stored plan, as it was written.
 
     Raises:
         Damaged: if it is not what was written.
         Mistake: if it is of another schema.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
-        found = migrate("plan", stored)
+        require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # the earliest named none
         if "digest" in stored:
             whole = stored["digest"] == content_digest({key: value for key, value in stored.items() if key != "digest"})
         else:  # only older versions wrote none, and no digest in the name either
-            whole = plan_path(path.parent, found["plan"]["name"]) == path
+            whole = plan_path(path.parent, stored["plan"]["name"]) == path
     except Mistake as mistake:
         raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
     except (KeyError, TypeError, AttributeError, ValueError):
         whole = False
     if not whole:
         raise Damaged("a stored plan is damaged", path, _AGAIN)
-    return found
+    return stored
 
 
 def last_plan(folder: Path, name: str, tell: Callable[[str], None]) -> dict[str, Any] | None:

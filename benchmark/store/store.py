@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
 
-from benchmark.store.files import Damaged, is_settled, move, set_aside, signature, sync
+from benchmark.store.files import is_settled, move, set_aside, signature, sync
 from benchmark.store.integrity import check_record, read_record, reading
-from benchmark.store.job import Job
+from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.locks import Hold, locked
 from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
+from registry.errors import Damaged
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Store:
         self.root = root
         self._checked: dict[tuple[Path, bool], _Checked] = {}  # by a record's folder, and whether large files were read
 
-    def folder(self, job: Job) -> Path:
+    def folder(self, job: AnyJob) -> Path:
         """Where a job's results are, once it is finished."""
         return self.find(job.kind, job.key)
 
@@ -49,7 +50,7 @@ class Store:
         """The folder of a finished job by its key."""
         return self.root / kind / key
 
-    def done(self, job: Job) -> bool:
+    def done(self, job: AnyJob) -> bool:
         """Whether a job is finished, and what it left is whole; of large files only the size is looked at."""
         return self.has(job.kind, job.key)
 
@@ -87,13 +88,17 @@ class Store:
         found = {folder: known.damage for (folder, _), known in reversed(self._checked.items()) if known.damage}
         return list(found.values())
 
-    def result(self, kind: str, key: str) -> dict[str, Any]:
-        """The record of a finished job, with every field of today.
+    def result(self, of_kind: type[Job[Config, Needs, R]], key: str) -> R:
+        """The record of a finished job.
+
+        Args:
+            of_kind: the class of its kind.
+            key: its key.
 
         Raises:
             Damaged: if it is not what was written, or of another schema.
         """
-        return read_record(kind, self.find(kind, key))
+        return cast(R, read_record(of_kind.kind, self.find(of_kind.kind, key)))
 
     @contextmanager
     def opened(self, kind: str, key: str, name: str, *, large: bool = True) -> Iterator[Path]:
@@ -138,7 +143,7 @@ class Store:
         """Where damaged records of a kind, or checkpoints, are kept."""
         return self.root / ".aside" / kind
 
-    def checkpoint(self, job: Job) -> Path:
+    def checkpoint(self, job: AnyJob) -> Path:
         """Where an unfinished job may keep its checkpoint."""
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
@@ -151,7 +156,7 @@ class Store:
             yield hold
 
     @contextmanager
-    def writing(self, job: Job, tell: Callable[[str], None]) -> Iterator[Path | None]:
+    def writing(self, job: AnyJob, tell: Callable[[str], None]) -> Iterator[Path | None]:
         """A folder to write a job's results into; it appears under the job's name when the block ends well.
 
         Yields None where the job turns out to be finished, by another run on the same store. ``tell`` is called when
@@ -205,7 +210,7 @@ class Store:
         """Where the plan of a suite lies."""
         return plan_path(self.root / "plans", name, asked)
 
-    def _publish(self, job: Job, partial: Path, tell: Callable[[str], None]) -> None:
+    def _publish(self, job: AnyJob, partial: Path, tell: Callable[[str], None]) -> None:
         for path in partial.iterdir():
             sync(path)
         sync(partial)

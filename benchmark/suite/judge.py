@@ -4,12 +4,19 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.errors import Mistake
-from registry.lookup import Choice, find
+from registry.lookup import Choice
 from registry.standing import Objection, Standing
 from registry.tasks import Clip, Task
 from registry.training import Pretraining
+
+if TYPE_CHECKING:
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+    from registry.methods import Method
+    from registry.protocols import Protocol
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,11 @@ class Listings:
         self.data = data
         self._known: dict[str, Listed] = {}
 
-    def of(self, choice: Choice) -> Listed:
+    def of(self, choice: Choice[Task]) -> Listed:
         """A task as a suite names it."""
         asked = json.dumps(choice.config, sort_keys=True)
         if asked not in self._known:
-            task: Task = find("tasks", choice.name)(choice.settings)
+            task = choice.build()
             try:
                 self._known[asked] = Listed(task, task.clips(self.data))
             except Mistake:  # the plan says why, and what it blocks
@@ -44,30 +51,27 @@ class Listings:
 
 
 def of_method(
-    method: Choice, training: Pretraining, frontend: Choice | None, corpus: Listed | None
+    method: "Choice[Method]", training: Pretraining, frontend: "Choice[Frontend] | None", corpus: Listed | None
 ) -> Iterable[Objection]:
     """What a method objects to in its training, front end and corpus."""
     known = Standing()
     if corpus:
         known = Standing(clips=_usable(corpus), classes=_classes(corpus), several=_several(corpus))
-    gives = find("frontends", frontend.name).gives if frontend else None
+    gives = frontend.component.gives if frontend else None
     standing = Standing(gives, training.batch_size, training.chunk, known.clips, known.classes, known.several)
-    found: Iterable[Objection] = find("methods", method.name).objections(method.settings, standing)
-    return found
+    return method.component.objections(method.settings, standing)
 
 
-def of_encoder(encoder: Choice, frontend: Choice) -> Iterable[Objection]:
+def of_encoder(encoder: "Choice[Encoder]", frontend: "Choice[Frontend]") -> Iterable[Objection]:
     """What an encoder objects to in its front end."""
-    standing = Standing(find("frontends", frontend.name).gives)
-    found: Iterable[Objection] = find("encoders", encoder.name).objections(encoder.settings, standing)
-    return found
+    standing = Standing(frontend.component.gives)
+    return encoder.component.objections(encoder.settings, standing)
 
 
-def of_protocol(protocol: Choice, task: Listed) -> Iterable[Objection]:
+def of_protocol(protocol: "Choice[Protocol]", task: Listed) -> Iterable[Objection]:
     """What a protocol objects to in a task."""
     standing = Standing(clips=_fewest_training(task), classes=_classes(task), several=_several(task))
-    found: Iterable[Objection] = find("protocols", protocol.name).objections(protocol.settings, standing)
-    return found
+    return protocol.component.objections(protocol.settings, standing)
 
 
 def _usable(corpus: Listed) -> int | None:

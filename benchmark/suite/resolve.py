@@ -5,12 +5,12 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from benchmark.suite import judge
-from benchmark.suite.document import WEIGHTS, Document, as_mapping, plugin_files, read_suite
+from benchmark.suite.document import Document, as_mapping, plugin_files, read_suite
 from benchmark.suite.fields import Entry, Suite
 from benchmark.suite.inheritance import inherit_all
 from benchmark.suite.judge import Listings
@@ -18,27 +18,57 @@ from benchmark.suite.parse import Keys
 from benchmark.suite.shots import Column, Few, columns_of, objections, without_few
 from benchmark.suite.sweep import Variations, expand_sweep
 from registry.errors import Mistake, Mistakes
-from registry.lookup import Choice, choose, find, load_plugin, nearest
+from registry.lookup import (
+    AUGMENTATIONS,
+    ENCODERS,
+    FRONTENDS,
+    METHODS,
+    PROTOCOLS,
+    TASKS,
+    WEIGHTS,
+    AnyComponent,
+    Choice,
+    Kind,
+    load_plugin,
+    nearest,
+)
 from registry.pipelines import expand
 from registry.standing import Objection
+from registry.tasks import Task
 from registry.training import Pretraining
+from registry.weights import Weights
+from registry.weights.pretrain import Pretrain
+
+if TYPE_CHECKING:
+    from registry.augmentations import Augmentation
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+    from registry.protocols import Protocol
+
+C = TypeVar("C", bound=AnyComponent)
 
 _LONGEST_MESSAGE = 300  # characters
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Where an encoder's weights come from, resolved; ``missing`` says why a file that is named cannot be read."""
+class ResolvedWeights:
+    """Where an encoder's weights come from.
 
-    kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
+    Args:
+        source: with complete settings.
+        path: of their file, where they have one and it is there.
+        missing: why a file that is named cannot be read.
+    """
+
+    source: Choice[Weights]
     path: Path | None = None
-    method: Choice | None = None
-    corpus: Choice | None = None
-    training: Pretraining | None = None
-    augment: tuple[Choice, ...] = ()
-    monitor: Choice | None = None
-    exclude: tuple[Choice, ...] = ()
     missing: str = ""
+
+    @property
+    def pretraining(self) -> Pretrain.Config | None:
+        """How they are pretrained, where they are."""
+        settings = self.source.settings
+        return settings if isinstance(settings, Pretrain.Config) else None
 
 
 @dataclass(frozen=True)
@@ -46,19 +76,18 @@ class ResolvedEntry:
     """An entry with complete settings."""
 
     name: str
-    encoder: Choice
-    frontend: Choice
-    augment: tuple[Choice, ...]
+    encoder: "Choice[Encoder]"
+    frontend: "Choice[Frontend]"
+    augment: "tuple[Choice[Augmentation], ...]"
     crop: float
-    weights: Weights
+    weights: ResolvedWeights
     protocols: tuple[str, ...]  # columns
     places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
 
     @property
-    def window(self) -> int:
+    def window_samples(self) -> int:
         """Samples of a training crop and of an evaluation window."""
-        samples: int = round(self.crop * self.frontend.settings.sample_rate)
-        return samples
+        return round(self.crop * self.frontend.component.rate_of(self.frontend.settings))
 
 
 @dataclass(frozen=True)
@@ -68,7 +97,7 @@ class ResolvedSuite:
     suite: Suite
     scale: str | None
     entries: tuple[ResolvedEntry, ...]
-    tasks: dict[str, Choice]  # by column
+    tasks: dict[str, Choice[Task]]  # by column
     protocols: dict[str, Column]  # by column
     variations: Variations
 
@@ -122,7 +151,7 @@ class _Resolver:
         self._judge_protocols(columns, tasks)
         for column, fold in suite.class_wise.items() if suite else ():
             task = tasks.get(column)
-            if task is None or fold not in find("tasks", task.name)(task.settings).folds:
+            if task is None or fold not in task.build().folds:
                 self._mistake(f"no fold {fold} of {column} is tested here", ("class_wise", column))
         if self.mistakes or suite is None:
             raise Mistakes(list(self.mistakes.values()))
@@ -135,13 +164,13 @@ class _Resolver:
             variations=variations,
         )
 
-    def _tasks(self) -> dict[str, Choice]:
+    def _tasks(self) -> dict[str, Choice[Task]]:
         """What is evaluated on, by column: the task's name, or the key of a mapping."""
         listed = self.document.find(("tasks",))
         named = isinstance(listed, dict)
-        columns: dict[str, Choice] = {}
+        columns: dict[str, Choice[Task]] = {}
         for key in listed if isinstance(listed, dict) else range(len(listed) if isinstance(listed, list) else 0):
-            task = self._choose("tasks", ("tasks", key))
+            task = self._choose(TASKS, ("tasks", key))
             if task is None:
                 continue
             if not _tests(task):
@@ -156,35 +185,37 @@ class _Resolver:
             columns[column] = task
         return columns
 
-    def _columns(self, tasks: Mapping[str, Choice]) -> dict[str, Column]:
+    def _columns(self, tasks: Mapping[str, Choice[Task]]) -> dict[str, Column]:
         """Every protocol's columns: itself, or one for each number of shots."""
         columns: dict[str, Column] = {}
         for name in self._keys(("protocols",)):
             at: Keys = ("protocols", name)
             own, stated = without_few(as_mapping(self.document.find(at)))
-            choice = self._choose_from("protocols", {"name": name, **own}, at)
+            choice = self._choose_from(PROTOCOLS, {"name": name, **own}, at)
             for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
                 if column.name in columns:
                     self._mistake(f"two protocols make a column {column.name!r}", at, "give one another name")
                 columns[column.name] = column
         return columns
 
-    def _few(self, stated: Mapping[str, Any], choice: Choice, tasks: Mapping[str, Choice], at: Keys) -> Few:
+    def _few(
+        self, stated: Mapping[str, Any], choice: "Choice[Protocol]", tasks: Mapping[str, Choice[Task]], at: Keys
+    ) -> Few:
         """What is said of few labels."""
         try:
             few = Few.model_validate(stated)
         except ValidationError as error:
             self._report(error, at, Few)
             return Few()
-        several = [name for name, task in tasks.items() if find("tasks", task.name).multi_label]
+        several = [name for name, task in tasks.items() if task.component.multi_label]
         for key, what, fix in objections(few, choice, several):
             self._mistake(what, (*at, key), fix)
         return few
 
     def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
-        encoder = self._choose("encoders", (*at, "encoder"))
-        frontend = self._choose("frontends", (*at, "frontend"))
+        encoder = self._choose(ENCODERS, (*at, "encoder"))
+        frontend = self._choose(FRONTENDS, (*at, "frontend"))
         augment = self._augmentations((*at, "augment"), frontend)
         weights = self._weights((*at, "weights"), frontend)
         protocols = self._keys(("protocols",))
@@ -203,12 +234,12 @@ class _Resolver:
         parts |= {column: ("protocols", of_column.protocol) for column, of_column in columns.items()}
         places = {part: self._where(stands) for part, stands in parts.items()}
         entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
-        if crop and entry.window < 1:
-            what = f"{crop} s are less than a sample at {frontend.settings.sample_rate} Hz"
+        if crop and entry.window_samples < 1:
+            what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
             self._mistake(what, own_crop, "crop: 1.0")
         return entry
 
-    def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice]) -> None:
+    def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice[Task]]) -> None:
         for column in columns.values():
             for task in tasks.values() if column.shots is None else ():
                 objections = judge.of_protocol(column.choice, self.listings.of(task))
@@ -219,16 +250,16 @@ class _Resolver:
         for objection in objections:
             self._mistake(objection.what, (*at, *objection.key.split(".")), objection.fix)
 
-    def _augmentations(self, at: Keys, frontend: Choice | None) -> tuple[Choice, ...]:
+    def _augmentations(self, at: Keys, frontend: "Choice[Frontend] | None") -> "tuple[Choice[Augmentation], ...]":
         """What a list of augmentations names, pipelines as their steps."""
         listed = self.document.find(at)
         chosen = []
         for i, item in enumerate(listed if isinstance(listed, list) else ()):
-            steps = [self._choose_from("augmentations", step, (*at, i)) for step in expand(item)]
+            steps = [self._choose_from(AUGMENTATIONS, step, (*at, i)) for step in expand(item)]
             for augmentation in filter(None, steps):
                 chosen.append(augmentation)
-                domain = find("augmentations", augmentation.name).domain
-                if domain == "spectrogram" and frontend and find("frontends", frontend.name).gives == "waveform":
+                of_spectrograms = augmentation.component.domain == "spectrogram"
+                if of_spectrograms and frontend and frontend.component.gives == "waveform":
                     self._mistake(
                         f"{augmentation.name} works on spectrograms, and the front end {frontend.name} gives waveforms",
                         (*at, i),
@@ -236,36 +267,40 @@ class _Resolver:
                     )
         return tuple(chosen)
 
-    def _weights(self, at: Keys, frontend: Choice | None) -> Weights | None:
+    def _weights(self, at: Keys, frontend: "Choice[Frontend] | None") -> ResolvedWeights | None:
         raw = self.document.find(at)
-        if not isinstance(raw, dict):  # other words than these two the schema has reported
-            return Weights(raw) if raw in ("random", "imagenet") else None
-        kinds = WEIGHTS & set(raw)
-        if len(kinds) != 1:
-            self._mistake(f"weights need one of {', '.join(sorted(WEIGHTS))}", at, f"got {', '.join(map(str, raw))}")
+        if not isinstance(raw, dict):
+            source = self._choose(WEIGHTS, at)
+            return ResolvedWeights(source) if source else None
+        named = set(WEIGHTS.names()) & set(raw)
+        if len(named) != 1:
+            takes = sorted(name for name in WEIGHTS.names() if WEIGHTS.find(name).value)
+            self._mistake(f"weights need one of {', '.join(takes)}", at, f"got {', '.join(map(str, raw))}")
             return None
-        kind = kinds.pop()
-        if kind == "pretrain":
+        name = named.pop()
+        if name == "pretrain":
             return self._pretrain(raw, at, frontend)
-        for surplus in set(raw) - {kind}:
-            self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
-        source: Literal["imagenet", "checkpoint"] = "imagenet" if kind == "imagenet" else "checkpoint"
-        return self._from_file(source, str(raw[kind]), (*at, kind))
+        value = WEIGHTS.find(name).value
+        settings = {(value if key == name else key): setting for key, setting in raw.items()}
+        source = self._choose_from(WEIGHTS, {"name": name, **settings}, at)
+        return self._with_file(source, (*at, name)) if source else None
 
-    def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: Choice | None) -> Weights | None:
+    def _pretrain(
+        self, raw: Mapping[str, Any], at: Keys, frontend: "Choice[Frontend] | None"
+    ) -> ResolvedWeights | None:
         if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
         for key, kind in (("pretrain", "method"), ("corpus", "task"), ("monitor", "task")):
             if not isinstance(raw.get(key, ""), str | dict) and (raw[key] is not None or key != "monitor"):
                 self._mistake(f"{key} names a {kind}, got {reprlib.repr(raw[key])}", (*at, key), f"{key}: NAME")
-        method = self._choose("methods", (*at, "pretrain"))
+        method = self._choose(METHODS, (*at, "pretrain"))
         corpus, exclude = self._corpus((*at, "corpus"))
-        monitor = self._choose("tasks", (*at, "monitor"))
+        monitor = self._choose(TASKS, (*at, "monitor"))
         if monitor and not _tests(monitor):
             self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
         augment = self._augmentations((*at, "augment"), frontend)
         # Of an unknown method nothing is asked that its recipe may have.
-        recipe = find("methods", method.name).recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
+        recipe = method.component.recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
         budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
         try:
             training = Pretraining.model_validate({**recipe, **budget})
@@ -283,35 +318,40 @@ class _Resolver:
         elif training.keep == "best" and training.monitor_every > training.epochs:
             what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
             self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
-        return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
+        if corpus is None:
+            return None
+        settings = Pretrain.Config(
+            method=method, corpus=corpus, exclude=exclude, augment=augment, monitor=monitor, training=training
+        )
+        return ResolvedWeights(Choice.of(WEIGHTS, "pretrain", settings))
 
-    def _corpus(self, at: Keys) -> tuple[Choice | None, tuple[Choice, ...]]:
+    def _corpus(self, at: Keys) -> tuple[Choice[Task] | None, tuple[Choice[Task], ...]]:
         """What is pretrained on, and the data sets whose recordings are left out of it."""
         reference = self.document.find(at)
         if not isinstance(reference, dict) or "exclude" not in reference:
-            return self._choose("tasks", at), ()
+            return self._choose(TASKS, at), ()
         listed = reference["exclude"]
         if not isinstance(listed, list) or not all(isinstance(item, str | dict) for item in listed):
             self._mistake(f"exclude is a list of tasks, got {listed!r}", (*at, "exclude"), "exclude: [esc50]")
         corpus = {key: value for key, value in reference.items() if key != "exclude"}
-        return self._choose_from("tasks", corpus, at), self._choose_all("tasks", (*at, "exclude"))
+        return self._choose_from(TASKS, corpus, at), self._choose_all(TASKS, (*at, "exclude"))
 
-    def _choose_all(self, kind: str, at: Keys) -> tuple[Choice, ...]:
+    def _choose_all(self, kind: Kind[C], at: Keys) -> tuple[Choice[C], ...]:
         listed = self.document.find(at)
         chosen = [self._choose(kind, (*at, i)) for i in range(len(listed if isinstance(listed, list) else ()))]
         return tuple(choice for choice in chosen if choice)
 
-    def _choose(self, kind: str, at: Keys) -> Choice | None:
+    def _choose(self, kind: Kind[C], at: Keys) -> Choice[C] | None:
         return self._choose_from(kind, self.document.find(at), at)
 
-    def _choose_from(self, kind: str, reference: Any, at: Keys) -> Choice | None:
+    def _choose_from(self, kind: Kind[C], reference: Any, at: Keys) -> Choice[C] | None:
         if not isinstance(reference, str | dict):
             return None  # missing or of another type: the schema has reported it
         try:
-            return choose(kind, reference)
+            return kind.choose(reference)
         except ValidationError as error:
             name = reference if isinstance(reference, str) else reference["name"]
-            self._report(error, at, find(kind, name).Config)
+            self._report(error, at, kind.find(name).Config)
         except Mistake as mistake:
             named = isinstance(reference, dict) and "name" in reference
             self._mistake(mistake.what, (*at, "name") if named else at, mistake.fix)
@@ -341,18 +381,21 @@ class _Resolver:
     def _keys(self, at: Keys) -> list[str]:
         return list(as_mapping(self.document.find(at)))
 
-    def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
-        """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
+    def _with_file(self, source: Choice[Weights], at: Keys) -> ResolvedWeights:
+        """Weights and their file: as given, beside the suite that names it, in the data folder, or beside that."""
+        name = source.build().file()
+        if not name:
+            return ResolvedWeights(source)
         folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
         found = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if found and not os.access(found, os.R_OK):
             unreadable = Mistake(f"{found} may not be read", where=self._where(at), fix="see to its permissions")
-            return Weights(kind, missing=str(unreadable))
+            return ResolvedWeights(source, missing=str(unreadable))
         if found:
-            return Weights(kind, path=found)
+            return ResolvedWeights(source, found)
         looked = ", ".join(str(folder) for folder in folders)
         fix = f"looked in {looked}; give its path, or --data beside it"
-        return Weights(kind, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
+        return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
 
 
 def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:
@@ -361,9 +404,9 @@ def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str
     return tuple(dict.fromkeys(found))
 
 
-def _tests(task: Choice) -> bool:
+def _tests(task: Choice[Task]) -> bool:
     """Whether a task has folds to test on."""
-    return bool(find("tasks", task.name)(task.settings).folds)
+    return bool(task.build().folds)
 
 
 def _is_branch(key: str | int) -> bool:

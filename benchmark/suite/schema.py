@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmark.suite.fields import Suite
 from benchmark.suite.shots import Few, takes_few
-from registry.lookup import KINDS, find, names
+from registry.lookup import KINDS, PROTOCOLS, TASKS, WEIGHTS, AnyComponent, Kind
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
@@ -18,10 +18,10 @@ def suite_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
     for kind in KINDS:
-        components = [_component(kind, name) for name in names(kind)]
+        components = [_component(kind, name) for name in kind.names()]
         for component in components:  # what a component's settings refer to is looked up at the root
             definitions.update(component.pop("$defs", {}))
-        definitions[kind] = {"anyOf": [{"enum": names(kind)}, *components]}
+        definitions[kind.folder] = {"anyOf": [{"enum": kind.names()}, *components]}
     definitions["augmentations"]["anyOf"].append({"enum": sorted(PIPELINES)})
     properties = schema["properties"]
     properties["augment"]["items"] = {"$ref": "#/$defs/augmentations"}
@@ -31,7 +31,7 @@ def suite_schema() -> dict[str, Any]:
         {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/tasks"}},
     ]
     properties["protocols"]["properties"] = {
-        name: {**_settings("protocols", name), "type": ["object", "null"]} for name in names("protocols")
+        name: {**_settings(PROTOCOLS, name), "type": ["object", "null"]} for name in PROTOCOLS.names()
     }
     # A protocol may stand again as a variant, under a name of its own.
     properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
@@ -41,8 +41,8 @@ def suite_schema() -> dict[str, Any]:
     properties["pretrain"]["properties"] = _budget()
     properties["pretrain"]["additionalProperties"] = False
     entry = definitions["Entry"]["properties"]
-    for field, kind in _REFERENCES.items():
-        entry[field]["anyOf"] = [{"$ref": f"#/$defs/{kind}"}, {"type": "object"}]
+    for field, folder in _REFERENCES.items():
+        entry[field]["anyOf"] = [{"$ref": f"#/$defs/{folder}"}, {"type": "object"}]
     entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
     definitions["weights"] = _weights({"$ref": "#/$defs/methods"}, ["pretrain"])
     entry["weights"] = _weights({"anyOf": [{"$ref": "#/$defs/methods"}, {"type": "object"}]}, [])
@@ -86,9 +86,16 @@ def _weights(method: dict[str, Any], required: list[str]) -> dict[str, Any]:
     def kind(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
-    file = {"type": "string", "minLength": 1}
-    files = [kind({name: file}, [name]) for name in ("imagenet", "checkpoint")]
-    return {"anyOf": [{"enum": ["random", "imagenet"]}, *files, kind({"pretrain": method, **_budget()}, required)]}
+    words, mappings = [], [kind({"pretrain": method, **_budget()}, required)]
+    for name in WEIGHTS.names():
+        source = WEIGHTS.find(name)
+        fields = _settings(WEIGHTS, name)["properties"]
+        if not any(field.is_required() for field in source.Config.model_fields.values()):
+            words.append(name)
+        if source.value and name != "pretrain":
+            value = {"minLength": 1, **fields.pop(source.value)}
+            mappings.append(kind({name: value, **fields}, [name]))
+    return {"anyOf": [{"enum": words}, *mappings]}
 
 
 def _excluding() -> dict[str, Any]:
@@ -96,21 +103,21 @@ def _excluding() -> dict[str, Any]:
     exclude = {"type": "array", "items": {"$ref": "#/$defs/tasks"}}
     return {
         "type": "object",
-        "properties": {"name": {"enum": names("tasks")}, "exclude": exclude},
+        "properties": {"name": {"enum": TASKS.names()}, "exclude": exclude},
         "required": ["name", "exclude"],
     }
 
 
-def _component(kind: str, name: str) -> dict[str, Any]:
+def _component(kind: Kind[AnyComponent], name: str) -> dict[str, Any]:
     settings = _settings(kind, name)
     properties = {"name": {"const": name}, **settings["properties"]}
     return {**settings, "properties": properties, "required": ["name"]}
 
 
-def _settings(kind: str, name: str) -> dict[str, Any]:
-    settings: dict[str, Any] = find(kind, name).Config.model_json_schema()
+def _settings(kind: Kind[AnyComponent], name: str) -> dict[str, Any]:
+    settings = kind.find(name).Config.model_json_schema()
     settings.setdefault("properties", {})
-    if kind == "protocols" and takes_few(find(kind, name)):
+    if kind is PROTOCOLS and takes_few(PROTOCOLS.find(name)):
         settings["properties"] |= Few.model_json_schema()["properties"]
     settings.pop("required", None)  # a scale or an entry may complete what is left out
     return settings

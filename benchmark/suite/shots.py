@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from registry.lookup import Choice, find
+from registry.lookup import Choice
+
+if TYPE_CHECKING:
+    from registry.protocols import Protocol
 
 ALL: Literal["all"] = "all"
 
@@ -50,7 +53,7 @@ class Column:
     """
 
     protocol: str
-    choice: Choice
+    choice: "Choice[Protocol]"
     shots: int | None = None
     draws: int = 1
 
@@ -60,7 +63,7 @@ class Column:
         return self.protocol if self.shots is None else f"{self.protocol} {self.shots}-shot"
 
 
-def columns_of(protocol: str, choice: Choice, few: Few) -> list[Column]:
+def columns_of(protocol: str, choice: "Choice[Protocol]", few: Few) -> list[Column]:
     """The columns of a protocol, in the order of its shots."""
     return [
         Column(protocol, choice, shots, few.draws) if isinstance(shots, int) else Column(protocol, choice)
@@ -68,7 +71,7 @@ def columns_of(protocol: str, choice: Choice, few: Few) -> list[Column]:
     ]
 
 
-def objections(few: Few, choice: Choice, several: Sequence[str]) -> list[tuple[str, str, str]]:
+def objections(few: Few, choice: "Choice[Protocol]", several: Sequence[str]) -> list[tuple[str, str, str]]:
     """What speaks against it: the key, what is wrong, and what to do.
 
     Args:
@@ -79,7 +82,7 @@ def objections(few: Few, choice: Choice, several: Sequence[str]) -> list[tuple[s
     found = []
     if "draws" in few.model_fields_set and "shots" not in few.model_fields_set:
         found.append(("draws", "draws are of few shots, and none are named", "add shots: [1, 5, all]"))
-    if "shots" in few.model_fields_set and not takes_few(find("protocols", choice.name)(choice.settings)):
+    if "shots" in few.model_fields_set and not takes_few(choice.build()):
         what = f"{choice.name} works on the model here, and few shots are for protocols on embeddings alone"
         found.append(("shots", what, "leave shots out, and augment where it is what asks for the model"))
     if several and any(shots != ALL for shots in few.shots):
@@ -94,6 +97,6 @@ def without_few(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
     return own, {key: value for key, value in fields.items() if key in Few.model_fields}
 
 
-def takes_few(protocol: Any) -> bool:
+def takes_few(protocol: "Protocol | type[Protocol]") -> bool:
     """Whether few labels can be asked of a protocol, or of its class: it works on embeddings alone."""
     return bool(protocol.uses_embeddings and not protocol.uses_model)

@@ -1,13 +1,16 @@
 """What figures cost: parameters, time, memory, throughput."""
 
-from collections import Counter
-from typing import Any
-
+from benchmark.jobs import embed, evaluate, pretrain
+from benchmark.store.job import AnyJob
 from leaderboard.figures import cost
 from leaderboard.page.content import Cell, Column, Grid, Item, Section
 from leaderboard.report.evidence import Evidence, name_of
 
-KINDS = {"pretrain": "pretraining", "embed": "embedding", "evaluate": "evaluation"}
+KINDS: dict[type[AnyJob], str] = {
+    pretrain.PretrainJob: "pretraining",
+    embed.EmbedJob: "embedding",
+    evaluate.EvaluateJob: "evaluation",
+}
 GIBI = 2**30
 
 
@@ -40,26 +43,31 @@ def _jobs(evidence: Evidence) -> Grid:
         Column("embedding", group="a second", help="clips"),
     ]
     rows = []
-    for entry in evidence.table.facts["entries"]:
+    for entry in evidence.table.facts.entries:
         rows.append([Cell(entry), *_row(evidence, entry)])
     return Grid("jobs", "Jobs", columns, rows, copy=True)
 
 
 def _row(evidence: Evidence, entry: str) -> list[Cell]:
-    seconds: Counter[str] = Counter()
+    seconds: dict[type[AnyJob], float] = dict.fromkeys(KINDS, 0.0)
     peak: dict[str, float] = {}
     rates: dict[str, float] = {}
     for kind in KINDS:
         for job in evidence.needed(evidence.rows(entry), kind):
-            found: dict[str, Any] = evidence.result(job) or {}
-            seconds[kind] += found.get("seconds", 0)
-            for where, most in found.get("peak_memory", {}).items():
+            found = evidence.result(job)
+            if found is None:
+                continue
+            seconds[kind] += found.seconds
+            for where, most in found.peak_memory.items():
                 peak[where] = max(peak.get(where, 0), most / GIBI)
-            rates |= {name: found[name] for name in ("steps_per_second", "clips_per_second") if name in found}
+            if isinstance(found, embed.Record):
+                rates["clips"] = found.clips_per_second
+            elif isinstance(found, pretrain.Record | evaluate.Record) and found.steps_per_second is not None:
+                rates["steps"] = found.steps_per_second
     return [
         *(_figure(seconds.get(kind) or None, 1) for kind in KINDS),
         *(_figure(peak.get(where), 2) for where in ("host", "device")),
-        *(_figure(rates.get(name), 2) for name in ("steps_per_second", "clips_per_second")),
+        *(_figure(rates.get(name), 2) for name in ("steps", "clips")),
     ]
 
 

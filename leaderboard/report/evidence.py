@@ -5,18 +5,21 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from matplotlib.figure import Figure as Plot
 
+from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.job import Job
+from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.store import Store
 from leaderboard import grid
 from leaderboard.figures import svg
 from leaderboard.page.content import Cell, Column, Figure, Grid
 from leaderboard.table import Cell as Measurement
 from leaderboard.table import Table
+
+J = TypeVar("J", bound=AnyJob)
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,12 @@ class Evidence:
     @property
     def tasks(self) -> list[str]:
         """The columns of the suite."""
-        return list(self.table.facts["tasks"])
+        return list(self.table.facts.tasks)
 
     @property
     def protocols(self) -> list[str]:
         """Of the suite."""
-        return list(self.table.facts["protocols"])
+        return list(self.table.facts.protocols)
 
     def cells(self, task: str, protocol: str) -> list[Measurement]:
         """What is measured of a column, in the suite's order."""
@@ -74,22 +77,22 @@ class Evidence:
             if row.entry == entry and task in (None, row.task) and protocol in (None, row.protocol)
         ]
 
-    def needed(self, rows: list[Row], kind: str) -> list[Job]:
+    def needed(self, rows: list[Row], of_kind: type[J]) -> list[J]:
         """The jobs of a kind that rows rest on, each once, the first row's first."""
-        found: dict[str, Job] = {}
+        found: dict[str, J] = {}
         queue = deque(row.key for row in rows)
         while queue:
             job = self.plan.jobs[queue.popleft()]
-            queue += job.needs.values()
-            if job.kind == kind:
+            queue += job.needs.all_keys()
+            if isinstance(job, of_kind):
                 found[job.key] = job
         return list(found.values())
 
-    def result(self, job: Job) -> dict[str, Any] | None:
+    def result(self, job: Job[Config, Needs, R]) -> R | None:
         """A job's record, if it is at hand."""
-        return self.store.result(job.kind, job.key) if self.store.done(job) else None
+        return self.store.result(type(job), job.key) if self.store.done(job) else None
 
-    def losses(self, job: Job) -> list[dict[str, Any]]:
+    def losses(self, job: PretrainJob) -> list[dict[str, Any]]:
         """What a pretraining logged, epoch by epoch; nothing if it is not at hand."""
         if not self.store.done(job):
             return []

@@ -11,15 +11,15 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.store.files import Damaged, replace_file
-from benchmark.store.job import Job
+from benchmark.jobs.embed import EmbedJob
+from benchmark.jobs.pack import PackJob
+from benchmark.store.files import replace_file
 from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
 from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
 from leaderboard.report.evidence import Evidence, name_of
-from leaderboard.table import control_of
-from registry.errors import Mistake
-from registry.lookup import nearest, recall
+from registry.errors import Damaged, Mistake
+from registry.lookup import nearest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,7 +31,7 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
     Raises:
         Mistake: if an entry is not in the suite.
     """
-    known = evidence.table.facts["entries"]
+    known = list(evidence.table.facts.entries)
     for entry in mapped:
         if entry not in known:
             raise Mistake(f"the suite has no entry {entry!r} to map", fix=nearest(entry, known))
@@ -53,24 +53,23 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
 
 def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[str, str]]:
     """Protocol and entries of a task's maps, where clips have one label: under the first protocol on embeddings."""
-    few = evidence.table.facts.get("shots", {})
-    for protocol in sorted(evidence.protocols, key=lambda name: name in few):  # all clips before few
+    facts = evidence.table.facts
+    for protocol in sorted(facts.protocols, key=lambda name: facts.protocols[name].shots is not None):  # all, then few
         cells = {
             cell.entry: cell
             for cell in evidence.cells(task, protocol)
-            if cell.metric == "accuracy" and evidence.needed(evidence.rows(cell.entry, task, protocol), "embed")
+            if cell.metric == "accuracy" and evidence.needed(evidence.rows(cell.entry, task, protocol), EmbedJob)
         }
         if cells:
             best = max(cells, key=lambda entry: cells[entry].mean or 0)
-            wanted = mapped or [best, control_of(evidence.table.facts, best)]
+            wanted = mapped or [best, facts.control_of(best)]
             return [(protocol, entry) for entry in dict.fromkeys(wanted) if entry in cells]
     return []
 
 
 def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]:
     rows = evidence.rows(entry, task, protocol)
-    embed = evidence.needed(rows, "embed")[0]
-    pack = evidence.plan.jobs[embed.needs["pack"]]
+    embed, pack = evidence.needed(rows, EmbedJob)[0], evidence.plan.pack_of(rows[0])
     own = evidence.table.measured[entry, task, protocol]
     guess = {
         clip: int(predicted)
@@ -100,7 +99,7 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     ]
 
 
-def _clips(evidence: Evidence, pack: Job) -> "DataFrame":
+def _clips(evidence: Evidence, pack: PackJob) -> "DataFrame":
     """Id and label of every clip of a pack."""
     import pandas as pd
 
@@ -109,7 +108,7 @@ def _clips(evidence: Evidence, pack: Job) -> "DataFrame":
 
 
 def _projected(
-    evidence: Evidence, embed: Job, tested: NDArray[np.int64]
+    evidence: Evidence, embed: EmbedJob, tested: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points of some of the tested clips, and which; kept beside the records, since t-SNE takes its time."""
     path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
@@ -136,13 +135,12 @@ def _projected(
     return points_N2, tested[chosen]
 
 
-def _audio(evidence: Evidence, pack: Job) -> dict[str, str]:
+def _audio(evidence: Evidence, pack: PackJob) -> dict[str, str]:
     """Where each clip's recording lies, as seen from the page; nothing where the data are not at hand."""
     if evidence.data is None:
         return {}
     try:
-        component, settings = recall("tasks", pack.config["task"])
-        clips = component(settings).clips(evidence.data)
+        clips = pack.config.task.build().clips(evidence.data)
     except Mistake:
         return {}
     here = evidence.beside.resolve()

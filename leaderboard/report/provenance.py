@@ -3,28 +3,27 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from benchmark.data.audit import audit
+from benchmark.jobs.pack import PackJob
 from benchmark.progress import Progress
+from benchmark.store.job import Environment
 from leaderboard.page.content import Cell, Code, Column, Grid, Item, Notes, Section
 from leaderboard.report.board import controls
 from leaderboard.report.evidence import Evidence
 from registry.errors import Mistake
-from registry.lookup import recall
 from registry.tasks import Task
 
 
 def asked(evidence: Evidence, suite: Sequence[tuple[str, str]]) -> Section:
     """The suite's texts, with those that it extends, and the command for every row."""
-    table = evidence.table
-    command = ["audiobench", "run", table.facts["suite"]]
-    if table.facts["scale"]:
-        command += ["--scale", table.facts["scale"]]
-    seeds = table.facts["seeds"]
-    command += [part for seed in seeds for part in ("--seed", str(seed))] if seeds != [0] else []
+    facts = evidence.table.facts
+    command = ["audiobench", "run", facts.suite]
+    if facts.scale:
+        command += ["--scale", facts.scale]
+    command += [part for seed in facts.seeds for part in ("--seed", str(seed))] if facts.seeds != (0,) else []
     rows = []
-    for entry in table.facts["entries"]:
+    for entry in facts.entries:
         control = controls(evidence).get(entry, "")
         rows.append([Cell(entry), Cell(control), Cell(f"{shlex.join([*command, '--entry', entry])} --data DATA")])
     columns = [Column("entry", "text"), Column("control", "text"), Column("command", "text")]
@@ -50,27 +49,26 @@ def _environments(evidence: Evidence) -> Grid:
     counts: Counter[tuple[str, ...]] = Counter()
     for job in evidence.plan.jobs.values():
         found = evidence.result(job)
-        if found and "environment" in found:
-            counts[_environment(found["environment"])] += 1
+        if found and found.environment.device:
+            counts[_environment(found.environment)] += 1
     names = ["device", "precision", "threads", "commit", "versions"]
     columns = [*(Column(name, "text") for name in names), Column("jobs")]
     rows = [[*map(Cell, own), Cell(str(count), count)] for own, count in counts.most_common()]
     return Grid("environments", "Machines and versions", columns, rows)
 
 
-def _environment(found: dict[str, Any]) -> tuple[str, ...]:
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return found["device"], found["precision"], str(found["threads"]), found["commit"] or "", versions
+def _environment(found: Environment) -> tuple[str, ...]:
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    return found.device, found.precision, str(found.threads), found.commit or "", versions
 
 
 def _data(evidence: Evidence) -> Grid:
     """Hashes of the audio that every task was tested on, by its records."""
     hashes: dict[tuple[str, str, str], int] = {}
     for row in evidence.plan.rows:
-        found = evidence.result(evidence.plan.jobs[row.key])
-        pack = evidence.plan.jobs.get(evidence.plan.jobs[row.key].needs.get("pack", ""))
-        if found and pack:
-            place = (row.task, str(pack.config["sample_rate"]), found["data_hash"])
+        found = evidence.result(evidence.plan.evaluation(row))
+        if found:
+            place = (row.task, str(evidence.plan.pack_of(row).config.sample_rate), found.data_hash)
             hashes[place] = hashes.get(place, 0) + 1
     columns = [
         Column("task", "text"),
@@ -92,11 +90,10 @@ def _findings(evidence: Evidence) -> list[str]:
     tasks: dict[str, Task] = {}
     unknown: dict[str, str] = {}  # of a plugin that is not loaded
     for job in evidence.plan.jobs.values():
-        if job.kind == "pack":
-            name = job.config["task"]["name"]
+        if isinstance(job, PackJob):
+            name = job.config.task.name
             try:
-                component, settings = recall("tasks", job.config["task"])
-                tasks.setdefault(name, component(settings))
+                tasks.setdefault(name, job.config.task.build())
             except Mistake as mistake:
                 unknown[name] = mistake.what
     report = audit(tasks, evidence.data, Progress(), lenient=True)

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from registry.settings import Component, Settings
+from registry.settings import Component, Own, Settings
 
 
 class AugmentationConfig(Settings):
@@ -18,7 +18,7 @@ class AugmentationConfig(Settings):
     p: float = Field(1.0, ge=0, le=1, description="probability, drawn for each example")
 
 
-class Augmentation(nn.Module, Component):
+class Augmentation(nn.Module, Component[Own]):
     """Contract of an augmentation: a batch in, the changed batch out; ``apply_batch`` changes every example.
 
     ``domain`` says what it takes: ``waveform`` ``[B, T]`` or ``spectrogram`` ``[B, C, F, N]``.

@@ -12,7 +12,7 @@ from registry.augmentations import Augmentation, AugmentationConfig, uniform
 _REACH = 3.0  # deviations, beyond which the kernel is cut
 
 
-class Blur(Augmentation):
+class Blur(Augmentation["Blur.Config"]):
     """Blurs time and frequency alike, with a deviation uniform for each example; edges are replicated."""
 
     domain = "spectrogram"

@@ -11,7 +11,7 @@ from registry.augmentations import Augmentation, AugmentationConfig
 _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # the amplitude falls as frequency to this power
 
 
-class Noise(Augmentation):
+class Noise(Augmentation["Noise.Config"]):
     """Adds Gaussian noise at a signal-to-noise ratio uniform in decibels; silence stays silent.
 
     Power falls with frequency: not (white), in proportion (pink), or as its square (brown).

@@ -10,7 +10,7 @@ from torch import Tensor
 from registry.augmentations import Augmentation, AugmentationConfig, uniform
 
 
-class ResizedCrop(Augmentation):
+class ResizedCrop(Augmentation["ResizedCrop.Config"]):
     """A crop of random height, width and place, resized (bicubic) to the whole: pitch and time shift and stretch.
 
     The spectrogram lies in the middle of a canvas of zeros, 1.5 times as long and just as high; the crop is a part of

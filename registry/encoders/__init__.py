@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from registry.errors import Mistake
 from registry.frontends import Frontend
-from registry.settings import Component, Settings
+from registry.settings import Component, Own, Settings
 from registry.standing import Objection, Standing, refuse
 
 
-class Encoder(nn.Module, Component):
+class Encoder(nn.Module, Component[Own]):
     """Contract of an encoder.
 
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
@@ -67,7 +67,7 @@ class Encoder(nn.Module, Component):
         raise Mistake(f"{type(self).__name__} has no ImageNet weights", fix="use weights: random, or a timm encoder")
 
     @classmethod
-    def imagenet(cls, config: Settings) -> str:
+    def imagenet(cls, config: Any) -> str:
         """The full name of the ImageNet weights that come without a path, for keys; empty where it is not known.
 
         Args:

@@ -15,7 +15,7 @@ from registry.settings import Settings
 _KERNELS = ((3, 1), (1, 5), (3, 1), (1, 5), (3, 5))  # of the attention branches: frequency, time
 
 
-class ESResNet(Encoder):
+class ESResNet(Encoder["ESResNet.Config"]):
     """A torchvision-style ResNet whose three input channels are the spectrogram.
 
     Input ``[B, 3, F, N]``, such as the three bands of the front end ``esresnet`` (Guzhov et al.), or ``[B, 1, F, N]``,
@@ -59,8 +59,7 @@ class ESResNet(Encoder):
         return frames_BND
 
     @classmethod
-    def imagenet(cls, config: Settings) -> str:
-        assert isinstance(config, ESResNet.Config)
+    def imagenet(cls, config: Config) -> str:
         return f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet loaded
 
     def load_imagenet(self, path: Path | None) -> None:

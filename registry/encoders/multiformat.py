@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.frontends import make_frontend
-from registry.lookup import EncoderReference, FrontendReference, recall
+from registry.lookup import EncoderReference, FrontendReference
 from registry.settings import Settings
 from registry.views import Views
 
@@ -52,9 +52,8 @@ class Multiformat(Encoder):
         parts = {}
         for name, branch in config.branches.items():
             frontend = make_frontend(branch.frontend)
-            component, settings = recall("encoders", branch.encoder)
             self.views[name] = Views(frontend)
-            self.encoders[name] = component(settings, frontend.channels, frontend.bins)
+            self.encoders[name] = branch.encoder.build(frontend.channels, frontend.bins)
             parts[name] = self.branch(name)[1].embedding_dim
         self.parts = parts
         self.embedding_dim = sum(parts.values())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Timm(Encoder):
+class Timm(Encoder["Timm.Config"]):
     """Any timm image model over a spectrogram: height is frequency, width is time.
 
     Input ``[B, C, F, N]`` of any size; frames ``[B, N', D]`` are the mean over frequency of the last feature map or of
@@ -58,8 +58,7 @@ class Timm(Encoder):
         return self.net.forward_head(self._features(x_BCFN), pre_logits=True)  # type: ignore[operator, no-any-return]
 
     @classmethod
-    def imagenet(cls, config: Settings) -> str:
-        assert isinstance(config, Timm.Config)
+    def imagenet(cls, config: Config) -> str:
         return config.model if "." in config.model else _with_tag(config.model)
 
     def load_imagenet(self, path: Path | None) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from registry.encoders._panns import ConvBlock, PannsSettings
 from registry.encoders._wavegram import HOP, WavegramPanns
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import FrontendReference
+from registry.lookup import FrontendReference, named
 
 
 class WavegramLogmelCnn14(WavegramPanns):
@@ -24,12 +24,12 @@ class WavegramLogmelCnn14(WavegramPanns):
     planes_in: ClassVar[int] = 2
 
     class Config(PannsSettings):
-        logmel: FrontendReference = Field({"name": "panns"}, description="a log-mel of hop 320, beside the wavegram")
+        logmel: FrontendReference = Field(named("panns"), description="a log-mel of hop 320, beside the wavegram")
 
         @field_validator("logmel")
         @classmethod
-        def _hop_is_the_wavegrams(cls, given: dict[str, object]) -> dict[str, object]:
-            if given.get("hop_length") != HOP or "n_mels" not in given:
+        def _hop_is_the_wavegrams(cls, given: FrontendReference) -> FrontendReference:
+            if given.config.get("hop_length") != HOP or "n_mels" not in given.config:
                 raise ValueError(f"the wavegram has a frame every {HOP} samples: name a log-mel of that hop_length")
             return given
 

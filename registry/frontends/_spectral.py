@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
+from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
 from registry.errors import Mistake
 from registry.frontends import Frontend, Normalisation
@@ -73,7 +74,10 @@ class StftSettings(LogSettings):
         return self
 
 
-class SpectralFrontend(Frontend):
+Spectral = TypeVar("Spectral", bound=SpectralSettings, default=SpectralSettings, covariant=True)
+
+
+class SpectralFrontend(Frontend[Spectral]):
     """A front end that makes a spectrogram ``[B, C, F, N]`` and normalises it; ``shortest`` is in samples.
 
     A subclass says in ``transform`` what it computes.
@@ -82,7 +86,7 @@ class SpectralFrontend(Frontend):
     shortest: int = 1
     Config: ClassVar[type[Settings]] = SpectralSettings
 
-    def __init__(self, config: SpectralSettings, channels: int, bins: int) -> None:
+    def __init__(self, config: Spectral, channels: int, bins: int) -> None:
         super().__init__(config)
         self.sample_rate, self.channels, self.bins = config.sample_rate, channels, bins
         self.normalisation = Normalisation(config.normalise, config.mean, config.std)

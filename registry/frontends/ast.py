@@ -25,7 +25,7 @@ class _Settings(LogSettings):
         return self
 
 
-class Ast(SpectralFrontend):
+class Ast(SpectralFrontend[_Settings]):
     """Kaldi's filter bank: 128 bins of 25 ms every 10 ms.
 
     ``[B, T]`` to ``[B, 1, n_mels, (T - 400) // 160 + 1]``. No frame reaches beyond the waveform. Each loses its mean,

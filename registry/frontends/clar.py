@@ -15,7 +15,7 @@ _EPSILON = 1e-8  # added to the power of the first channel, whose level thus end
 _REFERENCE_DB = 10.0  # the source passes a 1 where torchaudio expects the reference's logarithm
 
 
-class Clar(SpectralFrontend):
+class Clar(SpectralFrontend["Clar.Config"]):
     """Magnitude and phase at logarithmic frequencies, and a log-mel.
 
     ``[B, T]`` to ``[B, 3, 128, T // 128 + 1]``. The frequencies of the first two are ``fmin * (fmax / fmin)^(k /

@@ -8,7 +8,7 @@ from torch import Tensor
 from registry.frontends._spectral import BandSettings, SpectralFrontend, StftSettings, logarithm
 
 
-class LogMel(SpectralFrontend):
+class LogMel(SpectralFrontend["LogMel.Config"]):
     """Mel filter bank over the spectrogram, logarithmic.
 
     ``[B, T]`` to ``[B, 1, n_mels, T // hop_length + 1]``. Hann window, centred frames with reflected edges. Lin 2022

@@ -14,7 +14,7 @@ _SUPPORT = 5.0  # deviations after which the wavelet's Gaussian has died out
 _SCALES_AT_ONCE = 8  # bounds the memory of the full-rate transform
 
 
-class Scalogram(SpectralFrontend):
+class Scalogram(SpectralFrontend["Scalogram.Config"]):
     """Power of a continuous wavelet transform, complex Morlet.
 
     ``[B, T]`` to ``[B, 1, n_scales, T // hop_length + 1]``. The mother wavelet is ``pi^-1/4 exp(i w0 t) exp(-t^2/2)``;

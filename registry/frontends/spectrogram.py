@@ -21,7 +21,7 @@ _WINDOWS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-class Spectrogram(SpectralFrontend):
+class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
     """Short-time Fourier transform.
 
     ``[B, T]`` to ``[B, bands, (n_fft // 2 + 1) // bands, T // hop_length + 1]``. Periodic window, centred frames with

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import FrontendReference, recall
+from registry.lookup import FrontendReference, named
 from registry.settings import Settings
 
 
@@ -24,23 +24,21 @@ class Stack(Frontend):
 
     class Config(Settings):
         frontends: list[FrontendReference] = Field(
-            [{"name": "logmel"}] * 3, min_length=1, description="the channels, in their order"
+            [named("logmel")] * 3, min_length=1, description="the channels, in their order"
         )
 
         @property
         def sample_rate(self) -> int:
             """Hz, of all of them."""
-            rate: int = recall("frontends", self.frontends[0])[1].sample_rate
-            return rate
+            return _rate(self.frontends[0])
 
         @model_validator(mode="after")
         def _fit_together(self) -> Self:
             for reference in self.frontends:
-                component, settings = recall("frontends", reference)
-                if component.gives != "spectrogram":
-                    raise ValueError(f"{reference['name']} gives no spectrogram, so it cannot be a channel")
-                if settings.sample_rate != self.sample_rate:
-                    raise ValueError(f"sample rates differ: {self.sample_rate} and {settings.sample_rate}")
+                if reference.component.gives != "spectrogram":
+                    raise ValueError(f"{reference.name} gives no spectrogram, so it cannot be a channel")
+                if _rate(reference) != self.sample_rate:
+                    raise ValueError(f"sample rates differ: {self.sample_rate} and {_rate(reference)}")
             return self
 
     def __init__(self, config: Config) -> None:
@@ -57,3 +55,7 @@ class Stack(Frontend):
         grid = made[0].shape[2:]
         made = [x if x.shape[2:] == grid else F.interpolate(x, grid, mode="bilinear", antialias=True) for x in made]
         return torch.cat([made[i] for i in self.order], 1)
+
+
+def _rate(reference: FrontendReference) -> int:
+    return reference.component.rate_of(reference.settings)

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from registry.audio import Recordings
 from registry.encoders import Encoder
-from registry.settings import Component, Settings
+from registry.settings import Component, Own, Settings
 from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
@@ -36,7 +36,7 @@ class Corpus:
         return len(self.recordings)
 
 
-class Method(nn.Module, Component):
+class Method(nn.Module, Component[Own]):
     """Contract of a pretraining method.
 
     ``windows`` says how many windows are cut from each clip a step; ``recipe`` holds the budget, optimiser and
@@ -92,7 +92,7 @@ class Method(nn.Module, Component):
             yield Objection("corpus", what, "choose another corpus")
 
     @classmethod
-    def uses_labels(cls, config: Settings) -> bool:
+    def uses_labels(cls, config: Any) -> bool:
         """Whether it learns from the labels of the corpus, with these settings."""
         return False
 

@@ -1,10 +1,11 @@
 """Methods that cluster the whole corpus by their own embeddings, as both versions of DeepCluster do."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
+from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
 from registry.encoders import Encoder
 from registry.methods import Corpus, Method
@@ -13,7 +14,16 @@ from registry.standing import Objection, Standing
 from registry.views import Views
 
 
-class CorpusClustering(Method):
+class ClusteringSettings(Settings):
+    """What every such method is told."""
+
+    clusters: int = Field(3000, ge=2, description="of k-means; at most as many as clips")
+
+
+Clustering = TypeVar("Clustering", bound=ClusteringSettings, default=ClusteringSettings, covariant=True)
+
+
+class CorpusClustering(Method[Clustering]):
     """Clusters the corpus, into ``clusters`` of its settings, in the first step of an epoch.
 
     That step knows how long a window is, and on which device.
@@ -25,13 +35,13 @@ class CorpusClustering(Method):
         corpus: what it is pretrained on.
     """
 
-    def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
+    def __init__(self, config: Clustering, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
         self.recordings = corpus.recordings
         self.outdated = False  # the next step clusters
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: ClusteringSettings, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.clips is not None and config.clusters > standing.clips:
             what = f"{config.clusters} clusters are more than the corpus has clips, {standing.clips}"

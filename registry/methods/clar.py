@@ -14,7 +14,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 
-class Clar(Method):
+class Clar(Method["Clar.Config"]):
     """SimCLR's contrast of two augmentations of one window, along with cross-entropy where ``labelled`` is not 0.
 
     Then a share of every class's clips, the same in every run, has its labels; the source draws one from all clips.
@@ -57,8 +57,7 @@ class Clar(Method):
         self.register_buffer("label_N", _labelled(corpus, config.labelled), persistent=False)
 
     @classmethod
-    def uses_labels(cls, config: Settings) -> bool:
-        assert isinstance(config, Clar.Config)
+    def uses_labels(cls, config: Config) -> bool:
         return config.labelled > 0
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -68,7 +67,7 @@ class Clar(Method):
         if self.classifier is not None:
             label_B = self.label_N[index_B]
             loss = loss + sum(labelled_cross_entropy(self.classifier(z_BD), label_B) for z_BD in projected)
-        return loss, {"spread": a_BD.detach().std(0).mean()}
+        return loss, {}
 
 
 def _labelled(corpus: Corpus, share: float) -> Tensor:

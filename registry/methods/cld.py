@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from registry.encoders import Encoder
-from registry.lookup import canonical, recall
-from registry.losses import cld, kmeans, normalised_cuts
+from registry.lookup import MethodReference, named
+from registry.losses import batch_kmeans, cld, normalised_cuts
 from registry.methods import Corpus, Method, projection, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
@@ -18,16 +18,10 @@ from registry.settings import Settings
 from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
-_GROUPINGS = {"kmeans": kmeans, "spectral": normalised_cuts}
-
-_MethodReference = Annotated[
-    dict[str, Any],
-    BeforeValidator(lambda given: canonical("methods", given)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
-]
+_GROUPINGS = {"kmeans": batch_kmeans, "spectral": normalised_cuts}
 
 
-class Cld(Method):
+class Cld(Method["Cld.Config"]):
     """NPID or MoCo, and beside it: which group of the batch's other view does this view belong to?
 
     A second linear head gives group features, which are clustered anew in every batch, each view by itself. A view is
@@ -55,8 +49,8 @@ class Cld(Method):
     }
 
     class Config(Settings):
-        base: _MethodReference = Field(
-            {"name": "npid", "temperature": 0.1, "negatives": 0}, description="npid or moco, with settings of its own"
+        base: MethodReference = Field(
+            named("npid", temperature=0.1, negatives=0), description="npid or moco, with settings of its own"
         )
         clusters: int = Field(128, ge=2, description="groups of a batch, at most its size")
         weight: float = Field(1.0, ge=0, description="of the group loss; the base's has 1")
@@ -66,30 +60,29 @@ class Cld(Method):
 
         @field_validator("base")
         @classmethod
-        def _discriminates_instances(cls, base: dict[str, Any]) -> dict[str, Any]:
-            if base["name"] not in ("npid", "moco"):
-                raise ValueError(f"cld goes with npid or moco, not with {base['name']}")
+        def _discriminates_instances(cls, base: MethodReference) -> MethodReference:
+            if base.name not in ("npid", "moco"):
+                raise ValueError(f"cld goes with npid or moco, not with {base.name}")
             return base
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
         self.config = config
-        component, settings = recall("methods", config.base)
-        self.base: Npid | MoCo = component(settings, encoder, views, corpus)
+        self.base = cast(Npid | MoCo, config.base.build(encoder, views, corpus))
         # The base uses this method's encoder and views: as modules of both they would be saved twice.
         del self.base.encoder, self.base.views
         vars(self.base).update(encoder=encoder, views=views)
         self.windows = 3 if isinstance(self.base, MoCo) else 2
-        self.group_head = projection("linear", encoder, settings.dim)
+        self.group_head = projection("linear", encoder, config.base.settings.dim)
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.batch is not None and standing.batch < config.clusters:
             what = f"{config.clusters} clusters of a batch of {standing.batch}"
             yield Objection("clusters", what, "use at most as many clusters as a batch has clips")
-        component, settings = recall("methods", config.base)
-        for objection in component.objections(settings, Standing(batch=standing.batch)):
+        base: MethodReference = config.base
+        for objection in base.component.objections(base.settings, Standing(batch=standing.batch)):
             yield replace(objection, key=f"base.{objection.key}")
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -105,7 +98,7 @@ class Cld(Method):
             instances = [unit(base.head(z_BD)) for z_BD in embedded]
             loss = base.discriminate(instances, index_B)
         loss = loss + self.config.weight * self._between_views(*(unit(self.group_head(z_BD)) for z_BD in embedded))
-        return loss, {"spread": instances[0].detach().std(0).mean()}
+        return loss, {}
 
     def _between_views(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
         group, config = _GROUPINGS[self.config.grouping], self.config

@@ -1,7 +1,7 @@
 """CPC: contrastive predictive coding."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.losses import cpc
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.methods._frames import frames
 from registry.settings import Settings
 from registry.standing import Objection, Standing
 from registry.views import Views
 
 
-class Cpc(Method):
+class Cpc(Method["Cpc.Config"]):
     """Predicts the encoder's coming frames from those so far, among other frames.
 
     A recurrent net sums the frames up to t into a context c, and a matrix a step scores a frame z as ``z^T W_k c``: the
@@ -61,7 +61,7 @@ class Cpc(Method):
         )
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.batch == 1 and config.negatives == "across":
             what = "negatives are frames of the batch's other clips, and a batch of one has none"
@@ -82,5 +82,4 @@ class Cpc(Method):
             cpc(step(context_BNH[:, : count - k]), frames_BND, within=within, across=across)
             for k, step in enumerate(self.steps, 1)
         ]
-        spread = unit(frames_BND.detach().mean(1)).std(0).mean()
-        return torch.stack(losses).mean(), {"spread": spread}
+        return torch.stack(losses).mean(), {}

@@ -10,14 +10,13 @@ from torch import Tensor
 from registry.clustering import kmeans
 from registry.encoders import Encoder
 from registry.methods import Corpus, mlp, unit
-from registry.methods._corpus import CorpusClustering
+from registry.methods._corpus import ClusteringSettings, CorpusClustering
 from registry.methods._multicrop import project
 from registry.methods.swav import SwAV
-from registry.settings import Settings
 from registry.views import Views
 
 
-class DeepClusterV2(CorpusClustering):
+class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
     """Predicts from every window of a clip its cluster among the corpus's projections, clustered anew at every epoch.
 
     The projections of two whole windows are stored as they pass, and clustered on the sphere, once for each head, the
@@ -28,8 +27,7 @@ class DeepClusterV2(CorpusClustering):
     windows = 8
     recipe = SwAV.recipe
 
-    class Config(Settings):
-        clusters: int = Field(3000, ge=2, description="of k-means; at most as many as clips")
+    class Config(ClusteringSettings):
         iterations: int = Field(10, ge=1, description="of k-means")
         heads: int = Field(3, ge=1, description="clusterings")
         temperature: float = Field(0.1, gt=0, description="divides the similarities to centroids")
@@ -57,10 +55,10 @@ class DeepClusterV2(CorpusClustering):
         if self.epoch == 0:
             for projection_ND in self.memory_VND:
                 projection_ND.copy_(unit(self.head(self.embed_corpus(wave_BVT, self.views))))
-        for i, (centroid_KD, label_N) in enumerate(zip(self.centroid_HKD, self.label_HN, strict=True)):
-            found = kmeans(self.memory_VND[i % 2], self.config.clusters, self.config.iterations, spherical=True)
-            centroid_KD.copy_(found[0])
-            label_N.copy_(found[1])
+        config = self.config
+        for i in range(config.heads):
+            found = kmeans(self.memory_VND[i % 2], config.clusters, config.iterations, spherical=True)
+            self.label_HN[i], self.centroid_HKD[i] = found
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)
@@ -68,4 +66,4 @@ class DeepClusterV2(CorpusClustering):
         label_HVB = self.label_HN[:, index_B].unsqueeze(1).expand(-1, len(z_VBD), -1)
         self.memory_VND[:, index_B] = z_VBD[:2].detach()
         loss = F.cross_entropy(logits_HVBK.flatten(0, 2), label_HVB.flatten())
-        return loss, {"spread": z_VBD[0].detach().std(0).mean()}
+        return loss, {}

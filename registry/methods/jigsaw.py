@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.methods.rotation import Rotation
 from registry.settings import Settings
 from registry.standing import Objection, Standing
@@ -22,7 +22,7 @@ _TILES = 9
 _HIDDEN = 1000  # values a tile keeps between encoder and classifier
 
 
-class Jigsaw(Method):
+class Jigsaw(Method["Jigsaw.Config"]):
     """Tells which of a set of permutations nine tiles are in; each tile passes through the encoder by itself.
 
     The audio form is ours: tiles are nine stretches of time, of a spectrogram or a waveform, or three by three patches
@@ -49,7 +49,7 @@ class Jigsaw(Method):
         self.register_buffer("permutation_K9", _far_apart(config.permutations), persistent=False)
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.gives == "waveform" and config.tiles == "grid":
             what = "tiles: grid cuts spectrograms, and the front end gives a waveform"
@@ -61,7 +61,7 @@ class Jigsaw(Method):
         shuffled = tiles[torch.arange(len(tiles), device=tiles.device)[:, None], self.permutation_K9[label_B]]
         embedding = self.embed(shuffled.flatten(0, 1))
         score_BK = self.classifier(self.tile_head(embedding).view(len(tiles), -1))
-        return F.cross_entropy(score_BK, label_B), {"spread": unit(embedding.detach()).std(0).mean()}
+        return F.cross_entropy(score_BK, label_B), {}
 
     def _tiles(self, x: Tensor) -> Tensor:
         """Encoder inputs ``[B, 9, ...]``, from the first to the last, and of a grid by rows of one time."""

@@ -17,7 +17,7 @@ from registry.views import Views
 _REGULARISER = 0.002 / 4  # of n-pair: weight of the mean squared norms of anchors and positives
 
 
-class Metric(Method):
+class Metric(Method["Metric.Config"]):
     """One of the metric losses over a batch's pairs of windows; with ``labels`` the corpus teaches it its classes.
 
     ``contrastive`` and ``triplet`` draw a positive of every window and contrast it with a random negative, or with a
@@ -79,21 +79,22 @@ class Metric(Method):
             self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
 
     @classmethod
-    def uses_labels(cls, config: Settings) -> bool:
-        assert isinstance(config, Metric.Config)
+    def uses_labels(cls, config: Config) -> bool:
         return config.labels
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a_BD, b_BD = (self.head(self.embed(self.views(wave_BT))) for wave_BT in wave_BVT.unbind(1))
-        scalars = {"spread": unit(a_BD.detach()).std(0).mean()}
+        return self._loss(a_BD, b_BD, index_B), {}
+
+    def _loss(self, a_BD: Tensor, b_BD: Tensor, index_B: Tensor) -> Tensor:
         if self.config.loss == "n-pair":
             norms = a_BD.square().sum(1).mean() + b_BD.square().sum(1).mean()
-            return losses.n_pair(a_BD, b_BD) + _REGULARISER * norms, scalars
+            return losses.n_pair(a_BD, b_BD) + _REGULARISER * norms
         a_BD, b_BD = unit(a_BD), unit(b_BD)
         if self.config.loss in _BY_LABEL:
             label_B = (self.label_N[index_B] if self.config.labels else index_B).repeat(2)
-            return _BY_LABEL[self.config.loss](torch.cat([a_BD, b_BD]), label_B, self.config.margin), scalars
-        return self._among_others(a_BD, b_BD), scalars
+            return _BY_LABEL[self.config.loss](torch.cat([a_BD, b_BD]), label_B, self.config.margin)
+        return self._among_others(a_BD, b_BD)
 
     def _among_others(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
         """The losses that contrast a pair with those of the batch's other clips, by cosine over temperature."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -16,7 +16,7 @@ from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
 
-class MoCo(Method):
+class MoCo(Method["MoCo.Config"]):
     """Contrasts a query with its key among a queue of past keys, which a momentum encoder makes.
 
     The defaults are version 1. Version 2 is ``head: mlp, temperature: 0.2`` with ``schedule: cosine`` and stronger
@@ -57,7 +57,7 @@ class MoCo(Method):
         self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.batch is not None and config.queue_size % standing.batch:
             what = f"queue_size {config.queue_size} is no multiple of the batch size {standing.batch}"
@@ -65,7 +65,7 @@ class MoCo(Method):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
-        return self.contrast([query_BD], wave_BVT[:, 1]), {"spread": query_BD.detach().std(0).mean()}
+        return self.contrast([query_BD], wave_BVT[:, 1]), {}
 
     def contrast(self, queries: Sequence[Tensor], wave_BT: Tensor) -> Tensor:
         """Mean loss of queries with one key among the queue, which then takes the key in; the key encoder moves first.

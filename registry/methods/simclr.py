@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -16,7 +16,7 @@ from registry.standing import Objection, Standing
 from registry.views import Views
 
 
-class SimClr(Method):
+class SimClr(Method["SimClr.Config"]):
     """Tells which two of the 2 B windows of a batch come from one clip.
 
     The head is version 1's two layers or version 2's three, every hidden layer as wide as the embedding. ``memory`` is
@@ -57,7 +57,7 @@ class SimClr(Method):
             self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.batch is not None and 0 < config.memory < standing.batch:
             what = f"a memory of {config.memory} holds less than a batch of {standing.batch}"
@@ -70,7 +70,7 @@ class SimClr(Method):
         loss = nt_xent(a_BD, b_BD, self.config.temperature, memory_QD)
         if self.config.memory:
             self._remember(a)
-        return loss, {"spread": a_BD.detach().std(0).mean()}
+        return loss, {}
 
     @torch.no_grad()
     def _remember(self, x_BCFN: Tensor) -> None:

@@ -14,7 +14,7 @@ from registry.settings import Settings
 from registry.views import Views
 
 
-class SwAV(Method):
+class SwAV(Method["SwAV.Config"]):
     """Predicts from one window of a clip to which prototypes another was assigned; batches are dealt out evenly.
 
     Two whole windows are assigned, by Sinkhorn's iteration over their batch and, for small batches, over past
@@ -70,7 +70,7 @@ class SwAV(Method):
         for v, assignment_BK in enumerate(self._assign(z_VBD[:2].detach())):
             others = [score_BK for i, score_BK in enumerate(score_VBK) if i != v]
             losses += [swapped_prediction(assignment_BK, other, self.config.temperature) for other in others]
-        return torch.stack(losses).mean(), {"spread": z_VBD[0].detach().std(0).mean()}
+        return torch.stack(losses).mean(), {}
 
     @torch.no_grad()
     def _assign(self, z_VBD: Tensor) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -21,7 +21,7 @@ _MIX = 0.25  # energy of the other sound, relative to the anchor's
 _BINS = 10  # largest shift
 
 
-class Triplet(Method):
+class Triplet(Method["Triplet.Config"]):
     """A sound is nearer to a noisy, shifted or mixed copy of itself, or to its neighbour in time, than to others.
 
     Every kind of positive gives a triplet loss of its own; all four, averaged, are the joint training. Negatives are
@@ -55,7 +55,7 @@ class Triplet(Method):
         self.head = projection("linear", encoder, config.dim)
 
     @classmethod
-    def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
+    def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
         if standing.gives == "waveform" and set(config.positives) != {"proximity"}:
             what = "noise, translation and mixing are of spectrograms, and the front end gives a waveform"
@@ -72,7 +72,7 @@ class Triplet(Method):
             candidate_MD = torch.cat([anchor_BD, positive_BD])
             negative_BD = candidate_MD[semi_hard(anchor_BD, positive_BD, candidate_MD, other_BM)]
             losses.append(triplet(anchor_BD, positive_BD, negative_BD, self.config.margin))
-        return torch.stack(losses).mean(), {"spread": anchor_BD.detach().std(0).mean()}
+        return torch.stack(losses).mean(), {}
 
 
 def add_noise(x_BCFN: Tensor) -> Tensor:

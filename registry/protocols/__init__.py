@@ -13,7 +13,7 @@ from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.seeding import generator_for
-from registry.settings import Component, Settings
+from registry.settings import Component, Own
 from registry.views import Views
 
 
@@ -143,16 +143,17 @@ class Model:
     """A front end and an encoder, for protocols that train or embed.
 
     Args:
-        encoder: makes a fresh copy of the encoder with its weights, on the device.
+        encoder: makes a fresh copy of the encoder with its weights, on the device; the front end of both views gets its
+            own weights anew, too.
         views: the front end with the training augmentations.
-        plain_views: the front end alone.
-        window: samples of a training crop and of an evaluation window.
+        plain_views: the same front end alone.
+        window_samples: of a training crop and of an evaluation window.
     """
 
     encoder: Callable[[], Encoder]
     views: Views
     plain_views: Views
-    window: int
+    window_samples: int
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Outcome:
     facts: dict[str, float] = field(default_factory=dict)
 
 
-class Protocol(Component):
+class Protocol(Component[Own]):
     """Contract of a protocol.
 
     ``uses_embeddings`` and ``uses_model`` say what it works on; ``one_job`` whether one job does all folds (they share
@@ -188,7 +189,7 @@ class Protocol(Component):
     uses_model: bool = False
     one_job: ClassVar[bool] = True
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Own) -> None:
         self.config = config
 
     def evaluate(

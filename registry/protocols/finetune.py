@@ -1,4 +1,4 @@
-"""Fine-tuning: head and encoder train together."""
+"""Fine-tuning: head, encoder and a front end that learns train together."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from registry.training import Training
 _CLIPS_AT_ONCE = 16
 
 
-class Finetune(Protocol):
+class Finetune(Protocol["Finetune.Config"]):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
     After every epoch the test clips are evaluated in windows of the training crop's length at half-window stride,
@@ -44,13 +44,13 @@ class Finetune(Protocol):
 
     def _fold(self, subject: Subject, labels: Labels, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
         config = self.config
-        assert isinstance(config, Finetune.Config)
         own_seed = seed_for(seed, "finetune", fold)
         assert subject.model is not None
         encoder = subject.model.encoder()
         seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
-        views, window = subject.model.views, subject.model.window
-        model = nn.ModuleDict({"encoder": encoder, "head": nn.Linear(encoder.embedding_dim, labels.classes)})
+        views, window = subject.model.views, subject.model.window_samples
+        head = nn.Linear(encoder.embedding_dim, labels.classes)
+        model = nn.ModuleDict({"frontend": views.frontend, "encoder": encoder, "head": head})
         model.to(subject.device)
         optimizer = make_optimizer(model, config)
         train, test = labels.train(fold), labels.test(fold)
@@ -98,13 +98,14 @@ class Finetune(Protocol):
 
 @torch.no_grad()
 def clip_logits(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Tensor) -> Tensor:
-    """Logits ``[N, C]`` of clips, averaged over their windows, on the CPU; the encoder is put in eval mode."""
-    encoder.eval()
+    """Logits ``[N, C]`` of clips, averaged over their windows, on the CPU; the net is put in eval mode."""
     model = subject.model
     assert model is not None
+    encoder.eval()
+    model.plain_views.frontend.eval()
     parts = []
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
-        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window)
+        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
         with subject.autocast():
             logits_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
         sums_BC = torch.zeros(len(clips_B), logits_WC.shape[1]).index_add_(0, owner_W, logits_WC)

@@ -17,7 +17,7 @@ from registry.settings import Settings
 _CLIPS_AT_ONCE = 128
 
 
-class Freeze(Protocol):
+class Freeze(Protocol["Freeze.Config"]):
     """A head trained on embeddings of an encoder that is never updated, in eval mode.
 
     By default the embeddings are computed once, and every window of a training clip is an example. ``augment`` instead
@@ -51,7 +51,6 @@ class Freeze(Protocol):
         self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
         config = self.config
-        assert isinstance(config, Freeze.Config)
         assert subject.embeddings is not None
         embeddings = subject.embeddings.of(config.inputs)
         window_WD, clip_W = embeddings.window_WD.to(subject.device), embeddings.clip_W
@@ -153,7 +152,7 @@ def _augmented(subject: Subject, model: Model, encoder: Encoder, seed: int, epoc
     for clips_B in torch.arange(len(subject.recordings)).split(_CLIPS_AT_ONCE):
         place = (seed, "freeze crops", epoch, int(clips_B[0]))
         seed_everything(*place)
-        wave_BT = subject.recordings.crops(clips_B, model.window, 1, generator_for(*place))[:, 0]
+        wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
         with subject.autocast():
             parts.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
     return torch.cat(parts)

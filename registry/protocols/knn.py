@@ -18,7 +18,7 @@ from registry.standing import Objection, Standing
 _QUERIES_AT_ONCE = 4096
 
 
-class Knn(Protocol):
+class Knn(Protocol["Knn.Config"]):
     """Weighted vote of the nearest training clips by cosine similarity.
 
     The bank holds the embeddings of the training folds, made by the same encoder. K is chosen by cross-validation
@@ -52,7 +52,6 @@ class Knn(Protocol):
         self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
         config = self.config
-        assert isinstance(config, Knn.Config)
         assert subject.embeddings is not None
         embeddings = subject.embeddings.of(config.inputs)
         unit_ND = F.normalize(embeddings.mean(len(labels.label_N)).to(subject.device), dim=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from registry.decode import OTHER_SOUND, Unusable, decode, endings
 from registry.errors import Mistake
-from registry.settings import Component, Settings
+from registry.settings import Component, Own
 
 _SHOWN = 10
 _NO_FULL_SCALE = 100  # 40 dB over
@@ -66,7 +66,7 @@ class Archive:
         return urlsplit(self.url).path.rpartition("/")[2]
 
 
-class Task(Component):
+class Task(Component[Own]):
     """Contract of a task.
 
     ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
@@ -90,7 +90,7 @@ class Task(Component):
     unused: Mapping[str, int] = MappingProxyType({})
     freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Own) -> None:
         self.config = config
 
     @property

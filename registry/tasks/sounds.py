@@ -16,7 +16,7 @@ RATE = 16000
 _Wave = NDArray[np.float64]
 
 
-class Sounds(Task):
+class Sounds(Task["Sounds.Config"]):
     """Ten classes of made sounds, 1.5 s at 16 kHz, in 5 folds, the same for the same seed.
 
     Every source is one draw of a class's parameters (pitch, partials, rates) and gives two clips that differ in onset,
@@ -45,7 +45,6 @@ class Sounds(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         config = self.config
-        assert isinstance(config, Sounds.Config)
         return [
             Clip(f"{fold}-{name}-{i}", label, fold, f"{fold}-{name}-{i // 2}", None, config.seed)
             for fold in self.folds
@@ -60,7 +59,6 @@ class Sounds(Task):
 
     def read(self, clip: Clip) -> tuple[NDArray[np.float32], int]:
         config = self.config
-        assert isinstance(config, Sounds.Config)
         of_source = np.random.default_rng([config.seed, zlib.crc32(clip.source.encode())])
         of_clip = np.random.default_rng([config.seed, zlib.crc32(clip.id.encode()), 1])
         time_T = np.arange(int(1.5 * RATE)) / RATE

@@ -155,11 +155,11 @@ def test_what_was_opened_is_said(tiny: Path, audiobench: Call) -> None:
     import torch
 
     from benchmark.jobs.model import build_encoder, build_views
-    from registry.lookup import choose
+    from registry.lookup import ENCODERS, FRONTENDS
 
     fed = {"name": "logmel", "n_fft": 512, "win_length": 512, "hop_length": 320, "n_mels": 32}
-    frontend = build_views(choose("frontends", fed).config).frontend
-    net = build_encoder(choose("encoders", {"name": "cnn10", "width": 4, "dropout": 0.1}).config, frontend)
+    frontend = build_views(FRONTENDS.choose(fed)).frontend
+    net = build_encoder(ENCODERS.choose({"name": "cnn10", "width": 4, "dropout": 0.1}), frontend)
     torch.save({"model": {f"module.{k}": v for k, v in net.state_dict().items()}}, tiny.parent / "net.pth")
     tiny.write_text(TINY.replace("weights: random", "weights: {checkpoint: net.pth}"))
     answer = audiobench("plan", tiny, "--runs", tiny.parent / "runs")

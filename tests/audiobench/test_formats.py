@@ -12,7 +12,7 @@ import torch
 
 from benchmark.jobs.packing import open_pack
 from registry.frontends import make_frontend
-from registry.lookup import choose
+from registry.lookup import FRONTENDS
 from tests.conftest import Answer
 
 Call = Callable[..., Answer]
@@ -127,7 +127,7 @@ def test_statistics_are_those_of_the_training_clips_alone(audiobench: Call, tmp_
     assert sorted(record["config"]["held_out"] for record in measured) == [1, 2, 3, 4, 5]
     pack = open_pack(next((tmp_path / "runs" / "pack").iterdir()))
     reference = {"name": "byol-a", "n_mels": 32, "normalise": "none"}
-    plain = make_frontend(choose("frontends", reference).config)
+    plain = make_frontend(FRONTENDS.choose(reference))
     for record in measured:
         training = torch.from_numpy(np.flatnonzero(pack.folds != record["config"]["held_out"]))
         values = plain(pack.recordings.windows(training, 8000)[0]).double()

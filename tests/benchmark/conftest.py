@@ -19,7 +19,7 @@ import soundfile
 
 from benchmark.data.fetch import fetch
 from benchmark.progress import Progress
-from registry.lookup import choose, find
+from registry.lookup import TASKS
 from registry.tasks import Archive, Task
 from registry.tasks.esc50 import Esc50
 
@@ -163,8 +163,8 @@ def offer(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Offe
 
 
 def made(reference: str | dict[str, str]) -> Task:
-    choice = choose("tasks", reference)
-    task: Task = find("tasks", choice.name)(choice.settings)
+    choice = TASKS.choose(reference)
+    task: Task = TASKS.find(choice.name)(choice.settings)
     return task
 
 

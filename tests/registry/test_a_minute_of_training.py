@@ -15,12 +15,11 @@ from benchmark.jobs.packing import Pack, make_pack, open_pack
 from benchmark.jobs.watch import Probe
 from benchmark.progress import Progress
 from benchmark.store.store import write_json
-from registry.lookup import choose, find, names
+from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus, Method
 from registry.protocols import Labels
 from registry.tasks.sounds import Sounds
 from registry.training import Pretraining
-from registry.views import Views
 
 MIX = ("gain", "mix")
 LOGMEL = {"name": "logmel", "hop_length": 320}
@@ -85,7 +84,7 @@ TRIALS: dict[str, Trial] = {
 
 
 def test_every_method_has_a_trial() -> None:
-    assert {name.split("/")[0] for name in TRIALS} == set(names("methods"))
+    assert {name.split("/")[0] for name in TRIALS} == set(METHODS.names())
 
 
 @pytest.fixture(autouse=True)
@@ -109,11 +108,11 @@ def build(name: str, corpus: Corpus, device: Device) -> Method:
     """A method of ``TRIALS`` on a device."""
     trial = TRIALS[name]
     torch.manual_seed(0)
-    chosen = [choose("augmentations", augmentation).config for augmentation in trial.augmentations]
-    views = build_views(choose("frontends", trial.frontend).config, chosen)
-    encoder = build_encoder(choose("encoders", trial.encoder).config, views.frontend)
-    choice = choose("methods", {"name": name.split("/")[0], **trial.settings})
-    method: Method = place(find("methods", choice.name)(choice.settings, encoder, views, corpus), device)
+    chosen = [AUGMENTATIONS.choose(augmentation) for augmentation in trial.augmentations]
+    views = build_views(FRONTENDS.choose(trial.frontend), chosen)
+    encoder = build_encoder(ENCODERS.choose(trial.encoder), views.frontend)
+    choice = METHODS.choose({"name": name.split("/")[0], **trial.settings})
+    method: Method = place(METHODS.find(choice.name)(choice.settings, encoder, views, corpus), device)
     return method
 
 
@@ -123,7 +122,7 @@ def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp
     device, label_N = choose_device("cpu", "fp32"), torch.tensor(sounds.labels)
     method = build(name, Corpus(sounds.recordings, label_N, len(sounds.classes)), device)
     labels = Labels(label_N, torch.tensor(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
-    probe = Probe(sounds, labels, Sounds.folds, Views(method.views.frontend), 16000, device, every=12)
+    probe = Probe(sounds, labels, Sounds.folds, 16000, device, every=12)
     before = probe.accuracy(method)
     budget = {"epochs": 12, "batch_size": 32, "learning_rate": TRIALS[name].learning_rate, "warmup_epochs": 1}
     training = Pretraining.model_validate(budget)

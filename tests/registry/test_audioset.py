@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from registry.errors import Mistake
-from registry.lookup import choose, find
+from registry.lookup import TASKS
 from registry.tasks import Task, told_unused
 
 _HEAD = "# Segments csv created Sun Mar  5 10:54:31 2017\n# num_ytids=5, num_segs=5, num_unique_labels=2\n"
@@ -16,8 +16,8 @@ _CLASSES = 'index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/t/dd00003,"Male spee
 
 
 def task(part: str = "balanced", **settings: object) -> Task:
-    choice = choose("tasks", {"name": "audioset", "part": part, **settings})
-    made: Task = find("tasks", "audioset")(choice.settings)
+    choice = TASKS.choose({"name": "audioset", "part": part, **settings})
+    made: Task = TASKS.find("audioset")(choice.settings)
     return made
 
 

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from registry.augmentations import Augmentation
 from registry.errors import Mistake
-from registry.lookup import choose, find, names
+from registry.lookup import AUGMENTATIONS
 
 
 def build(name: str, **settings: Any) -> Augmentation:
-    choice = choose("augmentations", {"name": name, **settings})
-    augmentation: Augmentation = find("augmentations", name)(choice.settings)
+    choice = AUGMENTATIONS.choose({"name": name, **settings})
+    augmentation: Augmentation = AUGMENTATIONS.find(name)(choice.settings)
     return augmentation
 
 
@@ -27,7 +27,7 @@ def ramp() -> Tensor:
     return torch.arange(1.0, 1001).repeat(8, 1)
 
 
-@pytest.mark.parametrize("name", names("augmentations"))
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_same_seed_same_result_and_the_input_is_left_alone(name: str) -> None:
     augmentation = build(name)
     x = torch.randn(4, 20000) if augmentation.domain == "waveform" else torch.randn(4, 1, 32, 80)

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import choose, find, names
+from registry.lookup import ENCODERS, FRONTENDS
 
 WAVEFORM = 0  # bins of raw audio
 AUDIOSET = 527
 
 
 def build(reference: dict[str, Any] | str, bins: int = 64, channels: int = 1) -> Encoder:
-    choice = choose("encoders", reference)
-    encoder: Encoder = find("encoders", choice.name)(choice.settings, channels, bins)
+    choice = ENCODERS.choose(reference)
+    encoder: Encoder = ENCODERS.find(choice.name)(choice.settings, channels, bins)
     return encoder
 
 
@@ -46,7 +46,7 @@ DEAD = {"wavegram-cnn14": 37_824}  # parameters of its conv_block1 and bn0, whic
 @pytest.mark.parametrize("name", PANNS)
 def test_panns_have_the_published_counts_with_and_without_their_classifier(name: str) -> None:
     full, headless, dim = PANNS[name]
-    bins = 64 if find("encoders", name).takes == "spectrogram" else WAVEFORM
+    bins = 64 if ENCODERS.find(name).takes == "spectrogram" else WAVEFORM
     with torch.device("meta"):
         without, hidden = build(name, bins), build({"name": name, "fc1": True}, bins)
         assert count(without) == headless - DEAD.get(name, 0)
@@ -133,7 +133,7 @@ def test_with_a_linear_classifier_the_counts_are_the_published_ones(
 )
 def test_strides_and_frame_counts(name: str, length: int, frames: int) -> None:
     with torch.device("meta"):
-        takes = find("encoders", name).takes
+        takes = ENCODERS.find(name).takes
         encoder = build(name, 64 if takes == "spectrogram" else WAVEFORM)
         out = encoder(torch.empty(2, 1, 64, length) if takes == "spectrogram" else torch.empty(2, 1, length))
     assert out.shape == (2, frames, encoder.embedding_dim)
@@ -177,7 +177,7 @@ def fed_by(name: str) -> Frontend:
     """A default front end, at 16 kHz, with the statistics it may need."""
     settings = {"sample_rate": 16000, "fmax": 8000.0} if name == "panns" else {}
     settings |= {"sample_rate": 16000} if name == "esresnet" else {}
-    frontend = make_frontend(choose("frontends", {"name": name, **settings}).config)
+    frontend = make_frontend(FRONTENDS.choose({"name": name, **settings}))
     for normalisation in frontend.measured().values():
         normalisation.set(-8.0, 4.0)
     return frontend
@@ -185,9 +185,9 @@ def fed_by(name: str) -> Frontend:
 
 def pairs() -> Iterator[tuple[str, str]]:
     """Every encoder behind every front end of its kind that has the channels it takes."""
-    for encoder in names("encoders"):
-        for frontend in names("frontends"):
-            takes, gives = find("encoders", encoder).takes, find("frontends", frontend).gives
+    for encoder in ENCODERS.names():
+        for frontend in FRONTENDS.names():
+            takes, gives = ENCODERS.find(encoder).takes, FRONTENDS.find(frontend).gives
             three = frontend in ("clar", "esresnet", "stack")
             image = encoder in ("esresnet", "timm")  # takes three channels
             few = frontend == "mfcc" and encoder in ("resnet22", "resnet38", "resnet54")  # 13 bins
@@ -196,8 +196,8 @@ def pairs() -> Iterator[tuple[str, str]]:
 
 
 def test_every_encoder_is_fed_by_some_front_end() -> None:
-    assert {encoder for encoder, _ in pairs()} == set(names("encoders"))
-    assert {frontend for _, frontend in pairs()} == set(names("frontends"))
+    assert {encoder for encoder, _ in pairs()} == set(ENCODERS.names())
+    assert {frontend for _, frontend in pairs()} == set(FRONTENDS.names())
 
 
 @pytest.mark.parametrize(("name", "frontend"), list(pairs()))
@@ -235,12 +235,12 @@ def test_plain_nets_take_fewer_bins_than_they_halve(name: str, heights: tuple[in
         assert (x.grad.abs().sum((0, 1, 3)) > 0).all()
 
 
-SHORT = [name for name in names("encoders") if name not in ("multiformat", "esresnet", "timm", "efficientnet-b0")]
+SHORT = [name for name in ENCODERS.names() if name not in ("multiformat", "esresnet", "timm", "efficientnet-b0")]
 
 
 @pytest.mark.parametrize("name", SHORT)
 def test_the_shortest_input_works_and_one_less_is_a_clear_mistake(name: str) -> None:
-    takes = find("encoders", name).takes
+    takes = ENCODERS.find(name).takes
     encoder = build(small(name), 64 if takes == "spectrogram" else WAVEFORM).eval()
     shape = (1, 1, 64) if takes == "spectrogram" else (1, 1)
     assert encoder.embed(torch.randn(*shape, encoder.shortest)).isfinite().all()
@@ -282,7 +282,7 @@ def test_bins_and_channels_that_do_not_fit_are_refused(name: str, bins: int, cha
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("name", ["cnn6", "conv160"])
 def test_compiled_a_net_gives_the_same(name: str) -> None:
-    takes = find("encoders", name).takes
+    takes = ENCODERS.find(name).takes
     encoder = build({"name": name, "width": 4}, 64 if takes == "spectrogram" else WAVEFORM).eval()
     x = torch.randn(2, 1, 64, 50) if takes == "spectrogram" else torch.randn(2, 1, 4000)
     compiled = torch.compile(encoder.embed, fullgraph=True)

@@ -16,21 +16,21 @@ from torchaudio.functional import create_dct
 
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import choose, names
+from registry.lookup import FRONTENDS
 
 Settings = dict[str, Any]
 
 MEL: Settings = {"sr": 16000, "n_fft": 512, "hop_length": 160, "n_mels": 64, "fmin": 50, "fmax": 8000}
 PANNS = MEL | {"sr": 32000, "n_fft": 1024, "hop_length": 320, "fmax": 14000}
 S2 = MEL | {"win_length": 320, "n_mels": 80}
-ALL = names("frontends")
+ALL = FRONTENDS.names()
 HZ_T = np.linspace(50, 5000, 8000)
 CHIRP_T = torch.from_numpy(np.sin(2 * np.pi / 16000 * np.cumsum(HZ_T))).float()
 
 
 def build(reference: str | Settings) -> Frontend:
     """As a suite names it; statistics, where it needs some, are these."""
-    frontend = make_frontend(choose("frontends", reference).config)
+    frontend = make_frontend(FRONTENDS.choose(reference))
     for normalisation in frontend.measured().values():
         normalisation.set(-5.0, 4.0)
     return frontend
@@ -140,7 +140,7 @@ def test_byol_a_adds_its_epsilon_and_normalises_by_measured_statistics() -> None
     mel_BFN = mel_of(wave_BT, **MEL | {"n_fft": 1024, "fmin": 60, "fmax": 7800})
     expected = np.log(mel_BFN + np.finfo(np.float32).eps)
     assert abs(expected - np.log(mel_BFN)).max() > 0.1  # the epsilon is heard
-    frontend = make_frontend(choose("frontends", "byol-a").config)
+    frontend = make_frontend(FRONTENDS.choose("byol-a"))
     with pytest.raises(Mistake, match="needs statistics"):
         frontend(wave_BT)
     frontend.normalisation.set(-7.5, 2.5)
@@ -234,7 +234,7 @@ def test_a_stack_is_its_front_ends_on_the_grid_of_the_first() -> None:
     np.testing.assert_allclose(mixed, apart, rtol=0, atol=1e-3)
     for name, complaint in (("panns", "sample rates differ: 16000 and 32000"), ("waveform", "gives no spectrogram")):
         with pytest.raises(ValidationError, match=complaint):
-            choose("frontends", {"name": "stack", "frontends": ["logmel", name]})
+            FRONTENDS.choose({"name": "stack", "frontends": ["logmel", name]})
 
 
 def test_a_front_end_that_is_named_twice_is_computed_once() -> None:
@@ -256,12 +256,12 @@ def test_normalise_shifts_and_scales() -> None:
     np.testing.assert_allclose(run({"name": "logmel", "normalise": "clip"}, wave_BT), clip, rtol=0, atol=1e-5)
     for statistic in ({"mean": 1.0}, {"normalise": "none", "std": 2.0}):
         with pytest.raises(ValidationError, match="go with normalise: fixed"):
-            choose("frontends", {"name": "logmel", **statistic})
+            FRONTENDS.choose({"name": "logmel", **statistic})
 
 
 def test_presets_keep_to_the_settings_they_are_given() -> None:
     wave_BT = noise(1, 8001)
-    assert choose("frontends", {"name": "ast", "normalise": "clip"}).settings.mean == 0
+    assert FRONTENDS.choose({"name": "ast", "normalise": "clip"}).settings.mean == 0
     other: tuple[Settings, ...] = ({"name": "byol-a", "log": "db"}, {"name": "cola", "mel": "slaney"})
     for reference in other:
         assert not np.allclose(run(reference, wave_BT), run(reference["name"], wave_BT))
@@ -272,7 +272,7 @@ def test_presets_keep_to_the_settings_they_are_given() -> None:
         {"name": "mfcc", "n_mfcc": 81},
     ):
         with pytest.raises(ValidationError):
-            choose("frontends", wrong)
+            FRONTENDS.choose(wrong)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -280,7 +280,7 @@ def test_presets_keep_to_the_settings_they_are_given() -> None:
 def test_shapes_are_those_promised_on_the_device_meta_too(name: str, length: int) -> None:
     frontend = build(name)
     reach = length - 400 if name in ("ast", "cola") else length
-    frames = reach // choose("frontends", name).config.get("hop_length", 160) + 1
+    frames = reach // FRONTENDS.choose(name).config.get("hop_length", 160) + 1
     expected = (2, 1, length) if name == "waveform" else (2, frontend.channels, frontend.bins, frames)
     assert frontend.gives == ("waveform" if frontend.bins == 0 else "spectrogram")
     assert frontend(noise(2, length)).shape == expected

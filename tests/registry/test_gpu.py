@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmark.jobs.model import choose_device
-from registry.lookup import names
+from registry.lookup import FRONTENDS
 from tests.registry import test_a_minute_of_training as training
 from tests.registry.test_encoders import build, fed_by, pairs, small
 from tests.registry.test_methods import corpus
@@ -24,7 +24,7 @@ def _full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
-@pytest.mark.parametrize("name", names("frontends"))
+@pytest.mark.parametrize("name", FRONTENDS.names())
 def test_a_front_end_gives_the_same_on_a_gpu(name: str) -> None:
     frontend = fed_by(name)
     wave_BT = torch.randn(3, 17_777)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from registry.frontends import make_frontend
-from registry.lookup import choose, find
+from registry.lookup import ENCODERS, FRONTENDS, METHODS
 from registry.views import Views
 from tests.registry.test_methods import corpus, waves
 
@@ -16,14 +16,12 @@ def simclr(norm: str) -> Any:
     """SimCLR on raw audio, with group norm as Wang 2021 has it, or batch norm."""
     torch.manual_seed(0)
     if norm == "group":
-        encoder = find("encoders", "conv320")(choose("encoders", {"name": "conv320", "width": 8}).settings, 1, 0)
+        encoder = ENCODERS.find("conv320")(ENCODERS.choose({"name": "conv320", "width": 8}).settings, 1, 0)
     else:
-        encoder = find("encoders", "resnet18-1d")(
-            choose("encoders", {"name": "resnet18-1d", "width": 4}).settings, 1, 0
-        )
-    views = Views(make_frontend(choose("frontends", "waveform").config))
-    choice = choose("methods", {"name": "multiformat", "dim": 8})
-    return find("methods", "multiformat")(choice.settings, encoder, views, corpus(8))
+        encoder = ENCODERS.find("resnet18-1d")(ENCODERS.choose({"name": "resnet18-1d", "width": 4}).settings, 1, 0)
+    views = Views(make_frontend(FRONTENDS.choose("waveform")))
+    choice = METHODS.choose({"name": "multiformat", "dim": 8})
+    return METHODS.find("multiformat")(choice.settings, encoder, views, corpus(8))
 
 
 def gradients(method: Any, wave: Tensor) -> tuple[Tensor, dict[str, Tensor], int]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from registry.errors import Mistake
-from registry.lookup import choose, find
+from registry.lookup import ENCODERS
 from tests.registry.test_encoders import build
 
 
@@ -43,8 +43,8 @@ def test_weights_of_another_architecture_are_refused(lite0_weights: Path) -> Non
 def test_imagenet_weights_have_the_full_name_that_timm_resolves(reference: str | dict[str, Any], name: str) -> None:
     import timm
 
-    choice = choose("encoders", reference)
-    assert find("encoders", choice.name).imagenet(choice.settings) == name
+    choice = ENCODERS.choose(reference)
+    assert ENCODERS.find(choice.name).imagenet(choice.settings) == name
     if name:
         net, tag = name.split(".")
         assert tag in [known.partition(".")[2] for known in timm.list_pretrained(f"{net}.*")]

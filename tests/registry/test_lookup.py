@@ -1,6 +1,7 @@
 """Finding components: by folder, by plugin file, and what an unknown name answers."""
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,18 @@ from pydantic import ValidationError
 
 from registry import lookup
 from registry.errors import Mistake
-from registry.lookup import KINDS, choose, find, load_plugin, names, recall
+from registry.lookup import (
+    ENCODERS,
+    FRONTENDS,
+    KINDS,
+    METHODS,
+    TASKS,
+    AnyComponent,
+    Choice,
+    Kind,
+    kind_called,
+    load_plugin,
+)
 
 PLUGIN = """
 from audiobench import Method, unit
@@ -20,45 +32,45 @@ class Nothing(Method):
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_component_is_found_by_its_name_and_documented(kind: str) -> None:
-    assert names(kind)
-    for name in names(kind):
-        component = find(kind, name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.folder)
+def test_every_component_is_found_by_its_name_and_documented(kind: Kind[AnyComponent]) -> None:
+    assert kind.names()
+    for name in kind.names():
+        component = kind.find(name)
         assert component.__doc__
-        assert component.source != "not stated" or kind == "tasks"
+        assert component.source != "not stated" or kind is TASKS
         assert all(field.description for field in component.Config.model_fields.values()), name
 
 
 def test_an_unknown_name_answers_with_the_nearest() -> None:
     with pytest.raises(Mistake, match="no encoder is called 'esresent'") as caught:
-        find("encoders", "esresent")
+        ENCODERS.find("esresent")
     assert caught.value.fix.startswith("did you mean esresnet")
     with pytest.raises(Mistake, match="no kind of component is called 'encoder'"):
-        names("encoder")
+        kind_called("encoder")
 
 
 def test_a_choice_holds_every_setting_and_survives_storage() -> None:
-    choice = choose("methods", {"name": "moco", "queue_size": 128})
+    choice = METHODS.choose({"name": "moco", "queue_size": 128})
     assert choice.config["queue_size"] == 128
     assert choice.config["momentum"] == 0.999
-    component, settings = recall("methods", choice.config)
-    assert component is find("methods", "moco")
-    assert settings == choice.settings
+    stored = Choice(METHODS, json.loads(json.dumps(choice.config)))
+    assert stored.component is METHODS.find("moco")
+    assert stored.settings == choice.settings
 
 
 def test_unknown_settings_and_values_out_of_range_are_refused() -> None:
     with pytest.raises(ValidationError, match="queue"):
-        choose("methods", {"name": "moco", "queue": 128})
+        METHODS.choose({"name": "moco", "queue": 128})
     with pytest.raises(ValidationError, match="temperature"):
-        choose("methods", {"name": "moco", "temperature": 0})
+        METHODS.choose({"name": "moco", "temperature": 0})
 
 
 def test_a_component_inside_another_is_complete_and_survives_storage() -> None:
-    choice = choose("frontends", {"name": "stack", "frontends": ["logmel", {"name": "mfcc", "n_mfcc": 20}]})
+    choice = FRONTENDS.choose({"name": "stack", "frontends": ["logmel", {"name": "mfcc", "n_mfcc": 20}]})
     assert choice.config["frontends"][0]["n_mels"] == 64
     assert choice.config["frontends"][1]["n_mfcc"] == 20
-    assert recall("frontends", choice.config)[1] == choice.settings
+    assert Choice(FRONTENDS, choice.config).settings == choice.settings
 
 
 @pytest.mark.parametrize(
@@ -72,15 +84,15 @@ def test_a_component_inside_another_is_complete_and_survives_storage() -> None:
 )
 def test_a_mistake_inside_a_component_is_told(inside: object, answer: str) -> None:
     with pytest.raises(ValidationError, match=answer):
-        choose("frontends", {"name": "stack", "frontends": [inside]})
+        FRONTENDS.choose({"name": "stack", "frontends": [inside]})
 
 
 def test_a_plugin_file_adds_its_component_under_its_name(tmp_path: Path) -> None:
     path = tmp_path / "nothing_at_all.py"
     path.write_text(PLUGIN)
     assert load_plugin(path) == ["methods/nothing-at-all"]
-    assert find("methods", "nothing-at-all").__name__ == "Nothing"
-    assert "nothing-at-all" in names("methods")
+    assert METHODS.find("nothing-at-all").__name__ == "Nothing"
+    assert "nothing-at-all" in METHODS.names()
 
 
 def install(folder: Path, name: str, files: dict[str, str]) -> None:
@@ -112,9 +124,9 @@ def look_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Call
 def test_an_installed_package_adds_its_component_by_entry_point(tmp_path: Path, look_again: Callable[[], None]) -> None:
     install(tmp_path, "installed_elsewhere", {"installed_elsewhere.py": PLUGIN})
     look_again()
-    assert "from-elsewhere" in names("methods")
-    assert find("methods", "from-elsewhere").__name__ == "Nothing"
-    assert choose("methods", "from-elsewhere").config["name"] == "from-elsewhere"
+    assert "from-elsewhere" in METHODS.names()
+    assert METHODS.find("from-elsewhere").__name__ == "Nothing"
+    assert METHODS.choose("from-elsewhere").config["name"] == "from-elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -131,13 +143,13 @@ def test_a_key_names_what_an_installed_package_holds(
     sys.modules.pop("alone", None)
     install(tmp_path, "alone", files)
     look_again()
-    first, before = choose("methods", "from-elsewhere"), lookup.installed_plugins()
-    assert str(first.version).startswith("1+")
+    first, before = METHODS.choose("from-elsewhere"), lookup.installed_plugins()
+    assert str(first.config["version"]).startswith("1+")
     look_again()
-    assert choose("methods", "from-elsewhere").config == first.config
+    assert METHODS.choose("from-elsewhere").config == first.config
     (tmp_path / edited).write_text(PLUGIN + "# edited\n")
     look_again()
-    assert choose("methods", "from-elsewhere").version != first.version
+    assert METHODS.choose("from-elsewhere").config["version"] != first.config["version"]
     assert lookup.installed_plugins()["alone"] != before["alone"]
     sys.modules.pop("alone")
 
@@ -158,14 +170,14 @@ def test_a_key_names_what_a_plugin_file_holds(tmp_path: Path) -> None:
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"{PLUGIN}    steps = {steps}\n")
             load_plugin(path)
-            choice = choose("methods", "mine")
-            assert find("methods", "mine").steps == steps
-            assert choice.config["version"] == choice.version
-            assert recall("methods", choice.config)[1] == choice.settings
-            found[folder, steps] = choice.version
+            choice = METHODS.choose("mine")
+            assert METHODS.find("mine").__dict__["steps"] == steps
+            assert choice.config["version"] == choice.config["version"]
+            assert Choice(METHODS, choice.config).settings == choice.settings
+            found[folder, steps] = choice.config["version"]
     assert found["hers", 1] == found["his", 1] != found["hers", 2] == found["his", 2]
     assert str(found["hers", 1]).startswith("1+")
-    assert choose("methods", "moco").version == find("methods", "moco").version
+    assert METHODS.choose("moco").config["version"] == METHODS.find("moco").version
     assert not list(tmp_path.rglob("*.pyc"))
 
 
@@ -176,9 +188,9 @@ def test_a_plugin_inside_another_component_is_named_by_what_it_holds(tmp_path: P
             f"from registry.frontends.logmel import LogMel\nclass Own(LogMel):\n    steps = {text}\n"
         )
         load_plugin(tmp_path / "own.py")
-        outer = choose("frontends", {"name": "stack", "frontends": ["own", "own"]})
+        outer = FRONTENDS.choose({"name": "stack", "frontends": ["own", "own"]})
         versions.add(outer.config["frontends"][0]["version"])
-        assert outer.version == find("frontends", "stack").version
+        assert outer.config["version"] == FRONTENDS.find("stack").version
     assert len(versions) == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from registry.errors import Mistake
-from registry.lookup import choose
+from registry.lookup import TASKS
 from registry.tasks import gtzan
 from registry.tasks.gtzan import Gtzan
 from tests.registry._recordings import copies, counted, sound, write
@@ -83,7 +83,7 @@ def test_gtzan_70_15_15_is_a_list_drawn_by_the_rule_for_seed_0() -> None:
 
 @pytest.mark.parametrize("split", ["10-fold", "filtered", "70-15-15"])
 def test_gtzan_keeps_the_canonical_form_that_keys_are_made_of(split: str) -> None:
-    assert choose("tasks", {"name": "gtzan", "split": split}).config == {
+    assert TASKS.choose({"name": "gtzan", "split": split}).config == {
         "name": "gtzan",
         "version": 1,
         "split": split,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from registry.lookup import find
+from registry.lookup import METHODS
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.training import Training
 
@@ -127,17 +127,17 @@ def test_the_rates_of_both_groups_keep_their_proportion(optimizer: str) -> None:
 
 def test_recipes_are_the_sources() -> None:
     def rates(name: str, *epochs: float) -> list[float]:
-        recipe = Training.model_validate(find("methods", name).recipe)
+        recipe = Training.model_validate(METHODS.find(name).recipe)
         return [recipe.learning_rate_at(epoch) for epoch in epochs]
 
     for name in ("swav", "deepcluster-v2"):
         assert rates(name, 0, 10, 400) == pytest.approx([0.3, 4.8, 0.0048])
-        assert find("methods", name).recipe["optimizer"] == "larc"
-    twins = Training.model_validate(find("methods", "barlow-twins").recipe)
+        assert METHODS.find(name).recipe["optimizer"] == "larc"
+    twins = Training.model_validate(METHODS.find("barlow-twins").recipe)
     assert (twins.optimizer, twins.weight_decay) == ("lars", 1e-6)
     assert rates("barlow-twins", 0, 10, 1000) == pytest.approx([0, 0.2 * 2048 / 256, 1e-3 * 0.2 * 2048 / 256])
     assert twins.learning_rate * twins.norm_rate == pytest.approx(0.0048 * 2048 / 256)
     for name in ("moco", "npid", "cld", "deepcluster"):
-        assert find("methods", name).recipe["decay_norms"] is True
+        assert METHODS.find(name).recipe["decay_norms"] is True
     for name in ("simclr", "vicreg"):
-        assert (find("methods", name).recipe["optimizer"], rates(name, 0)) == ("lars", [0])
+        assert (METHODS.find(name).recipe["optimizer"], rates(name, 0)) == ("lars", [0])

@@ -14,7 +14,7 @@ from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
-from registry.lookup import choose, find
+from registry.lookup import PROTOCOLS
 from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
 from registry.protocols._inner import inner_folds
 from registry.settings import Settings
@@ -46,10 +46,8 @@ def subject(embeddings: Embeddings | None, model: Model | None = None, recording
 
 
 def evaluate(name: str, on: Subject, labels: Labels, folds: list[int], seed: int = 0, **settings: Any) -> list[Outcome]:
-    choice = choose("protocols", {"name": name, **settings})
-    outcomes: list[Outcome] = find("protocols", name)(choice.settings).evaluate(
-        on, labels, folds, seed, lambda fact: None
-    )
+    choice = PROTOCOLS.choose({"name": name, **settings})
+    outcomes: list[Outcome] = PROTOCOLS.find(name)(choice.settings).evaluate(on, labels, folds, seed, lambda fact: None)
     return outcomes
 
 
@@ -210,7 +208,7 @@ def test_the_head_of_finetuning_is_drawn_by_seed_and_fold_even_if_the_encoder_se
         torch.manual_seed(0)
         return model.encoder()
 
-    seeded = Model(encoder, model.views, model.plain_views, model.window)
+    seeded = Model(encoder, model.views, model.plain_views, model.window_samples)
     settings: dict[str, Any] = {"epochs": 1, "batch_size": 64, "learning_rate": 1e-9}  # what is left is the head
     first, other = (
         evaluate("finetune", subject(None, seeded, recordings), labels, [1], seed=seed, **settings)[0]

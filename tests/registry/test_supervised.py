@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from registry.errors import Mistake
-from registry.lookup import choose, find
+from registry.lookup import METHODS
 from registry.methods import Corpus
 from registry.methods.supervised import Supervised
 from tests.registry.test_methods import Linear, corpus, method, views, waves
 
 
 def build(known: Corpus) -> Supervised:
-    made: Supervised = find("methods", "supervised")(choose("methods", "supervised").settings, Linear(), views(), known)
+    made = Supervised(METHODS.choose("supervised").settings, Linear(), views(), known)
     return made
 
 

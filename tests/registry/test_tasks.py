@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from registry.errors import Mistake
-from registry.lookup import choose, find
+from registry.lookup import TASKS
 from registry.tasks import Clip, Task, listing_hash
 
 
 def task(reference: str | dict[str, object]) -> Task:
-    choice = choose("tasks", reference)
-    made: Task = find("tasks", choice.name)(choice.settings)
+    choice = TASKS.choose(reference)
+    made: Task = TASKS.find(choice.name)(choice.settings)
     return made
 
 

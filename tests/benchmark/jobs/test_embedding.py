@@ -9,7 +9,7 @@ from benchmark.jobs.model import build_encoder, build_views, choose_device
 from benchmark.progress import Progress
 from registry.audio import Recordings
 from registry.errors import Mistake
-from registry.lookup import canonical
+from registry.lookup import ENCODERS, FRONTENDS
 from registry.seeding import seed_everything
 
 NAMES = ["one.wav", "two.wav", "three.wav"]
@@ -17,12 +17,12 @@ NAMES = ["one.wav", "two.wav", "three.wav"]
 
 @pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
 def test_an_embedding_that_is_not_finite_names_its_clip(wrong: float) -> None:
-    views = build_views(canonical("frontends", {"name": "logmel", "n_mels": 16}))
+    views = build_views(FRONTENDS.choose({"name": "logmel", "n_mels": 16}))
     rate = 44100
     samples = np.random.default_rng(0).integers(-9000, 9000, 3 * rate).astype(np.int16)
     recordings = Recordings(samples, np.arange(4) * rate, rate)
     seed_everything(0, "weights")
-    encoder = build_encoder(canonical("encoders", {"name": "cnn6", "width": 2}), views.frontend)
+    encoder = build_encoder(ENCODERS.choose({"name": "cnn6", "width": 2}), views.frontend)
     device = choose_device("cpu", "fp32")
     made = embed(views, encoder, recordings, NAMES, rate, device, Progress())
     assert made.window_WD.isfinite().all()

@@ -16,15 +16,15 @@ from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
-from benchmark.store.files import Damaged, read_tensors, write_tensors
 from registry.encoders.cnn10 import Cnn10
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 from registry.frontends.logmel import LogMel
-from registry.lookup import choose, find
+from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS
 from registry.methods import Method
 from registry.protocols import Labels
 from registry.seeding import seed_everything
 from registry.settings import Settings
+from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining, Training
 from registry.views import Views
 from tests.registry.test_methods import corpus
@@ -49,17 +49,17 @@ def build(name: str) -> Method:
     seed_everything(0, "weights")
     views = Views(
         LogMel(LogMel.Config(n_mels=32, hop_length=200)),
-        [find("augmentations", "mix")(choose("augmentations", "mix").settings)],
+        [AUGMENTATIONS.find("mix")(AUGMENTATIONS.choose("mix").settings)],
     )
-    encoder = Cnn10(choose("encoders", {"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
+    encoder = Cnn10(ENCODERS.choose({"name": "cnn10", "width": 2, "dropout": 0.3}).settings, 1, 32)
     references: dict[str, dict[str, Any]] = {
         "moco": {"queue_size": 16, "norm_groups": 2, "dim": 8},
         "npid": {"negatives": 8, "dim": 8},
         "simclr": {"dim": 8},
         "byol": {"dim": 8, "hidden": 16},
     }
-    choice = choose("methods", {"name": name, **references[name]})
-    method: Method = find("methods", name)(choice.settings, encoder, views, CORPUS)
+    choice = METHODS.choose({"name": name, **references[name]})
+    method: Method = METHODS.find(name)(choice.settings, encoder, views, CORPUS)
     return method
 
 
@@ -230,6 +230,24 @@ def test_every_epoch_tells_how_the_embeddings_lie(broken: Broken) -> None:
         assert row["uniformity"] <= 0
 
 
+class Numbered(Method):
+    """Logs the mean position of a batch's clips in the corpus, as a scalar that carries gradients."""
+
+    windows = 1
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        loss = self.embed(self.views(wave_BVT[:, 0])).square().mean()
+        return loss, {"position": index_B.float().mean() + 0 * loss}
+
+
+def test_the_log_has_the_means_of_a_methods_scalars_over_each_epoch(tmp_path: Path) -> None:
+    built = build("npid")
+    method = Numbered(Settings(), built.encoder, built.views, CORPUS)
+    training, device = Pretraining(epochs=2, batch_size=8, learning_rate=0.01), choose_device("cpu", "fp32")
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "checkpoint", Progress()).epochs
+    assert [row["position"] for row in log] == [19.5, 19.5]  # an epoch has all 40 clips
+
+
 def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(broken: Broken, tmp_path: Path) -> None:
     device = choose_device("cpu", "fp32")
     folds = torch.arange(40) % 5
@@ -246,7 +264,7 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(broken: Broken, t
     )
     labels = Labels(CORPUS.label_N, folds, torch.arange(40), 4)
     method = build("moco")
-    probe = Probe(pack, labels, (0, 1, 2, 3, 4), Views(method.views.frontend), 4000, device, every=2)
+    probe = Probe(pack, labels, (0, 1, 2, 3, 4), 4000, device, every=2)
     training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
     log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
     assert ["knn" in row for row in log] == [False, True, False]
@@ -325,5 +343,5 @@ def test_learning_rates_follow_the_schedules() -> None:
 
 
 def test_the_rate_of_wang_2021_falls_from_1e_4_to_1e_6() -> None:
-    recipe = Training.model_validate(find("methods", "multiformat").recipe)
+    recipe = Training.model_validate(METHODS.find("multiformat").recipe)
     assert [recipe.learning_rate_at(epoch) for epoch in (0, 200)] == pytest.approx([1e-4, 1e-6])

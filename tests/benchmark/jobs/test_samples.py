@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.jobs.packing import Samples, make_pack, open_pack
+from benchmark.jobs.pack import Samples
+from benchmark.jobs.packing import make_pack, open_pack
 from benchmark.progress import Progress
 from registry.encoders import Encoder
 from registry.frontends import Frontend, make_frontend
-from registry.lookup import choose, find
+from registry.lookup import ENCODERS, FRONTENDS
 from registry.settings import Settings
 from registry.tasks.esc50 import Esc50
 
@@ -32,8 +33,8 @@ def waves(data: Path, rate: int, folder: Path, samples: Samples) -> Tensor:
 def apart(frontend: Frontend, one_NT: Tensor, exact_NT: Tensor) -> tuple[Tensor, Tensor]:
     """How far bands are from the exact ones, in dB by clip ``[N, F]``, and a CNN14's embeddings, relative ``[N]``."""
     torch.manual_seed(0)
-    choice = choose("encoders", {"name": "cnn14", "width": 8})
-    encoder: Encoder = find("encoders", "cnn14")(choice.settings, 1, frontend.bins).eval()
+    choice = ENCODERS.choose({"name": "cnn14", "width": 8})
+    encoder: Encoder = ENCODERS.find("cnn14")(choice.settings, 1, frontend.bins).eval()
     mel_NFT, exact_NFT = (torch.cat([frontend(x)[:, 0] for x in w.split(10)]) for w in (one_NT, exact_NT))
     z_ND, exact_ND = (torch.cat([encoder.embed(x[:, None]) for x in m.split(10)]) for m in (mel_NFT, exact_NFT))
     return (mel_NFT - exact_NFT).abs().mean(2), (z_ND - exact_ND).norm(dim=1) / exact_ND.norm(dim=1)
@@ -48,7 +49,7 @@ def told(x_N: Tensor) -> str:
 def test_integers_cost_most_where_bands_are_empty(data: Path, tmp_path: Path) -> None:
     bands_NF, embeddings_N = {}, {}
     for name in ("panns", "panns-16k"):
-        frontend = make_frontend(choose("frontends", name).config)
+        frontend = make_frontend(FRONTENDS.choose(name))
         rate = frontend.sample_rate
         one_NT, exact_NT = (waves(data, rate, tmp_path / name / kind, kind) for kind in ("int16", "float32"))
         bands_NF[name], embeddings_N[name] = apart(frontend, one_NT, exact_NT)

@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.jobs.embed import EmbedJob
+from benchmark.jobs.evaluate import EvaluateJob
+from benchmark.jobs.pack import PackJob
+from benchmark.jobs.pretrain import PretrainJob
+from benchmark.ledger.facts import TaskFacts
 from benchmark.ledger.plan import Plan, choose_rows
 from benchmark.ledger.planner import make_plan
 from benchmark.ledger.request import Request
@@ -34,16 +39,16 @@ def test_equal_work_is_one_job(tmp_path: Path) -> None:
 
 def test_a_corpus_and_a_task_of_one_name_but_other_settings_are_packed_apart(tmp_path: Path) -> None:
     made = plan(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", "tasks: [{name: sounds, clips: 4}]"))
-    packs = {key: job.config["task"]["clips"] for key, job in made.jobs.items() if job.kind == "pack"}
+    packs = {key: job.config.task.config["clips"] for key, job in made.jobs.items() if isinstance(job, PackJob)}
     assert sorted(packs.values()) == [2, 4]
-    assert {packs[j.needs["corpus"]] for j in made.jobs.values() if j.kind == "pretrain"} == {2}
-    assert {packs[j.needs["pack"]] for j in made.jobs.values() if j.kind in ("embed", "evaluate")} == {4}
+    assert {packs[j.needs.corpus] for j in made.jobs.values() if isinstance(j, PretrainJob)} == {2}
+    assert {packs[j.needs.pack] for j in made.jobs.values() if isinstance(j, EmbedJob | EvaluateJob)} == {4}
 
 
 def test_needs_stand_before_what_needs_them(tmp_path: Path) -> None:
     made, seen = plan(tmp_path), set[str]()
     for key, job in made.jobs.items():
-        assert set(job.needs.values()) <= seen
+        assert set(job.needs.all_keys()) <= seen
         seen.add(key)
 
 
@@ -88,7 +93,7 @@ def test_samples_are_told_to_packs_where_they_are_not_the_default(tmp_path: Path
     for asked, told in (("title: Tiny", None), ("samples: int16", None), ("samples: float32", "float32")):
         made = plan(tmp_path, TINY.replace("title: Tiny", asked))
         (pack,) = [job for job in made.jobs.values() if job.kind == "pack"]
-        assert pack.config.get("samples") == made.facts.get("samples") == told
+        assert (pack.config.canonical().get("samples"), made.facts.samples) == (told, told or "int16")
 
 
 def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alone(tmp_path: Path) -> None:
@@ -101,7 +106,7 @@ def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alon
         assert keys(one, "moco", protocol) != keys(before, "moco", protocol)
         assert keys(one, "random", protocol) == keys(before, "random", protocol)
     (pack,) = [key for key, job in one.jobs.items() if job.title == "pack esc50"]
-    needs = [job.needs for job in one.jobs.values() if job.kind == "pretrain"]
+    needs = [job.needs.canonical() for job in one.jobs.values() if job.kind == "pretrain"]
     assert all(list(need) == ["corpus", "exclude 0"] and need["exclude 0"] == pack for need in needs)
     two, turned = excluding("esc50", "us8k"), excluding("us8k", "esc50", "us8k")
     assert set(two.jobs) == set(turned.jobs)
@@ -121,6 +126,8 @@ def test_a_stored_plan_is_the_plan(tmp_path: Path) -> None:
     assert list(again.jobs) == list(made.jobs)
     assert again.rows == made.rows
     assert again.facts == made.facts
+    earliest = Plan.from_json({key: own for key, own in made.to_json().items() if key not in ("texts", "older")})
+    assert (earliest.rows, earliest.texts, earliest.older) == (made.rows, [], {})
 
 
 def test_a_stored_plan_is_recognised_until_a_file_of_its_chain_changes(
@@ -171,9 +178,8 @@ def test_cells_are_chosen_by_name_with_what_they_need(tmp_path: Path) -> None:
 def test_a_task_may_fill_two_columns(tmp_path: Path) -> None:
     columns = "tasks: {sounds: {name: sounds, clips: 2}, many: {name: sounds, clips: 4}}"
     made = plan(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", columns))
-    assert made.facts["tasks"] == {"sounds": [1, 2, 3, 4, 5], "many": [1, 2, 3, 4, 5]}
-    assert made.facts["task_names"] == {"many": "sounds"}
-    assert "task_names" not in plan(tmp_path).facts
+    sounds = TaskFacts(name="sounds", folds=(1, 2, 3, 4, 5), official_folds=5)
+    assert made.facts.tasks == {"sounds": sounds, "many": sounds}
     of_list = {row.key for row in plan(tmp_path).rows}
     assert {row.key for row in made.rows if row.task == "sounds"} == of_list
     assert not of_list & {row.key for row in choose_rows(made, None, ["many"], None)}
@@ -183,18 +189,18 @@ def test_a_task_may_fill_two_columns(tmp_path: Path) -> None:
 
 def test_a_swept_entry_stands_for_all_its_variations(tmp_path: Path) -> None:
     made = plan(tmp_path, TINY + "sweep: {npid: {crop: [0.5, 0.7], encoder: [cnn10, {name: cnn6, width: 4}]}}\n")
-    assert made.facts["variations"]["npid crop=0.7 encoder={name: cnn6, width: 4}"] == {
+    assert list(made.facts.swept) == ["npid"]
+    assert made.facts.swept["npid"]["npid crop=0.7 encoder={name: cnn6, width: 4}"] == {
         "crop": 0.7,
         "encoder": {"name": "cnn6", "width": 4},
     }
-    varied = list(made.facts["variations"])
-    assert made.facts["swept"] == {"npid": varied}
-    assert made.facts["entries"] == ["moco", *varied, "random"]
+    varied = list(made.facts.swept["npid"])
+    assert made.facts.entries == ("moco", *varied, "random")
     assert [row.entry for row in choose_rows(made, ["npid"], None, ["knn"])] == varied
     assert [row.entry for row in choose_rows(made, [varied[1], "random"], None, ["knn"])] == [varied[1], "random"]
-    assert not {"swept", "variations"} & set(plan(tmp_path).facts)
-    windows = {job.title: job.config["window"] for job in made.jobs.values() if job.kind == "embed"}
-    crops = {job.title: job.config["crop"] for job in made.jobs.values() if job.kind == "pretrain"}
+    assert not plan(tmp_path).facts.swept
+    windows = {job.title: job.config.window_samples for job in made.jobs.values() if isinstance(job, EmbedJob)}
+    crops = {job.title: job.config.window_samples for job in made.jobs.values() if isinstance(job, PretrainJob)}
     assert windows[f"embed sounds with {varied[0]}"] == crops[f"pretrain {varied[0]} on sounds"] == 8000
     assert windows[f"embed sounds with {varied[2]}"] == crops[f"pretrain {varied[2]} on sounds"] == 11200
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmark.jobs.pack import PackJob
 from benchmark.ledger.fit import check_fit
 from benchmark.ledger.planner import make_plan
 from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
 from benchmark.suite.schema import suite_schema
 from leaderboard.published import FIGURES
 from registry.errors import Mistakes
-from registry.lookup import choose, names
+from registry.lookup import ENCODERS, METHODS
 from tests.conftest import TINY
 
 SUITES = Path(__file__).parents[3] / "suites"
@@ -38,18 +39,21 @@ def test_entries_inherit_encoder_and_pretraining(tmp_path: Path) -> None:
     assert moco.encoder.config["width"] == 4
     assert npid.encoder.config["width"] == 2
     assert npid.encoder.config["dropout"] == 0.1
-    assert moco.weights.training is not None
-    assert npid.weights.training is not None
-    assert (moco.weights.training.epochs, npid.weights.training.epochs) == (2, 7)
-    assert npid.weights.training.momentum == 0.9
-    assert npid.weights.training.weight_decay == 1e-4  # of the source's recipe
+    of_moco, of_npid = moco.weights.pretraining, npid.weights.pretraining
+    assert of_moco
+    assert of_npid
+    assert (of_moco.training.epochs, of_npid.training.epochs) == (2, 7)
+    assert of_npid.training.momentum == 0.9
+    assert of_npid.training.weight_decay == 1e-4  # of the source's recipe
     assert random.protocols == ("finetune", "freeze", "knn")
-    assert [a.name for a in moco.weights.augment] == ["frequency-shift"]
+    assert [a.name for a in of_moco.augment] == ["frequency-shift"]
 
 
 def test_pretraining_may_augment_otherwise(tmp_path: Path) -> None:
     resolved = load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, augment: [mix, gain],"))
-    assert [a.name for a in resolved.entries[0].weights.augment] == ["mix", "gain"]
+    asked = resolved.entries[0].weights.pretraining
+    assert asked
+    assert [a.name for a in asked.augment] == ["mix", "gain"]
     assert [a.name for a in resolved.entries[0].augment] == ["frequency-shift"]
 
 
@@ -239,7 +243,7 @@ def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
 
 def test_the_suite_of_encoders_holds_every_encoder() -> None:
     resolved = load_suite(SUITES / "encoders.yaml", "cpu", None)
-    assert {entry.encoder.name for entry in resolved.entries} == set(names("encoders"))
+    assert {entry.encoder.name for entry in resolved.entries} == set(ENCODERS.names())
 
 
 @pytest.mark.parametrize("path", sorted(SUITES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(SUITES)))
@@ -247,7 +251,7 @@ def test_every_shipped_suite_is_planned_without_data(path: Path) -> None:
     for scale in [None, *load_suite(path, None, None).suite.scales]:
         plan = make_plan(load_suite(path, scale, None), None, [0])
         assert plan.rows
-        assert all(job.blocked for job in plan.jobs.values() if job.kind == "pack" and job.config["inputs"] is None)
+        assert all(job.blocked for job in plan.jobs.values() if isinstance(job, PackJob) and job.config.inputs is None)
 
 
 @pytest.mark.parametrize(
@@ -265,11 +269,11 @@ def test_suites_of_papers_have_an_entry_for_every_published_figure(path: Path) -
                 assert (row["entry"], row["task"], row["protocol"]) in asked
 
 
-@pytest.mark.parametrize("method", names("methods"))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_the_schema_knows_every_method_with_its_settings(method: str) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     schema = jsonschema.Draft202012Validator(suite_schema())
-    settings = {"name": method, **choose("methods", method).settings.canonical()}
+    settings = {"name": method, **METHODS.choose(method).settings.canonical()}
     suite = yaml.safe_load(TINY)
     suite["entries"]["random"]["weights"] = {"pretrain": settings}
     schema.validate(suite)

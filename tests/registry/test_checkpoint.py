@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmark.jobs.checkpoint import Opened, open_checkpoint
-from benchmark.jobs.model import build_encoder, build_views, load_checkpoint, load_imagenet
+from benchmark.jobs.model import build_encoder, build_views
+from registry.checkpoint import Opened, open_checkpoint
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
-from registry.lookup import choose
+from registry.lookup import ENCODERS, FRONTENDS
+from registry.weights.checkpoint import Checkpoint
+from registry.weights.imagenet import ImageNet
 
 State = dict[str, Tensor]
 CLASSES = 527
@@ -105,11 +107,11 @@ PUBLISHED: dict[str, Callable[[int], State]] = {
 
 
 def make(name: str, frontend: str = "panns", **settings: object) -> tuple[Encoder, Frontend]:
-    choice = choose("encoders", {"name": name, "width": 2, **settings})
+    choice = ENCODERS.choose({"name": name, "width": 2, **settings})
     waveform = name.startswith(("res1d", "wavegram"))
     fed = {"name": "waveform", "sample_rate": 32000} if waveform else {"name": frontend}
-    views = build_views(choose("frontends", fed).config)
-    return build_encoder(choice.config, views.frontend), views.frontend
+    views = build_views(FRONTENDS.choose(fed))
+    return build_encoder(choice, views.frontend), views.frontend
 
 
 def write(name: str, path: Path, change: Callable[[State], object] = lambda state: None) -> Path:
@@ -125,7 +127,7 @@ def write(name: str, path: Path, change: Callable[[State], object] = lambda stat
 def test_a_published_checkpoint_fills_every_weight(name: str, hidden: bool, tmp_path: Path) -> None:
     path = write(name, tmp_path / "published.pth")
     encoder, frontend = make(name, fc1=hidden)
-    load_checkpoint(encoder, path, frontend)
+    Checkpoint.load(encoder, frontend, {}, path)
     published = torch.load(path, weights_only=True)["model"]
     for key, tensor in encoder.state_dict().items():
         if not key.startswith("logmel."):  # of the front end inside
@@ -146,7 +148,7 @@ def test_what_does_not_fit_is_named(change: Callable[[State], object], answer: s
     encoder, frontend = make("cnn10")
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
     with pytest.raises(Mistake, match=answer):
-        load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth", change), frontend)
+        Checkpoint.load(encoder, frontend, {}, write("cnn10", tmp_path / "published.pth", change))
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
 
@@ -158,9 +160,9 @@ def test_another_front_end_than_the_checkpoints_is_refused(tmp_path: Path) -> No
         ({"name": "spectrogram", "n_fft": 512, "bands": 4}, "the front end is none"),
     ):
         encoder, _ = make("cnn10")
-        frontend = build_views(choose("frontends", reference).config).frontend
+        frontend = build_views(FRONTENDS.choose(reference)).frontend
         with pytest.raises(Mistake, match=answer) as caught:
-            load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
+            Checkpoint.load(encoder, frontend, {}, write("cnn10", tmp_path / "published.pth"))
         assert "panns-16k" in caught.value.fix
 
 
@@ -173,15 +175,15 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.Ca
     torch.save({"model": Evil()}, tmp_path / "evil.pth")
     encoder, frontend = make("cnn10")
     with pytest.raises(Mistake, match="no readable weights"):
-        load_checkpoint(encoder, tmp_path / "evil.pth", frontend)
+        Checkpoint.load(encoder, frontend, {}, tmp_path / "evil.pth")
     assert "a pickle ran" not in capsys.readouterr().out
 
 
 def test_an_encoder_without_published_weights_says_so(tmp_path: Path) -> None:
-    frontend = build_views(choose("frontends", "waveform").config).frontend
-    conv = build_encoder(choose("encoders", {"name": "conv160", "width": 2}).config, frontend)
+    frontend = build_views(FRONTENDS.choose("waveform")).frontend
+    conv = build_encoder(ENCODERS.choose({"name": "conv160", "width": 2}), frontend)
     with pytest.raises(Mistake, match="reads no checkpoints but its own"):
-        load_checkpoint(conv, write("cnn10", tmp_path / "published.pth"), frontend)
+        Checkpoint.load(conv, frontend, {}, write("cnn10", tmp_path / "published.pth"))
 
 
 def opened(path: Path, content: object) -> Opened:
@@ -326,15 +328,15 @@ def test_values_that_no_training_leaves_are_named(
 
 
 def test_imagenet_files_are_judged_too(tmp_path: Path) -> None:
-    frontend = build_views(choose("frontends", "panns").config).frontend
+    frontend = build_views(FRONTENDS.choose("panns")).frontend
     net = {"name": "timm", "model": "test_resnet", "in_channels": 1}
-    encoder = build_encoder(choose("encoders", net).config, frontend)
+    encoder = build_encoder(ENCODERS.choose(net), frontend)
     state = {name.removeprefix("net."): tensor for name, tensor in encoder.state_dict().items()}
     variance = next(name for name in state if name.endswith("running_var"))
     state[variance].fill_(-1)
     save_file(state, tmp_path / "net.safetensors")
     with pytest.raises(Mistake, match=f"{variance} is below zero"):
-        load_imagenet(encoder, tmp_path / "net.safetensors")
+        ImageNet.load(encoder, frontend, {}, tmp_path / "net.safetensors")
     (tmp_path / "net.safetensors").write_text("<html>")
     with pytest.raises(Mistake, match="an HTML page"):
-        load_imagenet(encoder, tmp_path / "net.safetensors")
+        ImageNet.load(encoder, frontend, {}, tmp_path / "net.safetensors")

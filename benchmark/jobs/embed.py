@@ -1,0 +1,135 @@
+"""Embeds a task's recordings, once for all protocols that work on embeddings."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from benchmark.jobs.measure import statistics_of
+from benchmark.jobs.pack import opened_pack
+from benchmark.store import job
+from benchmark.store.files import file_digest
+from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
+
+if TYPE_CHECKING:
+    from benchmark.jobs.workplace import Workplace
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+
+
+class Weights(BaseModel):
+    """What names an encoder's weights in a key; a pretraining is named by its own.
+
+    Beside these fields stands what the source of the weights states.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(description="name of the source")
+    sha256: str | None = Field(None, description="of a file; None where it is not there")
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """What the source states."""
+        return self.model_extra or {}
+
+
+StatedWeights = Annotated[Weights, PlainSerializer(lambda weights: weights.model_dump(exclude_unset=True))]
+
+
+class Config(job.Config):
+    """With what is embedded."""
+
+    encoder: StoredEncoder
+    frontend: StoredFrontend
+    weights: StatedWeights
+    window_samples: int = Field(alias="window", description="of a window")
+
+
+class Needs(job.Needs):
+    """A pack, and what gives the weights or the front end's statistics, where these are made by other jobs."""
+
+    pack: job.Key
+    pretrain: job.Key | None = None
+    statistics: job.Key | None = None
+
+
+class Record(job.Record):
+    """What the embeddings are, and what they cost."""
+
+    large = frozenset({"embeddings.safetensors"})
+
+    windows: int
+    dim: int
+    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
+    clips_per_second: float = Field(description="whole clips, front end included")
+    data_hash: str = Field(description="of the pack's samples")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return ("embeddings.safetensors",)
+
+
+class EmbedJob(job.Job[Config, Needs, Record]):
+    """Embeds every window of every clip."""
+
+    kind = "embed"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        from benchmark.jobs.embedding import embed, save_embeddings
+        from registry.views import Views
+
+        config = self.config
+        pack = opened_pack(self.needs.pack, at)
+        at.progress.expect(len(pack.ids))
+        frontend, encoder = weighted_net(config, self.needs, at)
+        began = time.monotonic()
+        made = embed(Views(frontend), encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
+        rate = len(pack.ids) / (time.monotonic() - began)
+        save_embeddings(made, folder / "embeddings.safetensors")
+        windows, dim = made.window_WD.shape
+        return Record(
+            summary=f"{windows} windows of {dim}",
+            windows=windows,
+            dim=dim,
+            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()),
+            weights_sha256=fetched_digest(config.weights),
+            clips_per_second=round(rate, 2),
+            data_hash=pack.content_hash,
+        )
+
+
+def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Frontend, Encoder]":
+    """The front end and the encoder with their weights, on the device.
+
+    Args:
+        config: names encoder, front end and weights.
+        needs: the pretraining that the weights are from, and the statistics, where there are such.
+        at: where the files are.
+    """
+    from benchmark.jobs.model import build_encoder, build_views, place
+    from registry.seeding import seed_everything
+
+    weights = config.weights
+    seed_everything(weights.stated.get("seed", 0), "weights")
+    frontend = build_views(config.frontend, statistics=statistics_of(needs.statistics, at)).frontend
+    encoder = build_encoder(config.encoder, frontend)
+    source = WEIGHTS.find(weights.kind)
+    if needs.pretrain:
+        with at.store.opened("pretrain", needs.pretrain, "encoder.safetensors") as path:
+            source.load(encoder, frontend, weights.stated, path)
+    else:
+        source.load(encoder, frontend, weights.stated, Path(at.files[weights.sha256]) if weights.sha256 else None)
+    return frontend.to(at.device.device), place(encoder, at.device)
+
+
+def fetched_digest(weights: Weights) -> str | None:
+    """SHA-256 of the file that weights without one of their own came from, where that is known.
+
+    It is in no key, which would change with the first download.
+    """
+    path = WEIGHTS.find(weights.kind).fetched(weights.stated)
+    return file_digest(path) if path else None

@@ -1,0 +1,237 @@
+"""Evaluates embeddings or a model under a protocol, and keeps what was predicted for every clip."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.jobs import embed
+from benchmark.jobs.measure import statistics_of
+from benchmark.jobs.pack import opened_pack
+from benchmark.jobs.pretrain import PretrainJob
+from benchmark.store import job
+from registry.lookup import StoredAugmentation, StoredEncoder, StoredFrontend, StoredProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from benchmark.jobs.packing import Pack
+    from benchmark.jobs.workplace import Workplace
+    from registry.encoders import Encoder
+    from registry.protocols import Model, Subject
+
+
+class Config(job.Config):
+    """Under which protocol, on which folds; and of a protocol that works on the model, which model."""
+
+    protocol: StoredProtocol
+    seed: int
+    folds: tuple[int, ...]
+    shots: int | None = Field(None, description="how many clips of each class train; None for all")
+    draw: int = Field(0, description="which random subset of so many")
+    encoder: StoredEncoder | None = None
+    frontend: StoredFrontend | None = None
+    weights: embed.StatedWeights | None = None
+    window_samples: int | None = Field(None, alias="window", description="of a window")
+    augment: tuple[StoredAugmentation, ...] = ()
+
+    @property
+    def model(self) -> embed.Config | None:
+        """The model that the protocol works on; None where it works on embeddings alone."""
+        if not (self.encoder and self.frontend and self.weights and self.window_samples):
+            return None
+        return embed.Config(
+            encoder=self.encoder, frontend=self.frontend, weights=self.weights, window_samples=self.window_samples
+        )
+
+
+class Needs(embed.Needs):
+    """A pack, and the embeddings of it, or what the model is made of, or both."""
+
+    embed: job.Key | None = None
+
+
+class Embedding(BaseModel):
+    """What the embeddings that were evaluated are, and what they cost."""
+
+    dim: int
+    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    clips_per_second: float = Field(description="whole clips, front end included")
+    device: str
+    precision: str
+
+
+class Fold(BaseModel):
+    """The figures of one fold, by name: ``METRIC`` at the end, ``METRIC_by_epoch``, and what the protocol chose."""
+
+    model_config = ConfigDict(extra="allow")
+
+    clips: int = Field(description="that were tested")
+    epochs: list[int] = Field(description="that were evaluated; empty for a protocol without, or one evaluation")
+
+    def figure(self, metric: str) -> float:
+        """A metric after the last epoch."""
+        return float(self._others[metric])
+
+    def by_epoch(self, metric: str) -> list[float]:
+        """A metric after each of ``epochs``."""
+        return list(self._others.get(f"{metric}_by_epoch", ()))
+
+    @property
+    def k(self) -> int | None:
+        """How many neighbours voted, where the protocol chose that."""
+        return self._others.get("k")
+
+    @property
+    def _others(self) -> Mapping[str, Any]:
+        return self.model_extra or {}
+
+
+class Record(job.Record):
+    """What the predictions are worth, and what the encoder had seen."""
+
+    metric: str = Field("accuracy", description="the chief one")
+    folds: dict[int, Fold]
+    classes: tuple[str, ...] = ()
+    data_hash: str = Field(description="of the pack's samples")
+    clips_seen_in_pretraining: int = Field(0, description="test clips that the encoder was pretrained on")
+    labels_seen_in_pretraining: bool = Field(False, description="whether the pretraining learned from labels")
+    steps_per_second: float | None = Field(None, description="of the pretraining")
+    skipped: int = Field(0, description="clips that were left out as unusable")
+    missing: int = Field(0, description="clips that the metadata name and that are not there")
+    embedding: Embedding | None = None
+    weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return "predictions.parquet", "epochs.parquet"
+
+    def disagreement(self, folder: Path, *, thorough: bool) -> str:
+        from benchmark.jobs.agreement import disagreement
+
+        return disagreement(self, folder, rankings=thorough)
+
+
+class EvaluateJob(job.Job[Config, Needs, Record]):
+    """Runs a protocol on some folds of a task."""
+
+    kind = "evaluate"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        import numpy as np
+
+        from benchmark.jobs import predictions
+        from benchmark.jobs.corpus import require_clips
+
+        config, needs = self.config, self.needs
+        pack = opened_pack(needs.pack, at)
+        require_clips(pack, config.folds)
+        outcomes = config.protocol.build().evaluate(
+            self._subject(pack, at),
+            pack.known(config.shots, config.draw, config.seed),
+            config.folds,
+            config.seed,
+            lambda fact: at.progress.advance(1, fact),
+        )
+        seen_N, pretraining = self._seen(pack, at)
+        predictions.write(outcomes, pack, seen_N, folder)
+        metric, folds = predictions.figures(outcomes, pack)
+        mean = float(np.mean([fold.figure(metric) for fold in folds.values()]))
+        cost = at.store.result(embed.EmbedJob, needs.embed) if needs.embed else None
+        return Record(
+            summary=f"{metric} {mean:.3f}",
+            metric=metric,
+            folds=folds,
+            classes=pack.classes,
+            data_hash=pack.content_hash,
+            skipped=len(pack.skipped),
+            missing=pack.missing,
+            embedding=_embedding(cost) if cost else None,
+            weights_sha256=cost.weights_sha256 if cost else embed.fetched_digest(self._model.weights),
+            **pretraining,
+        )
+
+    @cached_property
+    def _model(self) -> embed.Config:
+        model = self.config.model
+        assert model
+        return model
+
+    def _subject(self, pack: "Pack", at: "Workplace") -> "Subject":
+        from benchmark.jobs.embedding import load_embeddings
+        from registry.protocols import Embeddings, Model, Subject
+
+        embeddings: Embeddings | None = None
+        model: Model | None = None
+        if self.needs.embed:
+            with at.store.opened("embed", self.needs.embed, "embeddings.safetensors") as path:
+                embeddings = load_embeddings(path)
+        if self.config.model:
+            model = self._fresh(at)
+        return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
+
+    def _fresh(self, at: "Workplace") -> "Model":
+        """The model, which begins anew with every encoder that is asked of it."""
+        from benchmark.jobs.model import build_views
+        from registry.protocols import Model
+        from registry.views import Views
+
+        statistics = statistics_of(self.needs.statistics, at)
+        views = build_views(self._model.frontend, self.config.augment, statistics).to(at.device.device)
+
+        def encoder() -> "Encoder":
+            frontend, made = embed.weighted_net(self._model, self.needs, at)
+            views.frontend.load_state_dict(frontend.state_dict())
+            views.frontend.eval()
+            return made
+
+        return Model(encoder, views, Views(views.frontend), self._model.window_samples)
+
+    def _seen(self, pack: "Pack", at: "Workplace") -> "tuple[NDArray[np.bool_], dict[str, Any]]":
+        """Which clips of the task the encoder's pretraining saw, and what the record says of it."""
+        import numpy as np
+
+        from benchmark.jobs.corpus import corpus_of, data_set_of, held_by
+
+        pretrained = pretraining_of(self, at.jobs)
+        if pretrained is None:
+            return np.zeros(len(pack.ids), bool), {}
+        corpus, usable = corpus_of(pretrained.needs.corpus, pretrained.needs.exclude, at)
+        tested = data_set_of(self.needs.pack, at)
+        seen_N = held_by(corpus, usable.clips, tested)
+        method = pretrained.config.method
+        found: dict[str, Any] = {
+            "clips_seen_in_pretraining": int((seen_N & np.isin(tested.pack.folds, tested.task.folds)).sum()),
+            "labels_seen_in_pretraining": method.component.uses_labels(method.settings),
+        }
+        if at.store.done(pretrained):  # embeddings outlive the encoder that made them
+            found["steps_per_second"] = at.store.result(PretrainJob, pretrained.key).steps_per_second
+        return seen_N, found
+
+
+def _embedding(cost: embed.Record) -> Embedding:
+    where = cost.environment
+    return Embedding(
+        dim=cost.dim,
+        parameters=cost.parameters,
+        clips_per_second=cost.clips_per_second,
+        device=where.device,
+        precision=where.precision,
+    )
+
+
+def model_of(evaluation: EvaluateJob, jobs: Mapping[str, job.AnyJob]) -> tuple[embed.Config, embed.Needs]:
+    """The model that is evaluated, and what it needs: of the job itself, or of that which embedded with it."""
+    embedding = jobs[evaluation.needs.embed] if evaluation.needs.embed else None
+    if isinstance(embedding, embed.EmbedJob):
+        return embedding.config, embedding.needs
+    return evaluation._model, evaluation.needs
+
+
+def pretraining_of(evaluation: EvaluateJob, jobs: Mapping[str, job.AnyJob]) -> PretrainJob | None:
+    """The pretraining that an evaluated encoder comes from; None if there is none."""
+    pretraining = jobs.get(model_of(evaluation, jobs)[1].pretrain or "")
+    return pretraining if isinstance(pretraining, PretrainJob) else None

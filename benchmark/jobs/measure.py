@@ -1,0 +1,72 @@
+"""Measures the statistics of a front end's output, where the front end is normalised by them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from benchmark.jobs.pack import opened_pack
+from benchmark.store import job
+from registry.lookup import StoredFrontend
+
+if TYPE_CHECKING:
+    from benchmark.jobs.workplace import Workplace
+
+Statistics = Mapping[str, tuple[float, float]]  # mean and standard deviation by the name of the module they normalise
+
+
+class Config(job.Config):
+    """Of which front end, and over which clips."""
+
+    frontend: StoredFrontend
+    window_samples: int = Field(alias="window", description="of a window")
+    held_out: int | None = Field(
+        description="the fold whose clips are left out; None for a corpus, which is pretrained on"
+    )
+
+
+class Needs(job.Needs):
+    """A pack, and of a corpus the packs whose recordings are left out of it."""
+
+    pack: job.Key
+    exclude: tuple[job.Key, ...] = ()
+
+
+class Record(job.Record):
+    """What was found."""
+
+    statistics: dict[str, tuple[float, float]] = Field(description="mean and standard deviation by module")
+    clips: int
+    data_hash: str = Field(description="of the pack's samples")
+
+
+class MeasureJob(job.Job[Config, Needs, Record]):
+    """Runs the front end over every window of the clips that train."""
+
+    kind = "measure"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        import torch
+
+        from benchmark.jobs.corpus import corpus_of, require_clips
+        from benchmark.jobs.measuring import measure
+        from benchmark.jobs.model import build_views
+
+        config = self.config
+        pack = opened_pack(self.needs.pack, at)
+        if config.held_out is None:
+            clips_N = torch.from_numpy(corpus_of(self.needs.pack, self.needs.exclude, at)[1].clips)
+        else:
+            require_clips(pack, [config.held_out])
+            clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != config.held_out])
+        at.progress.expect(len(clips_N))
+        frontend = build_views(config.frontend).frontend.to(at.device.device)
+        found = measure(frontend, pack.recordings, clips_N, config.window_samples, at.device.device, at.progress)
+        summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in found.values())
+        return Record(summary=summary, statistics=found, clips=len(clips_N), data_hash=pack.content_hash)
+
+
+def statistics_of(key: str | None, at: "Workplace") -> Statistics:
+    """What a measurement found; nothing where none is named."""
+    return at.store.result(MeasureJob, key).statistics if key else {}

@@ -1,0 +1,106 @@
+"""Packs a task's recordings: decoded and resampled once, for all jobs that use them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from benchmark.data.remarks import remarks
+from benchmark.store import job
+from benchmark.store.digests import Digests
+from registry.errors import Mistake
+from registry.lookup import StoredTask
+
+if TYPE_CHECKING:
+    from benchmark.jobs.packing import Pack
+    from benchmark.jobs.workplace import Workplace
+
+Samples = Literal["int16", "float32"]
+SAMPLE_FILES: dict[Samples, str] = {"int16": "samples.i16", "float32": "samples.f32"}
+
+
+class Config(job.Config):
+    """What is packed, and how."""
+
+    task: StoredTask
+    sample_rate: int = Field(description="Hz")
+    inputs: str | None = Field(
+        description="hash of what the task lists and what its files hold; None if there are none"
+    )
+    samples: Samples = Field("int16", description="how samples are kept; the default is in no key")
+
+
+class Needs(job.Needs):
+    """Nothing."""
+
+
+class Clipped(BaseModel):
+    """What lay over full scale when it was kept as int16."""
+
+    clips: int
+    samples: int
+    peak: float = Field(description="the highest, at full scale 1")
+
+
+class Record(job.Record):
+    """What a pack holds."""
+
+    large = frozenset(SAMPLE_FILES.values())
+
+    clips: int
+    audio_seconds: float
+    sample_rate: int = Field(description="Hz")
+    samples: Samples = "int16"
+    classes: tuple[str, ...]
+    content_hash: str = Field(description="of all samples, clip by clip")
+    skipped: dict[str, str] = Field(description="the clips that were left out, and why")
+    missing: int = Field(0, description="clips that the metadata name and that are not there")
+    multi_label: bool = Field(False, description="whether a clip may have several labels")
+    clipped: Clipped | None = None
+    remarks: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seconds_were_of_audio(cls, stored: Any) -> Any:
+        """Older records have the seconds of audio in the place of those that the job took."""
+        if isinstance(stored, dict) and "audio_seconds" not in stored:
+            return {**stored, "audio_seconds": stored.get("seconds"), "seconds": 0.0}
+        return stored
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return "clips.parquet", SAMPLE_FILES[self.samples]
+
+
+class PackJob(job.Job[Config, Needs, Record]):
+    """Decodes every clip of a task."""
+
+    kind = "pack"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        from benchmark.jobs.packing import make_pack
+
+        config = self.config
+        task = config.task.build()
+        clips = task.clips(at.data)
+        at.progress.expect(len(clips))
+        made = make_pack(
+            task, clips, config.sample_rate, folder, at.progress, samples=config.samples, skip_bad=at.skip_bad
+        )
+        if Digests(at.store.root / "digests").listing(config.task.name, clips) != config.inputs:
+            raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
+        odd = remarks(task, [clip for clip in clips if clip.id not in made.skipped])
+        for remark in odd:
+            at.progress.say(f"{self.title}: {remark}")
+        summary = f"{made.clips} clips, {made.audio_seconds / 60:.1f} min of audio"
+        if made.clipped and made.clipped.clips:
+            summary += f", {made.clipped.clips} of them over full scale and clipped"
+        return made.model_copy(update={"remarks": odd, "summary": summary})
+
+
+def opened_pack(key: str, at: "Workplace") -> "Pack":
+    """A finished pack."""
+    from benchmark.jobs.packing import open_pack
+
+    with at.store.opened("pack", key, "clips.parquet") as path:
+        return open_pack(path.parent)

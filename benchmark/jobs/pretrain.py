@@ -1,0 +1,125 @@
+"""Pretrains an encoder on a corpus."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, PlainSerializer
+
+from benchmark.jobs.measure import statistics_of
+from benchmark.store import job
+from registry.lookup import StoredAugmentation, StoredEncoder, StoredFrontend, StoredMethod
+from registry.training import Pretraining
+
+if TYPE_CHECKING:
+    from benchmark.jobs.watch import Probe
+    from benchmark.jobs.workplace import Workplace
+
+
+class Config(job.Config):
+    """How an encoder is pretrained."""
+
+    method: StoredMethod
+    encoder: StoredEncoder
+    frontend: StoredFrontend
+    augment: tuple[StoredAugmentation, ...]
+    training: Annotated[Pretraining, PlainSerializer(lambda training: training.canonical())]
+    window_samples: int = Field(alias="crop", description="of a window")
+    seed: int
+
+
+class Needs(job.Needs):
+    """Packs, and the statistics of the corpus where the front end is normalised by them.
+
+    ``exclude`` are the packs whose recordings are left out of the corpus, in the order of their keys; ``monitor`` is
+    what the encoder is probed on meanwhile.
+    """
+
+    corpus: job.Key
+    exclude: tuple[job.Key, ...] = ()
+    statistics: job.Key | None = None
+    monitor: job.Key | None = None
+
+
+class Record(job.Record):
+    """How a pretraining went."""
+
+    large = frozenset({"encoder.safetensors"})
+
+    loss: float = Field(description="mean over the last epoch")
+    kept_epoch: int | None = Field(None, description="whose weights were kept")
+    steps_per_second: float
+    data_hash: str = Field(description="of the corpus's samples")
+    clips: int = Field(description="that were pretrained on")
+    excluded: dict[str, int] = Field({}, description="how many clips were left out, by why")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return "encoder.safetensors", "metrics.jsonl"
+
+
+class PretrainJob(job.Job[Config, Needs, Record]):
+    """Trains a method on a corpus, and keeps its encoder."""
+
+    kind = "pretrain"
+
+    def run(self, folder: Path, at: "Workplace") -> Record:
+        import torch
+
+        from benchmark.jobs.corpus import corpus_of
+        from benchmark.jobs.loop import pretrain
+        from benchmark.jobs.model import build_encoder, build_views, place
+        from registry.methods import Corpus
+        from registry.net import net_state
+        from registry.seeding import seed_everything
+        from registry.tensors import write_tensors
+
+        config = self.config
+        data_set, usable = corpus_of(self.needs.corpus, self.needs.exclude, at)
+        corpus, clips_M = data_set.pack, torch.from_numpy(usable.clips)
+        recordings = corpus.recordings.subset(clips_M)
+        seed_everything(config.seed, "weights")
+        views = build_views(config.frontend, config.augment, statistics_of(self.needs.statistics, at))
+        encoder = build_encoder(config.encoder, views.frontend)
+        known = Corpus(recordings, torch.tensor(corpus.labels)[clips_M], len(corpus.classes))
+        method = place(config.method.build(encoder, views, known), at.device)
+        log = pretrain(
+            method,
+            recordings,
+            config.training,
+            config.window_samples,
+            config.seed,
+            at.device,
+            at.store.checkpoint(self),
+            at.progress,
+            self._probe(at),
+        )
+        write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")
+        loss = log.epochs[-1]["loss"]
+        return Record(
+            summary=f"loss {loss:.3f}" + (f", epoch {log.kept} kept" * (config.training.keep == "best")),
+            loss=loss,
+            kept_epoch=log.kept,
+            steps_per_second=round(log.steps_per_second, 3),
+            data_hash=corpus.content_hash,
+            clips=len(clips_M),
+            excluded=usable.excluded,
+        )
+
+    def _probe(self, at: "Workplace") -> "Probe | None":
+        """Neighbours on the task that the pretraining is monitored on, where it names one."""
+        if self.needs.monitor is None:
+            return None
+        from benchmark.jobs.corpus import data_set_of
+        from benchmark.jobs.watch import Probe
+
+        monitor = data_set_of(self.needs.monitor, at)
+        return Probe(
+            monitor.pack,
+            monitor.pack.known(),
+            monitor.task.folds,
+            self.config.window_samples,
+            at.device,
+            self.config.training.monitor_every,
+        )

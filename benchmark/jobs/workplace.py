@@ -1,0 +1,36 @@
+"""What jobs use besides their configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.progress import Progress
+from benchmark.store.job import AnyJob
+from benchmark.store.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.jobs.model import Device
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What jobs use besides their configuration; none of it changes a figure.
+
+    Args:
+        store: where results are found.
+        data: the folder of data sets.
+        jobs: of the plan, by key.
+        files: path of a weight file by its SHA-256.
+        device: where to compute.
+        progress: told how far a job is.
+        skip_bad: leave unusable recordings out instead of stopping.
+    """
+
+    store: Store
+    data: Path | None
+    jobs: Mapping[str, AnyJob]
+    files: Mapping[str, str]
+    device: "Device"
+    progress: Progress
+    skip_bad: bool
