@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Report:
+class Ending:
     """How a run ended: jobs by what became of them, and why."""
 
     done: int = 0
@@ -75,7 +75,7 @@ def carry_out(
     *,
     skip_bad: bool = False,
     debug: bool = False,
-) -> Report:
+) -> Ending:
     """Runs jobs of a plan, with progress on standard error. Loads torch only if there are any.
 
     Raises:
@@ -85,7 +85,7 @@ def carry_out(
     if blocked:
         raise Mistakes([Mistake(why) for why in blocked])
     if not jobs:
-        return Report()
+        return Ending()
     from benchmark.jobs.model import choose_device
     from benchmark.jobs.workplace import Workplace
 
@@ -94,7 +94,7 @@ def carry_out(
         return run_jobs(jobs, at, debug=debug)
 
 
-def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Report:
+def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Ending:
     """Runs jobs in order; one that another run has finished is passed over, one whose needs failed is skipped.
 
     Args:
@@ -102,20 +102,20 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
         at: where and with what.
         debug: let unexpected errors through, with their tracebacks.
     """
-    report = Report()
+    ending = Ending()
     lost: set[str] = set()
     for job in jobs:
         if at.store.done(job):
-            report.done += 1
+            ending.done += 1
             continue
         if lost & set(job.needs.all_keys()):
             lost.add(job.key)
-            report.skipped.append(job.title)
+            ending.skipped.append(job.title)
             continue
         at.progress.begin(job.title)
         try:
             at.progress.end(_run(job, at))
-            report.done += 1
+            ending.done += 1
             continue
         except KeyboardInterrupt:
             at.progress.end("interrupted; the same command goes on from here")
@@ -133,9 +133,9 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
                 f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
             )
         lost.add(job.key)
-        report.failed[job.title] = reason
+        ending.failed[job.title] = reason
         at.progress.end(f"failed: {reason}")
-    return report
+    return ending
 
 
 def _run(job: AnyJob, at: "Workplace") -> str:

@@ -36,7 +36,7 @@ class Interrupts(Progress):
     def __init__(self, step: int, number: int = signal.SIGINT) -> None:
         self.left, self.signal = step, number
 
-    def advance(self, steps: int = 1, fact: str = "") -> None:
+    def advance(self, steps: int = 1, status: str = "") -> None:
         self.left -= steps
         if self.left == 0:
             signal.raise_signal(self.signal)

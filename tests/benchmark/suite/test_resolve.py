@@ -218,7 +218,7 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
     [
         ("keep: best", "kept by a monitor, and none is named", "add monitor"),
         ("keep: best, monitor: null", "kept by a monitor, and none is named", "add monitor"),
-        ("keep: best, monitor: sounds", "of 2 epochs none is probed", "lower monitor_every: 5"),
+        ("keep: best, monitor: sounds", "none of the 2 epochs is probed", "lower monitor_every: 5"),
         ("keep: worst, monitor: sounds", "keep: Input should be 'last' or 'best'", ""),
     ],
 )
