@@ -20,11 +20,9 @@ from leaderboard.terminal import print_grid, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMATS = ("md", "latex", "csv", "json")
-
 
 def render(table: Table, form: str) -> str:
-    """The table as text in one of ``FORMATS``."""
+    """The table as text: Markdown (``md``), ``latex``, ``csv`` or ``json``."""
     return {"md": _markdown, "latex": _latex, "csv": _csv, "json": _json}[form](table)
 
 
@@ -40,7 +38,7 @@ def show(table: Table, console: "Console") -> None:
     for grid in grids(table):
         print_grid(
             console,
-            f"{table.title} · {grid.title}",
+            f"{table.facts.title} · {grid.title}",
             grid.header,
             [[cell.text for cell in row] for row in grid.rows],
             words=grid.left,
@@ -53,7 +51,7 @@ def show(table: Table, console: "Console") -> None:
 
 
 def _markdown(table: Table) -> str:
-    parts = [f"# {_plain_markdown(table.title)}", ""]
+    parts = [f"# {_plain_markdown(table.facts.title)}", ""]
     for grid in grids(table):
         escaped = _escaped(grid, _plain_markdown)
         parts += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
@@ -69,7 +67,7 @@ def _latex(table: Table) -> str:
         parts += [
             "\\begin{table}",
             "\\centering",
-            f"\\caption{{{_plain_latex(table.title)}: {escaped.title}}}",
+            f"\\caption{{{_plain_latex(table.facts.title)}: {escaped.title}}}",
             _tabulate(escaped, "latex_raw", lambda text: f"\\textbf{{{text}}}"),
             "\\end{table}",
             "",
@@ -139,7 +137,7 @@ def _json(table: Table) -> str:
     ]
     content = {
         "name": table.name,
-        **table.facts,
+        **table.facts.to_json(),
         "selection": table.rule,
         "cells": [asdict(cell) for cell in table.cells],
         "pairs": pairs,

@@ -1,10 +1,29 @@
-"""Jobs and records made by hand: complete, and of components that need not exist."""
+"""Jobs, records and facts of suites made by hand: complete, and of components that need not exist."""
 
 from typing import Any
 
 from benchmark.jobs import embed, evaluate, measure, pack, pretrain
+from benchmark.ledger.facts import SuiteFacts
 from registry.lookup import ENCODERS, FRONTENDS, METHODS, PROTOCOLS, TASKS, AnyComponent, Choice, Kind
 from registry.training import Pretraining
+
+
+def made_facts(**asked: Any) -> SuiteFacts:
+    """The facts of a suite made by hand: one task under one protocol, and what is asked besides, as plans store it."""
+    plain = {
+        "suite": "made",
+        "scale": None,
+        "title": "Made",
+        "reproduces": None,
+        "anchors": [],
+        "control": None,
+        "selection": "last",
+        "seeds": [0],
+        "entries": [],
+        "tasks": {"esc50": [1, 2]},
+        "protocols": ["knn"],
+    }
+    return SuiteFacts.from_json({**plain, **asked})
 
 
 def component(kind: Kind[AnyComponent], name: str, **settings: Any) -> Choice[AnyComponent]:

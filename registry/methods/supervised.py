@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import classification
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.settings import Settings
 from registry.views import Views
 
@@ -43,4 +43,4 @@ class Supervised(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
         loss = classification(self.head(z_BD), self.label_N[index_B]).mean()
-        return loss, {"spread": unit(z_BD.detach()).std(0).mean()}
+        return loss, {}

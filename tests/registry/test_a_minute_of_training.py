@@ -18,7 +18,6 @@ from registry.methods import Corpus, Method
 from registry.protocols import Labels
 from registry.tasks.sounds import Sounds
 from registry.training import Pretraining
-from registry.views import Views
 
 MIX = ("gain", "mix")
 LOGMEL = {"name": "logmel", "hop_length": 320}
@@ -112,7 +111,7 @@ def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp
     device, label_N = choose_device("cpu", "fp32"), torch.tensor(sounds.labels)
     method = build(name, Corpus(sounds.recordings, label_N, len(sounds.classes)), device)
     labels = Labels(label_N, torch.tensor(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
-    probe = Probe(sounds, labels, Sounds.folds, Views(method.views.frontend), 16000, device, every=12)
+    probe = Probe(sounds, labels, Sounds.folds, 16000, device, every=12)
     before = probe.accuracy(method)
     budget = {"epochs": 12, "batch_size": 32, "learning_rate": TRIALS[name].learning_rate, "warmup_epochs": 1}
     training = Pretraining.model_validate(budget)
