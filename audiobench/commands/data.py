@@ -106,17 +106,12 @@ def audit(
 
 
 def _task(reference: str, plugins: list[Path] | None) -> "tuple[str, Task]":
-    import yaml
-
-    from registry.errors import Mistake
-    from registry.lookup import TASKS, chosen, load_plugin
+    from audiobench.commands.references import choose
+    from registry.lookup import TASKS, load_plugin
 
     for path in plugins or []:
         load_plugin(path)
-    try:
-        choice = chosen(TASKS, yaml.safe_load(reference))
-    except (ValueError, yaml.YAMLError) as error:
-        raise Mistake(f"{reference!r} is no task: {error}", fix="audiobench list tasks") from error
+    choice = choose(TASKS, reference)
     return choice.name, choice.build()
 
 
