@@ -13,6 +13,7 @@ from benchmark.ledger.plan import Plan, Row
 from benchmark.store.columns import numbers, read_columns, texts
 from benchmark.store.files import Damaged
 from benchmark.store.store import Store
+from registry import metrics
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 
@@ -39,31 +40,18 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(metrics.Answers):
     """What an entry predicted for the N clips of a fold, in each of P repeats of its training.
 
     Args:
         clip_N: ids.
-        label: class indices ``[N]``, or booleans ``[N, C]`` where a clip may have several.
-        predicted_PN: class indices.
-        score_PNC: of every class, where a clip may have several labels, else None.
         seed_P: the seed of each repeat.
-        recording_N: number of the recording that each clip was cut from, 0 to R - 1.
         seen_N: whether the pretraining corpus holds the clip; None where the records do not tell.
     """
 
     clip_N: NDArray[np.str_]
-    label: NDArray[Any]
-    predicted_PN: NDArray[np.int64]
-    score_PNC: NDArray[np.float32] | None
     seed_P: NDArray[np.int64]
-    recording_N: NDArray[np.int64]
     seen_N: NDArray[np.bool_] | None = None
-
-    @property
-    def recordings(self) -> int:
-        """How many recordings the clips were cut from."""
-        return int(self.recording_N.max()) + 1
 
     def among(self, kept_N: NDArray[np.bool_]) -> "Answers":
         """The same of some of the clips."""

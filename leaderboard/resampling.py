@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import Answers
-from leaderboard.metrics import Counts, Figures, metrics_of
+from leaderboard.metrics import metrics_of
 from leaderboard.statistics import ALPHA, Interval
+from registry.metrics import Counts, Figures
 
 DRAWS = 10_000
 FEWEST = 1_000

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from registry.frontends import Frontend
     from registry.methods import Method
     from registry.protocols import Protocol
+    from registry.targets import Target
     from registry.tasks import Task
 
 AnyComponent = Component[Any]
@@ -170,8 +171,9 @@ ENCODERS: "Kind[Encoder]" = Kind("encoders", "Encoder")
 FRONTENDS: "Kind[Frontend]" = Kind("frontends", "Frontend")
 METHODS: "Kind[Method]" = Kind("methods", "Method")
 PROTOCOLS: "Kind[Protocol]" = Kind("protocols", "Protocol")
+TARGETS: "Kind[Target]" = Kind("targets", "Target")
 TASKS: "Kind[Task]" = Kind("tasks", "Task")
-KINDS: tuple[Kind[AnyComponent], ...] = (ENCODERS, FRONTENDS, AUGMENTATIONS, METHODS, TASKS, PROTOCOLS)
+KINDS: tuple[Kind[AnyComponent], ...] = (ENCODERS, FRONTENDS, AUGMENTATIONS, METHODS, TASKS, PROTOCOLS, TARGETS)
 
 
 def kind_called(folder: str) -> Kind[AnyComponent]:

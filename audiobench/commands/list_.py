@@ -10,7 +10,7 @@ from audiobench.commands.options import Debug, Plugins
 
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols.")
+        str | None, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols, targets.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plugin: Plugins = None,

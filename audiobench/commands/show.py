@@ -10,7 +10,9 @@ from audiobench.commands.options import Debug, Plugins
 
 
 def show(
-    kind: Annotated[str, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols.")],
+    kind: Annotated[
+        str, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols, targets.")
+    ],
     name: Annotated[str, typer.Argument(help="A component's name.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plugin: Plugins = None,
@@ -42,6 +44,7 @@ def show(
         "sample_rate",
         "recipe",
         "licence",
+        "metrics",
         "clips",
     ):
         if fact in found:

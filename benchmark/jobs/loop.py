@@ -23,6 +23,7 @@ from benchmark.store.files import Damaged, read_tensors, replace_file, set_aside
 from registry.audio import Recordings
 from registry.errors import Mistake
 from registry.methods import Method
+from registry.metrics import Metric
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.seeding import generator_for, seed_everything
 from registry.training import Pretraining
@@ -37,7 +38,7 @@ class Log:
 
     Args:
         epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
-            geometry of the embeddings, and ``knn``, the probe's accuracy, where it was asked.
+            geometry of the embeddings, and ``knn``, the probe's figure, where it was asked.
         steps_per_second: of this sitting, time spent watching left out.
         kept: the epoch whose weights the encoder ends with.
     """
@@ -94,17 +95,18 @@ class _Run:
         self.sums = {}
         return row
 
-    def note_best(self, accuracy: float) -> None:
+    def note_best(self, figure: float, metric: Metric) -> None:
         """Sets the encoder's tensors aside unless a probe before was as good."""
-        if all(accuracy > row["knn"] for row in self.metrics if "knn" in row):
+        before = [row["knn"] for row in self.metrics if "knn" in row]
+        if metric.best([*before, figure]) == len(before):
             tensors = self.method.encoder.state_dict().items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
-    def take_best(self) -> int:
+    def take_best(self, metric: Metric) -> int:
         """Gives the encoder the tensors that were set aside, and returns their epoch."""
         self.method.encoder.load_state_dict(self.best)
         probed = [row for row in self.metrics if "knn" in row]
-        return int(max(probed, key=lambda row: row["knn"])["epoch"])  # the first of equal ones
+        return int(probed[metric.best([row["knn"] for row in probed])]["epoch"])
 
     def save(self) -> None:
         """Writes the checkpoint; an older one stays whole until the new one is."""
@@ -235,9 +237,9 @@ def pretrain(
             run.check(seen)
             if ended:
                 if probe and (epoch + 1) % probe.every == 0:
-                    seen["knn"] = probe.accuracy(method)
+                    seen["knn"] = probe.figure(method)
                     if training.keep == "best":
-                        run.note_best(seen["knn"])
+                        run.note_best(seen["knn"], probe.metric)
                 row = run.end_epoch(epoch + 1, steps_per_epoch, seen)
                 progress.advance(0, ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row))
             if stop.is_set() or time.monotonic() - saved > _CHECKPOINT_SECONDS:
@@ -247,7 +249,7 @@ def pretrain(
         if stop.is_set():
             raise KeyboardInterrupt
     spent = time.monotonic() - began - watching
-    kept = run.take_best() if training.keep == "best" else training.epochs
+    kept = run.take_best(probe.metric) if probe and training.keep == "best" else training.epochs
     return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0, kept)
 
 

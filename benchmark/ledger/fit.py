@@ -24,6 +24,8 @@ from registry.frontends import Frontend
 from registry.lookup import Choice
 from registry.methods import Corpus
 from registry.protocols import choose_parts
+from registry.targets import find_target
+from registry.tasks import Task
 from registry.views import Views
 
 if TYPE_CHECKING:
@@ -169,19 +171,18 @@ def _step(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]]) -> bo
     chosen, training = weights.method, weights.training
     assert chosen
     assert training
-    classes, several = 2, False
-    if weights.corpus:
-        task = weights.corpus.component
-        classes, several = len(task.classes) or classes, task.multi_label
-    batch = training.batch_size
+    task = weights.corpus.component if weights.corpus else None
+    target = find_target((task and task.target) or Task.target)
+    classes, batch = len(task.classes if task else ()) or 2, training.batch_size
+    none = target.tensor(target.array([], classes))
     with torch.device("meta"):
         views = _views(entry, augment)
         encoder = build_encoder(entry.encoder, views.frontend)
-        label_N = torch.zeros(_CLIPS, classes) if several else torch.zeros(_CLIPS, dtype=torch.long)
+        label_N = torch.zeros(_CLIPS, *none.shape[1:], dtype=none.dtype)
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method = chosen.build(encoder, views, _Supposed(silence, label_N, classes))
+            method = chosen.build(encoder, views, _Supposed(silence, label_N, classes, target))
             method.chunk = training.chunk
             method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 

@@ -28,6 +28,20 @@ def numbers(table: "Table", name: str) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
+def values(table: "Table", name: str) -> Sequence[Any]:
+    """A column of numbers, or of lists of numbers."""
+    from pyarrow.types import is_primitive
+
+    if is_primitive(table.schema.field(name).type):
+        found: Sequence[Any] = numbers(table, name)  # type: ignore[assignment]
+        return found
+    parts = table.column(name).chunks
+    rows = [
+        np.split(np.from_dlpack(part.flatten()), np.cumsum(part.value_lengths().to_pylist())[:-1]) for part in parts
+    ]
+    return [row for part in rows for row in part]
+
+
 def texts(table: "Table", name: str) -> NDArray[np.str_]:
     """A column of texts."""
     parts = [part for part in table.column(name).chunks if len(part)]

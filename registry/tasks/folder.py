@@ -36,6 +36,7 @@ class Folder(Task):
     source: ClassVar[str] = "audiobench"
     licence = "your own"
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
+    target = ""  # likewise
     folds = tuple(range(1, 6))
 
     class Config(Settings):
@@ -65,7 +66,7 @@ class Folder(Task):
                 fix=told_unused(self.unused) or "one folder a class, or name a table",
             )
         self.classes = tuple(sorted({label for row in rows for label in row.labels}))
-        self.multi_label = any(len(row.labels) > 1 for row in rows)
+        self.target = "several-labels" if any(len(row.labels) > 1 for row in rows) else "one-label"
         rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
         files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows}}
         return require_files([self._clip(folder, row, files) for row in rows], folder)
@@ -135,7 +136,8 @@ class Folder(Task):
         if size < 0:  # hidden, or spelled otherwise
             path, size = size_of(folder, row.path)
         numbers = tuple(sorted(self.classes.index(label) for label in row.labels))
-        return Clip(row.path, numbers if self.multi_label else numbers[0], row.fold, row.source, path, size)
+        label = numbers if self.target == "several-labels" else numbers[0]
+        return Clip(row.path, label, row.fold, row.source, path, size)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ common. So entries err together, clips of one recording err together, and each e
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +134,12 @@ def trial(
                 own_SN = np.sqrt(SEED) * own_SN + np.sqrt(1 - SEED) * _clustered(rng, owner_N, correlation, seeds)
             right_SN = np.sqrt(SHARED) * hard_N + np.sqrt(1 - SHARED) * own_SN + shift_S[:, None] < threshold
             entry[fold] = Answers(
-                np.array([f"{i:04}" for i in range(len(owner_N))]),
-                np.zeros(len(owner_N), int),
-                np.where(right_SN, 0, 1),
-                None,
-                np.arange(seeds),
-                owner_N,
+                label=np.zeros(len(owner_N), int),
+                predicted_PN=np.where(right_SN, 0, 1),
+                score_PNC=None,
+                recording_N=owner_N,
+                clip_N=np.array([f"{i:04}" for i in range(len(owner_N))]),
+                seed_P=np.arange(seeds),
             )
     return entries
 
@@ -184,10 +185,7 @@ def test_by_clip_the_interval_would_miss_the_truth_in_every_third_trial() -> Non
     held = []
     for _ in range(100):
         (entry,) = trial(rng, [0.6], 0.6)
-        by_clip = {
-            fold: Answers(own.clip_N, own.label, own.predicted_PN, None, own.seed_P, np.arange(len(own.clip_N)))
-            for fold, own in entry.items()
-        }
+        by_clip = {fold: replace(own, recording_N=np.arange(len(own.clip_N))) for fold, own in entry.items()}
         interval = estimates({"a": by_clip})["a"][ACCURACY].interval
         held.append(interval.low <= 0.6 <= interval.high)
     assert np.mean(held) < 0.75
@@ -219,7 +217,7 @@ def _ranked(rng: np.random.Generator, clips: int = 300, classes: int = 5) -> Ans
     score_NC = label_NC + rng.normal(size=(clips, classes))
     names = np.array([f"{i:04}" for i in range(clips)])
     scores = score_NC[None].astype(np.float32)
-    return Answers(names, label_NC, np.zeros((1, clips), int), scores, np.array([0]), recording_N)
+    return Answers(label_NC, np.zeros((1, clips), int), scores, recording_N, names, np.array([0]))
 
 
 @pytest.mark.real

@@ -136,7 +136,7 @@ def test_ranking_many_clips_takes_fewer_draws() -> None:
     label_NC = rng.random((clips, classes)) < 0.02
     score = (label_NC + rng.normal(size=(1, clips, classes))).astype(np.float32)
     names = np.array([f"{i:05}" for i in range(clips)])
-    own = {1: Answers(names, label_NC, np.zeros((1, clips), int), score, np.array([0]), np.arange(clips))}
+    own = {1: Answers(label_NC, np.zeros((1, clips), int), score, np.arange(clips), names, np.array([0]))}
     assert draws_of(own) == 5_000
     assert draws_of({1: own[1].among(np.arange(clips) < 100)}) == DRAWS
     assert draws_of(dict.fromkeys(range(10), own[1])) == FEWEST

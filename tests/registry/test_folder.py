@@ -72,7 +72,7 @@ def test_recordings_may_have_several_labels(own: Path) -> None:
     )
     made = task(birds(table="birds.csv", folds=3))
     clips = made.clips(own)
-    assert made.multi_label
+    assert made.target == "several-labels"
     assert made.classes == ("high", "loud", "low")
     assert [clip.label for clip in clips[:2]] == [(1, 2), (0, 1)]
     assert made.labels(clips[-1]) == ("high",)
@@ -82,7 +82,9 @@ def test_recordings_may_have_several_labels(own: Path) -> None:
             "loud",
             "low",
         ]
-    assert not task(birds(folds=3)).multi_label
+    one = task(birds(folds=3))
+    one.clips(own)
+    assert one.target == "one-label"
 
 
 @pytest.mark.parametrize(
