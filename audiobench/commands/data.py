@@ -192,7 +192,9 @@ def _show_audit(report: "audits.Report") -> None:
 
 
 def _folds(source: "audits.Spanning") -> str:
-    return f"{source.source}: " + "; ".join(f"fold {fold} {', '.join(own)}" for fold, own in source.folds.items())
+    return f"{source.source}: " + "; ".join(
+        f"fold {fold} {', '.join(own)}".rstrip() for fold, own in source.folds.items()
+    )
 
 
 def _list(title: str, lines: list[str]) -> None:

@@ -28,6 +28,7 @@ class Config(job.Config):
         description="hash of what the task lists and what its files hold; None if there are none"
     )
     samples: Samples = Field("int16", description="how samples are kept; the default is in no key")
+    target: int | str = Field(1, description="version of what is predicted; a first version is in no key")
 
 
 class Needs(job.Needs):
