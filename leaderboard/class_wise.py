@@ -3,8 +3,8 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from benchmark.ledger.facts import SuiteFacts
 from leaderboard.confusion import ByClass, by_class, confusion_matrix
 from leaderboard.measured import Measured
 from leaderboard.metrics import ACCURACY
@@ -29,16 +29,15 @@ class ClassFigures:
     published: dict[str, float]
 
 
-def class_figures(facts: dict[str, Any], measured: Mapping[tuple[str, str, str], Measured]) -> list[ClassFigures]:
-    """The figures of every class on the fold that the suite asks for, by entry and protocol; over all seeds."""
+def class_figures(facts: SuiteFacts, measured: Mapping[tuple[str, str, str], Measured]) -> list[ClassFigures]:
+    """The figures of every class on the folds that the suite asks for, by entry and protocol; over all seeds."""
     found = []
-    published = _published(facts["reproduces"])
+    published = _published(facts.reproduces)
     for (entry, task, protocol), own in measured.items():
-        fold = facts["class_wise"].get(task)
-        of_fold = own.pairs().get(fold) if own.metric == ACCURACY else None
-        if of_fold is None:
+        fold = facts.tasks[task].class_wise
+        if fold is None or fold not in own.answers or own.metric != ACCURACY:
             continue
-        for one in by_class(confusion_matrix(of_fold, len(own.classes)), own.classes):
+        for one in by_class(confusion_matrix(own.pairs()[fold], len(own.classes)), own.classes):
             if one.clips:
                 beside = published.get((entry, protocol, _plain(one.name)), {})
                 found.append(ClassFigures(entry, protocol, task, fold, one, beside))

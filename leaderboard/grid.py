@@ -9,7 +9,7 @@ from leaderboard.convergence import Convergence
 from leaderboard.metrics import AUC, D_PRIME
 from leaderboard.notes import marks
 from leaderboard.statistics import Interval
-from leaderboard.table import Across, Cell, Table, control_of
+from leaderboard.table import Across, Cell, Table
 
 Value = float | str | None
 
@@ -58,7 +58,7 @@ class Grid:
 def grids(table: Table) -> list[Grid]:
     """Every table of a leaderboard: tasks, how fast entries learned them, figures by class, and ranks across tasks."""
     found = []
-    for task in table.facts["tasks"]:
+    for task in table.facts.tasks:
         found.append(_leaderboard(table, task))
         found += convergence_grids(table, task)
     return [*found, *class_grids(table), *map(_across, table.across)]
@@ -66,16 +66,17 @@ def grids(table: Table) -> list[Grid]:
 
 def heading(table: Table, task: str) -> str:
     """The task, and its folds where they are not all of the data set's."""
-    asked = table.facts["tasks"][task]
-    official = next(cell.official_folds for cell in table.cells if cell.task == task)
-    return task if len(asked) == official else f"{task} (folds {', '.join(map(str, asked))} of {official})"
+    own = table.facts.tasks[task]
+    if len(own.folds) == own.official_folds:
+        return task
+    return f"{task} (folds {', '.join(map(str, own.folds))} of {own.official_folds})"
 
 
 def columns(table: Table, task: str) -> list[Shown]:
     """What a task's leaderboard shows of its cells: only what there is."""
     cells = [cell for cell in table.cells if cell.task == task]
     found: list[Shown] = []
-    for protocol in table.facts["protocols"]:
+    for protocol in table.facts.protocols:
         own = [cell for cell in cells if cell.protocol == protocol]
         if own:
             found += _of_protocol(table, protocol, own)
@@ -94,7 +95,7 @@ def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
     if any(cell.rank for cell in cells):
         found.append(Shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
     if any(cell.against_control for cell in cells):
-        controls = {control_of(table.facts, cell.entry) for cell in cells if cell.against_control}
+        controls = {table.facts.control_of(cell.entry) for cell in cells if cell.against_control}
         name = f"minus {controls.pop() if len(controls) == 1 else 'control'} [95 %]"
         found.append(Shown(name, protocol, _against_control, _difference))
         found.append(Shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
@@ -149,7 +150,7 @@ def is_best(cell: Cell | None, cells: list[Cell]) -> bool:
 def convergence_grids(table: Table, task: str) -> list[Grid]:
     """How fast the entries learned a task, where every epoch was evaluated."""
     cells = [cell for cell in table.cells if cell.task == task and cell.convergence]
-    protocols = [p for p in table.facts["protocols"] if any(cell.protocol == p for cell in cells)]
+    protocols = [p for p in table.facts.protocols if any(cell.protocol == p for cell in cells)]
     if not protocols:
         return []
     marked = {c.protocol for c in cells if c.convergence and c.convergence.mark is not None}

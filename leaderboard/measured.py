@@ -62,7 +62,7 @@ class Measured:
             measured.selection = "last"
             chosen = True
         else:
-            chosen = measured._select(folds, len(repeats), rule, plan.facts["tasks"][rows[0].task][0])
+            chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])
         measured.seen = max(result.clips_seen_in_pretraining for result in results)
         measured.labels_seen = any(result.labels_seen_in_pretraining for result in results)
         if chosen:
@@ -86,7 +86,7 @@ class Measured:
         self.by_recording = all(own.source_N is not None for of in records.values() for own in of.values())
         self.clips = sum(len(own.clip_N) for own in self.answers.values())
         self.scores = {fold: observed(own)[self.metric] for fold, own in self.answers.items()}
-        of_folds = len(plan.facts["tasks"][done[0].task])
+        of_folds = len(plan.facts.tasks[done[0].task].folds)
         self.unseen = self._without_seen(whole=len(self.answers) == of_folds)
 
     def _without_seen(self, *, whole: bool) -> dict[int, Answers] | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_of
+from benchmark.ledger.facts import SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.files import Damaged
 from benchmark.store.job import AnyJob, Config
@@ -27,7 +28,6 @@ ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
 _T = TypeVar("_T")
 Settings = dict[tuple[str, ...], set[str]]  # of an entry: of its model, at _MODEL, and of each cell at (task, protocol)
 
-_BY_TASK = {"tasks", "official_folds", "task_names", "class_wise"}  # facts, of which the last two may not be there
 _MODEL = ("encoder", "frontend", "weights", "window")
 _REPEATS = ("seed", "draw", "folds")  # what tells the parts of one cell from each other
 
@@ -110,7 +110,7 @@ def merge_plans(plans: Mapping[str, Plan]) -> Plan:
 
 
 def _check_agreement(plans: Mapping[str, Plan]) -> None:
-    known: dict[str, tuple[str, Any]] = {}
+    known: dict[str, tuple[str, object]] = {}
     mistakes = []
     for label, plan in plans.items():
         for name, value in _to_agree(plan.facts).items():
@@ -125,25 +125,29 @@ def _check_agreement(plans: Mapping[str, Plan]) -> None:
         raise Mistakes(mistakes)
 
 
-def _to_agree(facts: dict[str, Any]) -> dict[str, Any]:
+def _to_agree(facts: SuiteFacts) -> dict[str, object]:
     """What must be the same in every folder, by its name."""
-    found = {name: facts[name] for name in ("selection", "reproduces", "control")}
-    found["samples"] = facts.get("samples", "int16")
-    for task, folds in facts["tasks"].items():
-        found[f"folds of {task}"] = folds
-        found[f"registry's name of {task}"] = facts.get("task_names", {}).get(task, task)
-        found[f"official folds of {task}"] = facts["official_folds"][task]
-        found[f"fold of {task} shown class by class"] = facts.get("class_wise", {}).get(task)
+    found: dict[str, object] = {
+        "selection": facts.selection,
+        "reproduces": facts.reproduces,
+        "control": facts.control,
+        "samples": facts.samples,
+    }
+    for column, task in facts.tasks.items():
+        found[f"folds of {column}"] = task.folds
+        found[f"registry's name of {column}"] = task.name
+        found[f"official folds of {column}"] = task.official_folds
+        found[f"fold of {column} shown class by class"] = task.class_wise
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
 
 
 def _settings(plan: Plan) -> dict[str, Settings]:
     """The settings of every entry; not those of jobs that a missing file blocks, for they are not all known."""
-    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts["entries"]}
+    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts.entries}
     for row in plan.rows:
         job = plan.evaluation(row)
         if _blocked(plan, job):
@@ -176,31 +180,31 @@ def _agree(one: Settings, other: Settings) -> bool:
 def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
     """A plan with what another asks for besides, whose entries get other names."""
     ours, theirs = merged.facts, plan.facts
-    facts = {**theirs, **ours}
-    for listed in ("anchors", "protocols", "seeds"):
-        facts[listed] = _union(ours[listed], theirs[listed])
-    facts["entries"] = _union(ours["entries"], (names[entry] for entry in theirs["entries"]))
-    facts["controls"] = _controls(ours, theirs, names)
-    for by_name in {*_BY_TASK, "shots"} & facts.keys():
-        facts[by_name] = {**ours.get(by_name, {}), **theirs.get(by_name, {})}
-    if "swept" in theirs:
-        of_theirs = {entry: [names[name] for name in own] for entry, own in theirs["swept"].items()}
-        before = ours.get("swept", {})
-        facts["swept"] = {e: _union(before.get(e, []), of_theirs.get(e, [])) for e in {**before, **of_theirs}}
-        points = {names[name]: point for name, point in theirs["variations"].items()}
-        facts["variations"] = {**ours.get("variations", {}), **points}
+    swept = {entry: dict(points) for entry, points in ours.swept.items()}
+    for entry, points in theirs.swept.items():
+        swept.setdefault(entry, {}).update({names[name]: point for name, point in points.items()})
+    united = {
+        "anchors": _union(ours.anchors, theirs.anchors),
+        "seeds": _union(ours.seeds, theirs.seeds),
+        "entries": _union(ours.entries, (names[entry] for entry in theirs.entries)),
+        "controls": _controls(ours, theirs, names),
+        "tasks": {**ours.tasks, **theirs.tasks},
+        "protocols": {**ours.protocols, **theirs.protocols},
+        "swept": swept,
+    }
+    facts = SuiteFacts.model_validate({**dict(ours), **united})
     rows = _union(merged.rows, (replace(row, entry=names[row.entry]) for row in plan.rows))
     texts = _union(merged.texts, plan.texts)
     return Plan(merged.name, facts, {**plan.jobs, **merged.jobs}, rows, {**plan.files, **merged.files}, texts)
 
 
-def _controls(ours: dict[str, Any], theirs: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+def _controls(ours: SuiteFacts, theirs: SuiteFacts, names: Mapping[str, str]) -> dict[str, str]:
     """Entries' own controls; one that only this folder has keeps this folder's control, whatever its name is now."""
-    controls: dict[str, str] = dict(ours["controls"])
+    controls = dict(ours.controls)
     for entry, name in names.items():
-        control = theirs["controls"].get(entry, theirs["control"])
+        control = theirs.control_of(entry)
         control = names.get(control, control)
-        if name not in ours["entries"] and control not in (name, ours["control"]):
+        if name not in ours.entries and control not in (name, ours.control or ""):
             controls[name] = control
     return controls
 
@@ -267,7 +271,7 @@ def separate(plan: Plan, store: Store) -> Plan:
     """
     data = {row: _data(plan, store, row) for row in plan.rows}
     column: dict[Row, str] = {}
-    for task in plan.facts["tasks"]:
+    for task in plan.facts.tasks:
         column |= _columns(task, {row: own for row, own in data.items() if row.task == task})
     task_of = {name: row.task for row, name in column.items() if name != row.task}
     if not task_of:
@@ -311,18 +315,12 @@ def _by_cells(data: Mapping[Row, _Data]) -> list[_Data]:
     return sorted(cells, key=lambda own: -len(cells[own]))
 
 
-def _with_columns(facts: dict[str, Any], task_of: Mapping[str, str]) -> dict[str, Any]:
+def _with_columns(facts: SuiteFacts, task_of: Mapping[str, str]) -> SuiteFacts:
     """A plan's facts with columns that are as those of their tasks, each after its task."""
-
-    def spread(by_task: dict[str, Any]) -> dict[str, Any]:
-        wider: dict[str, Any] = {}
-        for task, value in by_task.items():
-            wider |= {task: value, **{name: value for name, own in task_of.items() if own == task}}
-        return wider
-
-    registered = {task: task for task in task_of.values()} | facts.get("task_names", {})
-    facts = {**facts, "task_names": registered}
-    return {**facts, **{by_task: spread(facts[by_task]) for by_task in _BY_TASK & facts.keys()}}
+    tasks: dict[str, TaskFacts] = {}
+    for task, own in facts.tasks.items():
+        tasks |= {task: own, **{column: own for column, of_task in task_of.items() if of_task == task}}
+    return SuiteFacts.model_validate({**dict(facts), "tasks": tasks})
 
 
 def _canonical(settings: Any) -> str:

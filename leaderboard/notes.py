@@ -77,10 +77,9 @@ def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
         f" {across.test.critical_difference:.2f} are not told apart (Nemenyi, 0.05)."
         for across in table.across
     ]
-    others = table.facts.get("controls", {})
-    if others:
-        pairs = ", ".join(f"{control} of {entry}" for entry, control in others.items())
-        found.append(f"Controls: {pairs}; of all others {table.facts['control']}.")
+    if table.facts.controls:
+        pairs = ", ".join(f"{control} of {entry}" for entry, control in table.facts.controls.items())
+        found.append(f"Controls: {pairs}; of all others {table.facts.control}.")
     return found
 
 
@@ -122,7 +121,7 @@ def _seeds_drawn(measured: list[Cell]) -> list[str]:
 def _smallest(table: Table) -> list[str]:
     """What differences the recordings could have told."""
     shares = []
-    for task in table.facts["tasks"]:
+    for task in table.facts.tasks:
         found = {protocol: column.smallest for (own, protocol), column in table.columns.items() if own == task}
         told = [
             f"{protocol} {one.alone:.3f}" + (f", {one.of_all:.3f} among {one.pairs} pairs" if one.pairs > 1 else "")
@@ -199,7 +198,7 @@ def _published(table: Table, measured: list[Cell]) -> list[str]:
     found += [
         f"{c.published.row}, {c.protocol}: {c.published.note}." for c in table.cells if c.published and c.published.note
     ]
-    found += known_faults(table.facts["reproduces"])
+    found += known_faults(table.facts.reproduces)
     papers = sorted({c.published.source for c in measured if c.published})
     others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
     sources = sorted({f"{figure.row}: {figure.source}" for figure in others})

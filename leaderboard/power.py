@@ -43,8 +43,8 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
             if place not in found or kept["pairs"] > found[place]["pairs"]:
                 found[place] = kept
     sentences = []
-    for task in plan.facts["tasks"]:
-        for protocol in plan.facts["protocols"]:
+    for task in plan.facts.tasks:
+        for protocol in plan.facts.protocols:
             one = found.get((_data(plan, task), _protocol(plan, protocol)))
             if one:
                 alone = f"{protocol} on {task}: the smallest difference that its recordings told is {one['alone']:.3f}"

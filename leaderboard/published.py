@@ -1,6 +1,7 @@
 """Published figures: those a suite reproduces, and those of other systems."""
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def known_faults(suite: str | None) -> list[str]:
     return _FAULTS.get(suite or "", [])
 
 
-def anchored(systems: list[str]) -> list[Published]:
+def anchored(systems: Collection[str]) -> list[Published]:
     """The figures of other systems, by the names that ``anchors.csv`` gives them; unverified ones are left out."""
     with (_FOLDER / "anchors.csv").open(newline="", encoding="utf-8") as file:
         return [

@@ -40,7 +40,7 @@ def show(table: Table, console: "Console") -> None:
     for grid in grids(table):
         print_grid(
             console,
-            f"{table.title} · {grid.title}",
+            f"{table.facts.title} · {grid.title}",
             grid.header,
             [[cell.text for cell in row] for row in grid.rows],
             words=grid.left,
@@ -53,7 +53,7 @@ def show(table: Table, console: "Console") -> None:
 
 
 def _markdown(table: Table) -> str:
-    parts = [f"# {_plain_markdown(table.title)}", ""]
+    parts = [f"# {_plain_markdown(table.facts.title)}", ""]
     for grid in grids(table):
         escaped = _escaped(grid, _plain_markdown)
         parts += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
@@ -69,7 +69,7 @@ def _latex(table: Table) -> str:
         parts += [
             "\\begin{table}",
             "\\centering",
-            f"\\caption{{{_plain_latex(table.title)}: {escaped.title}}}",
+            f"\\caption{{{_plain_latex(table.facts.title)}: {escaped.title}}}",
             _tabulate(escaped, "latex_raw", lambda text: f"\\textbf{{{text}}}"),
             "\\end{table}",
             "",
@@ -139,7 +139,7 @@ def _json(table: Table) -> str:
     ]
     content = {
         "name": table.name,
-        **table.facts,
+        **table.facts.to_json(),
         "selection": table.rule,
         "cells": [asdict(cell) for cell in table.cells],
         "pairs": pairs,

@@ -55,7 +55,7 @@ def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
     if plan.texts:
         return plan.texts
     try:
-        _, files = read_suite(suite_path(suite), plan.facts["scale"])
+        _, files = read_suite(suite_path(suite), plan.facts.scale)
     except Mistake:
         return []
     return [(file.name, file.read_text(encoding="utf-8")) for file in files]

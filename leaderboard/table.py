@@ -1,13 +1,14 @@
 """From records to the cells of a leaderboard."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from benchmark.jobs.evaluate import model_of
+from benchmark.ledger.facts import SuiteFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
@@ -142,7 +143,6 @@ class Table:
 
     Args:
         name: of the suite, with its scale.
-        title: of the suite.
         facts: of the plan.
         rule: that selected the epochs.
         cells: the figures.
@@ -153,9 +153,8 @@ class Table:
     """
 
     name: str
-    title: str
-    facts: dict[str, Any]
-    rule: Rule = "last"
+    facts: SuiteFacts
+    rule: Rule
     cells: list[Cell] = field(default_factory=list)
     classes: list[ClassFigures] = field(default_factory=list)
     measured: dict[Place, Measured] = field(default_factory=dict)
@@ -171,7 +170,7 @@ class Table:
 def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
     """Fills a suite's leaderboard from what is in the store; ``rule`` selects epochs instead of the suite's own."""
     facts = plan.facts
-    table = Table(plan.name, facts["title"], facts, rule or facts["selection"])
+    table = Table(plan.name, facts, rule or facts.selection)
     rows: dict[Place, list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
@@ -181,20 +180,20 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
     table.columns = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
     unseen = _without_seen(facts, measured)
     scratch = {place: _scratch(plan, rows, place) for place in rows}
-    figures = reproduced(facts["reproduces"])
+    figures = reproduced(facts.reproduces)
     published = {(p.row, p.task, p.protocol): p for p in figures}
     for (entry, task, protocol), own in measured.items():
-        beside = published.get((entry, _task_name(facts, task), protocol))
-        of_folds, official = _folds(facts, task)
-        hindered = hindrances(facts, task, own, beside, official) if beside and own.scores else []
+        asked = facts.tasks[task]
+        beside = published.get((entry, asked.name, protocol))
+        hindered = hindrances(facts, task, own, beside) if beside and own.scores else []
         compared = _figures(columns.get((task, protocol), {}), entry)
         table.cells.append(
             Cell(
                 entry=entry,
                 task=task,
                 protocol=protocol,
-                of_folds=of_folds,
-                official_folds=official,
+                of_folds=len(asked.folds),
+                official_folds=asked.official_folds,
                 published=beside,
                 hindrances=hindered,
                 verdict=verdict(compared.get("interval"), beside, bool(hindered)) if beside and own.scores else "",
@@ -204,32 +203,47 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
                 **own.summary(),
             )
         )
-    others = [figure for figure in figures if figure.row not in facts["entries"]]
-    for figure in [*others, *anchored(facts["anchors"])]:
-        for task in facts["tasks"] if figure.protocol in facts["protocols"] else ():
-            if _task_name(facts, task) == figure.task:
-                table.cells.append(Cell(figure.row, task, figure.protocol, *_folds(facts, task), published=figure))
-    if "class_wise" in facts:
-        table.classes = class_figures(facts, measured)
+    others = [figure for figure in figures if figure.row not in facts.entries]
+    table.cells += _only_published(facts, [*others, *anchored(facts.anchors)])
+    table.classes = class_figures(facts, measured)
     table.across = _across(table)
     return table
 
 
-def _compared(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Column]]:
+def _only_published(facts: SuiteFacts, figures: Sequence[Published]) -> Iterator[Cell]:
+    """The cells of published figures that no entry of the suite stands beside."""
+    for figure in figures:
+        for task, asked in facts.tasks.items():
+            if figure.task == asked.name and figure.protocol in facts.protocols:
+                folds, official = len(asked.folds), asked.official_folds
+                yield Cell(figure.row, task, figure.protocol, folds, official, published=figure)
+
+
+def _compared(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Column]]:
     """The entries of every column against each other, by metric."""
-    controls = {entry: control_of(facts, entry) for entry in facts["entries"]}
+    controls = {entry: facts.control_of(entry) for entry in facts.entries}
     columns = {}
-    for task, folds in facts["tasks"].items():
+    for task, asked in facts.tasks.items():
         answers: dict[str, dict[str, dict[int, Answers]]] = defaultdict(dict)
         for (entry, own_task, protocol), own in measured.items():
             if own_task == task and own.answers:
                 answers[protocol][entry] = own.answers
-        for protocol, of_metrics in compare_task(answers, controls, len(folds)).items():
+        for protocol, of_metrics in compare_task(answers, controls, len(asked.folds)).items():
             columns[task, protocol] = of_metrics
     return columns
 
 
-def _figures(of_metrics: Mapping[str, Column], entry: str) -> dict[str, Any]:
+class _Figures(TypedDict, total=False):
+    """Of a cell, as ``Cell`` names it."""
+
+    interval: Interval
+    deviations: tuple[float, float]
+    rank: Rank | None
+    against_control: Comparison | None
+    others: dict[str, Figure]
+
+
+def _figures(of_metrics: Mapping[str, Column], entry: str) -> _Figures:
     """What comparisons say of an entry: by the chief metric, and by the others."""
     own = {metric: column for metric, column in of_metrics.items() if entry in column.estimates}
     if not own:
@@ -248,10 +262,10 @@ def _figures(of_metrics: Mapping[str, Column], entry: str) -> dict[str, Any]:
     }
 
 
-def _without_seen(facts: dict[str, Any], measured: Mapping[Place, Measured]) -> dict[Place, Interval]:
+def _without_seen(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[Place, Interval]:
     """The figures of entries that saw some of the test clips in pretraining, without these clips."""
     found = {}
-    for task in facts["tasks"]:
+    for task in facts.tasks:
         answers = {place: own.unseen for place, own in measured.items() if place[1] == task and own.seen and own.unseen}
         for place, of_metrics in estimates(answers).items():
             found[place] = next(iter(of_metrics.values())).interval
@@ -267,7 +281,7 @@ def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> s
     }
     random = [entry for entry, model in models.items() if model.weights.kind == "random"]
     same = [entry for entry in random if models[entry].encoder == models[place[0]].encoder]
-    control = control_of(plan.facts, place[0])
+    control = plan.facts.control_of(place[0])
     return control if control in random else next(iter([*same, *random]), "")
 
 
@@ -281,31 +295,15 @@ def _convergence(
 def _across(table: Table) -> list[Across]:
     """For every protocol on several tasks, its entries that every one of them measures."""
     found = []
-    for protocol in table.facts["protocols"]:
+    for protocol in table.facts.protocols:
         columns: dict[tuple[str, str], list[float]] = defaultdict(list)
         for cell in table.cells:
             if cell.protocol == protocol and cell.mean is not None and cell.complete:
-                columns[_task_name(table.facts, cell.task), cell.entry].append(cell.mean)
+                columns[table.facts.tasks[cell.task].name, cell.entry].append(cell.mean)
         score = {place: float(np.mean(means)) for place, means in columns.items()}
         tasks = list(dict.fromkeys(task for task, _ in score))
-        entries = [entry for entry in table.facts["entries"] if all((task, entry) in score for task in tasks)]
+        entries = [entry for entry in table.facts.entries if all((task, entry) in score for task in tasks)]
         if len(tasks) > 1 and len(entries) > 2:
             test = friedman(np.array([[score[task, entry] for entry in entries] for task in tasks], np.float64))
             found.append(Across(protocol, tasks, entries, test))
     return found
-
-
-def control_of(facts: dict[str, Any], entry: str) -> str:
-    """The entry that another is compared with: its own choice, or the suite's; empty if there is none."""
-    return facts.get("controls", {}).get(entry, facts["control"]) or ""
-
-
-def _task_name(facts: dict[str, Any], column: str) -> str:
-    """The registry's name of the task that stands in a column."""
-    return str(facts.get("task_names", {}).get(column, column))
-
-
-def _folds(facts: dict[str, Any], task: str) -> tuple[int, int]:
-    """How many folds of a task the suite asks for, and how many there are; older plans asked for all."""
-    asked = len(facts["tasks"][task])
-    return asked, facts.get("official_folds", {}).get(task, asked)

@@ -1,7 +1,6 @@
 """What a measured figure says about a published one."""
 
-from typing import Any
-
+from benchmark.ledger.facts import SuiteFacts
 from leaderboard.measured import Measured
 from leaderboard.published import Published
 from leaderboard.statistics import Interval
@@ -9,7 +8,7 @@ from leaderboard.statistics import Interval
 REPRODUCED, ABOVE, BELOW, NOT_COMPARABLE = "reproduced", "above", "below", "not comparable"
 
 
-def hindrances(facts: dict[str, Any], task: str, measured: Measured, published: Published, folds: int) -> list[str]:
+def hindrances(facts: SuiteFacts, task: str, measured: Measured, published: Published) -> list[str]:
     """Why the difference of a measured and a published figure would mean nothing.
 
     Args:
@@ -17,11 +16,11 @@ def hindrances(facts: dict[str, Any], task: str, measured: Measured, published: 
         task: the column.
         measured: the figure.
         published: the figure beside it.
-        folds: how many the data set has.
     """
     found = []
-    if facts["scale"] is not None:
-        found.append(f"measured at the scale {facts['scale']}")
+    if facts.scale is not None:
+        found.append(f"measured at the scale {facts.scale}")
+    folds = facts.tasks[task].official_folds
     if len(measured.scores) != folds:
         found.append(f"{task}: {len(measured.scores)} of {folds} folds")
     if published.selection and measured.selection not in ("inner", published.selection):

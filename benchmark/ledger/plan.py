@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmark.jobs.evaluate import EvaluateJob, pretraining_of
 from benchmark.jobs.pack import PackJob
+from benchmark.ledger.facts import SuiteFacts
 from benchmark.store.job import AnyJob, Job, key_of
 from registry.errors import Mistake
 from registry.lookup import nearest
@@ -38,7 +39,7 @@ class Plan:
     """
 
     name: str
-    facts: dict[str, Any]
+    facts: SuiteFacts
     jobs: dict[str, AnyJob] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
@@ -100,7 +101,7 @@ class Plan:
         """The stored form."""
         return {
             "name": self.name,
-            "facts": self.facts,
+            "facts": self.facts.to_json(),
             "jobs": [job.to_json() for job in self.jobs.values()],
             "rows": [vars(row) for row in self.rows],
             "files": self.files,
@@ -110,12 +111,18 @@ class Plan:
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Plan":
-        """A plan from its stored form."""
-        rows, texts = [Row(**row) for row in stored["rows"]], [(name, text) for name, text in stored["texts"]]
-        plan = Plan(stored["name"], stored["facts"], rows=rows, files=stored["files"], texts=texts)
+        """A plan from its stored form, of any age: the earliest kept no texts, and later ones no older keys.
+
+        Raises:
+            Mistake: if what it says of the suite is not what this version knows.
+        """
+        rows = [Row(**row) for row in stored["rows"]]
+        texts = [(name, text) for name, text in stored.get("texts", ())]
+        facts = SuiteFacts.from_json(stored["facts"])
+        plan = Plan(stored["name"], facts, rows=rows, files=stored["files"], texts=texts)
         for job in stored["jobs"]:
             plan.add(Job.from_json(job))
-        plan.older = stored["older"]
+        plan.older = stored.get("older", {})
         return plan
 
 
@@ -134,21 +141,21 @@ def choose_rows(
     Raises:
         Mistake: if one is not in the suite (with the nearest names).
     """
-    swept = plan.facts.get("swept", {})
-    protocol_of = {column: few["protocol"] for column, few in plan.facts.get("shots", {}).items()}
+    facts = plan.facts
+    protocol_of = {column: own.protocol for column, own in facts.protocols.items()}
     for kind, asked, known in (
-        ("entry", entries, [*plan.facts["entries"], *swept]),
-        ("task", tasks, list(plan.facts["tasks"])),
-        ("protocol", protocols, list(dict.fromkeys([*plan.facts["protocols"], *protocol_of.values()]))),
+        ("entry", entries, [*facts.entries, *facts.swept]),
+        ("task", tasks, list(facts.tasks)),
+        ("protocol", protocols, list(dict.fromkeys([*protocol_of, *protocol_of.values()]))),
     ):
         for name in asked or ():
             if name not in known:
                 raise Mistake(f"the suite {plan.name} has no {kind} {name!r}", fix=nearest(name, known))
-    chosen = {name for entry in entries or () for name in swept.get(entry, [entry])}
+    chosen = {name for entry in entries or () for name in facts.swept.get(entry, [entry])}
     return [
         row
         for row in plan.rows
         if (not chosen or row.entry in chosen)
         and (not tasks or row.task in tasks)
-        and (not protocols or row.protocol in protocols or protocol_of.get(row.protocol) in protocols)
+        and (not protocols or row.protocol in protocols or protocol_of[row.protocol] in protocols)
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.remarks import remarks
 from benchmark.jobs import embed, evaluate, measure, pack, pretrain
+from benchmark.ledger.facts import ProtocolFacts, SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row, plan_name
 from benchmark.store.digests import Digests
 from benchmark.store.files import file_digest
@@ -27,46 +28,46 @@ def make_plan(
 
     A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
     """
-    return _Planner(resolved, data, digests or Digests()).plan(seeds)
+    return _Planner(resolved, data, seeds, digests or Digests()).plan()
+
+
+def _facts(resolved: "ResolvedSuite", seeds: Sequence[int]) -> SuiteFacts:
+    suite = resolved.suite
+    return SuiteFacts(
+        suite=suite.name,
+        scale=resolved.scale,
+        title=suite.title or suite.name,
+        reproduces=suite.reproduces,
+        anchors=tuple(suite.anchors),
+        control=suite.control,
+        controls={name: entry.control for name, entry in suite.entries.items() if entry.control},
+        selection=suite.selection,
+        seeds=tuple(seeds),
+        samples=suite.samples,
+        entries=tuple(entry.name for entry in resolved.entries),
+        tasks={column: _task_facts(choice, suite.class_wise.get(column)) for column, choice in resolved.tasks.items()},
+        protocols={
+            name: ProtocolFacts(protocol=column.protocol, shots=column.shots)
+            for name, column in resolved.protocols.items()
+        },
+        swept=resolved.variations,
+    )
+
+
+def _task_facts(choice: Choice[Task], class_wise: int | None) -> TaskFacts:
+    task = choice.build()
+    folds, official_folds = tuple(task.folds), len(task.official_folds)
+    return TaskFacts(name=choice.name, folds=folds, official_folds=official_folds, class_wise=class_wise)
 
 
 class _Planner:
-    def __init__(self, resolved: "ResolvedSuite", data: Path | None, digests: Digests) -> None:
+    def __init__(self, resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int], digests: Digests) -> None:
         self.resolved, self.data, self.digests = resolved, data, digests
         self.inputs: dict[str, _Inputs] = {}  # of every task, by its canonical settings
-        suite = resolved.suite
-        facts: dict[str, Any] = {
-            "suite": suite.name,
-            "scale": resolved.scale,
-            "title": suite.title or suite.name,
-            "reproduces": suite.reproduces,
-            "anchors": suite.anchors,
-            "control": suite.control,
-            "controls": {name: entry.control for name, entry in suite.entries.items() if entry.control},
-            "selection": suite.selection,
-            "entries": [entry.name for entry in resolved.entries],
-            "protocols": list(resolved.protocols),
-            "tasks": {column: list(task.build().folds) for column, task in resolved.tasks.items()},
-            "official_folds": {column: len(task.build().official_folds) for column, task in resolved.tasks.items()},
-        }
-        if suite.samples != "int16":
-            facts["samples"] = suite.samples
-        if suite.class_wise:
-            facts["class_wise"] = suite.class_wise
-        few = {name: column for name, column in resolved.protocols.items() if column.shots is not None}
-        if few:
-            facts["shots"] = {name: {"protocol": one.protocol, "shots": one.shots} for name, one in few.items()}
-        renamed = {column: task.name for column, task in resolved.tasks.items() if column != task.name}
-        if renamed:
-            facts["task_names"] = renamed
-        if resolved.variations:
-            facts["swept"] = {entry: list(names) for entry, names in resolved.variations.items()}
-            facts["variations"] = {name: at for names in resolved.variations.values() for name, at in names.items()}
-        self._plan = Plan(plan_name(suite.name, resolved.scale), facts)
+        self._plan = Plan(plan_name(resolved.suite.name, resolved.scale), _facts(resolved, seeds))
 
-    def plan(self, seeds: Sequence[int]) -> Plan:
-        self._plan.facts["seeds"] = list(seeds)
-        for seed in seeds:
+    def plan(self) -> Plan:
+        for seed in self._plan.facts.seeds:
             for entry in self.resolved.entries:
                 self._entry(entry, seed)
         return self._plan

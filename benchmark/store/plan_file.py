@@ -41,29 +41,29 @@ def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """A stored plan, with every field of today.
+    """A stored plan, as it was written.
 
     Raises:
         Damaged: if it is not what was written.
         Mistake: if it is of another schema.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
-        found = _with_todays_fields(stored)
+        require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # the earliest named none
         if "digest" in stored:
             whole = stored["digest"] == content_digest({key: value for key, value in stored.items() if key != "digest"})
         else:  # only older versions wrote none, and no digest in the name either
-            whole = plan_path(path.parent, found["plan"]["name"]) == path
+            whole = plan_path(path.parent, stored["plan"]["name"]) == path
     except Mistake as mistake:
         raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
     except (KeyError, TypeError, AttributeError, ValueError):
         whole = False
     if not whole:
         raise Damaged("a stored plan is damaged", path, _AGAIN)
-    return found
+    return stored
 
 
 def last_plan(folder: Path, name: str, tell: Callable[[str], None]) -> dict[str, Any] | None:
@@ -131,20 +131,3 @@ def _ordered(content: Any) -> Any:
         pairs = [[str(key), _ordered(value)] for key, value in content.items()]
         return {"pairs": sorted(pairs, key=lambda pair: pair[0])}
     return [_ordered(item) for item in content] if isinstance(content, list) else content
-
-
-def _with_todays_fields(record: dict[str, Any]) -> dict[str, Any]:
-    """A stored plan with what older ones lack. One that names no schema is of the first: the earliest named none.
-
-    Raises:
-        Mistake: if it is of another schema.
-    """
-    require_schema(record.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")
-    if "plan" not in record:
-        return record
-    facts = record["plan"]["facts"]
-    every_fold = {task: len(folds) for task, folds in facts["tasks"].items()}  # earlier suites could not ask for fewer
-    facts = {"controls": {}, "official_folds": every_fold, **facts}
-    if "folds" in facts.get("class_wise", {}):
-        facts["class_wise"] = facts["class_wise"]["folds"]  # beside them stood the classes, which records tell now
-    return {**record, "plan": {"texts": [], "older": {}, **record["plan"], "facts": facts}}

@@ -1,6 +1,6 @@
 """A suite's report: everything that its records show, in the order in which a reader asks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchmark.ledger.plan import Plan
@@ -46,10 +46,14 @@ def make_report(
         provenance.section(evidence),
     ]
     table, facts = evidence.table, evidence.table.facts
-    counts = [_count(facts["entries"], "entry", "entries"), _count(facts["tasks"], "task", "tasks")]
+    counts = [
+        _count(facts.entries, "entry", "entries"),
+        _count(facts.tasks, "task", "tasks"),
+        _count(facts.protocols, "protocol", "protocols"),
+    ]
     report = Report(
-        title=table.title,
-        subtitle=f"{table.name}: {', '.join([*counts, _count(facts['protocols'], 'protocol', 'protocols')])}",
+        title=facts.title,
+        subtitle=f"{table.name}: {', '.join(counts)}",
         facts=board.key_facts(evidence),
         sections=[section for section in sections if section.items],
         footer="Made by audiobench from stored records; no model was run.",
@@ -57,5 +61,5 @@ def make_report(
     return report, evidence.drawings
 
 
-def _count(things: Sequence[str], one: str, several: str) -> str:
+def _count(things: Collection[str], one: str, several: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else several}"

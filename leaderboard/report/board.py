@@ -9,7 +9,7 @@ from leaderboard.page.content import Column, Grid, Item, Mark, Notes, Section
 from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.selection import MEANING
 from leaderboard.statistics import Interval
-from leaderboard.table import Cell, Table, control_of
+from leaderboard.table import Cell, Table
 
 HELP = {
     "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted by Holm over all pairs",
@@ -27,16 +27,16 @@ def key_facts(evidence: Evidence) -> list[tuple[str, str]]:
     facts = evidence.table.facts
     measured = [cell for cell in evidence.table.cells if cell.mean is not None]
     asked = len({(row.entry, row.task, row.protocol) for row in evidence.plan.rows})
-    folds = ", ".join(f"{len(own)} of {task}" for task, own in facts["tasks"].items())
+    folds = ", ".join(f"{len(own.folds)} of {task}" for task, own in facts.tasks.items())
     found = [
         ("measured", f"{len(measured)} of {asked} cells"),
         ("test clips", ", ".join(f"{clips:,} of {task}" for task, clips in _clips(evidence).items())),
         ("folds", folds),
-        ("seeds", ", ".join(map(str, facts["seeds"]))),
+        ("seeds", ", ".join(map(str, facts.seeds))),
         ("epochs selected by", evidence.table.rule),
-        ("control", facts["control"] or ""),
-        ("scale", facts["scale"] or "as the suite stands"),
-        ("published", facts["reproduces"] or ""),
+        ("control", facts.control or ""),
+        ("scale", facts.scale or "as the suite stands"),
+        ("published", facts.reproduces or ""),
     ]
     return [(name, value) for name, value in found if value]
 
@@ -120,7 +120,7 @@ def _bar(table: Table, cell: Cell) -> intervals.Bar:
         cell.interval.high if cell.interval else None,
         cell.published.score if cell.published else None,
         str(cell.rank or ""),
-        control=cell.entry == table.facts["control"],
+        control=cell.entry == table.facts.control,
     )
 
 
@@ -184,5 +184,5 @@ def _bounds(found: Interval, sign: str = "") -> PageCell:
 def controls(evidence: Evidence) -> dict[str, str]:
     """The control of every entry that has one, and is not it."""
     facts = evidence.table.facts
-    found = {entry: control_of(facts, entry) for entry in facts["entries"]}
+    found = {entry: facts.control_of(entry) for entry in facts.entries}
     return {entry: control for entry, control in found.items() if control and control != entry}

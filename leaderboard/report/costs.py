@@ -43,7 +43,7 @@ def _jobs(evidence: Evidence) -> Grid:
         Column("embedding", group="a second", help="clips"),
     ]
     rows = []
-    for entry in evidence.table.facts["entries"]:
+    for entry in evidence.table.facts.entries:
         rows.append([Cell(entry), *_row(evidence, entry)])
     return Grid("jobs", "Jobs", columns, rows, copy=True)
 

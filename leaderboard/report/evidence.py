@@ -58,12 +58,12 @@ class Evidence:
     @property
     def tasks(self) -> list[str]:
         """The columns of the suite."""
-        return list(self.table.facts["tasks"])
+        return list(self.table.facts.tasks)
 
     @property
     def protocols(self) -> list[str]:
         """Of the suite."""
-        return list(self.table.facts["protocols"])
+        return list(self.table.facts.protocols)
 
     def cells(self, task: str, protocol: str) -> list[Measurement]:
         """What is measured of a column, in the suite's order."""

@@ -24,7 +24,7 @@ def section(evidence: Evidence) -> Section:
 
 def _losses(evidence: Evidence) -> list[Item]:
     losses = {}
-    for entry in evidence.table.facts["entries"]:
+    for entry in evidence.table.facts.entries:
         for job in evidence.needed(evidence.rows(entry), PretrainJob)[:1]:
             own = [(row["epoch"], row["loss"]) for row in evidence.losses(job)]
             if own:
@@ -44,7 +44,7 @@ def _curves(evidence: Evidence, task: str, protocol: str) -> list[Item]:
         assert cell.convergence
         curve = cell.convergence.curve
         marks.add(cell.convergence.mark)
-        control = cell.entry in (cell.convergence.scratch, evidence.table.facts["control"])
+        control = cell.entry in (cell.convergence.scratch, evidence.table.facts.control)
         drawn.append(curves.Curve(cell.entry, curve.epochs, curve.mean, curve.deviation, control))
     mark = marks.pop() if len(marks) == 1 else None
     plot = curves.draw(drawn, mark=mark)
@@ -61,12 +61,12 @@ def _selection(evidence: Evidence, task: str) -> list[Item]:
     columns = [Column("entry", "text")]
     columns += [Column(f"({rule})", group=protocol, help=MEANING[rule]) for protocol in protocols for rule in RULES]
     rows = []
-    for entry in evidence.table.facts["entries"]:
+    for entry in evidence.table.facts.entries:
         own = []
         for protocol in protocols:
             found = evidence.table.measured.get((entry, task, protocol))
             for rule in RULES:
-                mean = found.mean_under(rule, evidence.table.facts["tasks"][task][0]) if found else None
+                mean = found.mean_under(rule, evidence.table.facts.tasks[task].folds[0]) if found else None
                 own.append(Cell(f"{mean:.3f}" if mean is not None else "", mean))
         if any(cell.text for cell in own):
             rows.append([Cell(entry), *own])

@@ -18,7 +18,6 @@ from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
 from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
 from leaderboard.report.evidence import Evidence, name_of
-from leaderboard.table import control_of
 from registry.errors import Mistake
 from registry.lookup import nearest
 
@@ -32,7 +31,7 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
     Raises:
         Mistake: if an entry is not in the suite.
     """
-    known = evidence.table.facts["entries"]
+    known = list(evidence.table.facts.entries)
     for entry in mapped:
         if entry not in known:
             raise Mistake(f"the suite has no entry {entry!r} to map", fix=nearest(entry, known))
@@ -54,8 +53,8 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
 
 def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[str, str]]:
     """Protocol and entries of a task's maps, where clips have one label: under the first protocol on embeddings."""
-    few = evidence.table.facts.get("shots", {})
-    for protocol in sorted(evidence.protocols, key=lambda name: name in few):  # all clips before few
+    facts = evidence.table.facts
+    for protocol in sorted(facts.protocols, key=lambda name: facts.protocols[name].shots is not None):  # all, then few
         cells = {
             cell.entry: cell
             for cell in evidence.cells(task, protocol)
@@ -63,7 +62,7 @@ def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[
         }
         if cells:
             best = max(cells, key=lambda entry: cells[entry].mean or 0)
-            wanted = mapped or [best, control_of(evidence.table.facts, best)]
+            wanted = mapped or [best, facts.control_of(best)]
             return [(protocol, entry) for entry in dict.fromkeys(wanted) if entry in cells]
     return []
 

@@ -17,14 +17,13 @@ from registry.tasks import Task
 
 def asked(evidence: Evidence, suite: Sequence[tuple[str, str]]) -> Section:
     """The suite's texts, with those that it extends, and the command for every row."""
-    table = evidence.table
-    command = ["audiobench", "run", table.facts["suite"]]
-    if table.facts["scale"]:
-        command += ["--scale", table.facts["scale"]]
-    seeds = table.facts["seeds"]
-    command += [part for seed in seeds for part in ("--seed", str(seed))] if seeds != [0] else []
+    facts = evidence.table.facts
+    command = ["audiobench", "run", facts.suite]
+    if facts.scale:
+        command += ["--scale", facts.scale]
+    command += [part for seed in facts.seeds for part in ("--seed", str(seed))] if facts.seeds != (0,) else []
     rows = []
-    for entry in table.facts["entries"]:
+    for entry in facts.entries:
         control = controls(evidence).get(entry, "")
         rows.append([Cell(entry), Cell(control), Cell(f"{shlex.join([*command, '--entry', entry])} --data DATA")])
     columns = [Column("entry", "text"), Column("control", "text"), Column("command", "text")]

@@ -8,11 +8,10 @@ from leaderboard.report.evidence import Evidence, name_of
 def section(evidence: Evidence) -> Section:
     """A figure for every swept entry, task and protocol."""
     items: list[Item] = []
-    variations = evidence.table.facts.get("variations", {})
-    for entry, names in evidence.table.facts.get("swept", {}).items():
+    for entry, variations in evidence.table.facts.swept.items():
         for task in evidence.tasks:
             for protocol in evidence.protocols:
-                cells = {cell.entry: cell for cell in evidence.cells(task, protocol) if cell.entry in names}
+                cells = {cell.entry: cell for cell in evidence.cells(task, protocol) if cell.entry in variations}
                 points = [
                     sweep.Point(
                         variations[name],

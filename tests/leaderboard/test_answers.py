@@ -14,6 +14,7 @@ from benchmark.store.job import Job
 from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.table import Table, make_table
+from tests.conftest import made_facts
 
 # Five recordings in each of two folds, of two clips each; UrbanSound8K's names begin with the recording.
 CLIPS = {fold: [f"{100 * fold + i // 2}-0-0-{i}.wav" for i in range(10)] for fold in (1, 2)}
@@ -30,18 +31,12 @@ def table(
 ) -> Table:
     """A leaderboard of two entries; ``columns`` are what predictions hold besides, by clip of either fold."""
     store = Store(folder)
-    facts = {
-        "title": "Made",
-        "scale": None,
-        "reproduces": None,
-        "anchors": [],
-        "control": "poor",
-        "selection": "last",
-        "entries": list(RIGHT),
-        "protocols": ["knn"],
-        "tasks": {column: [1, 2] for column in tasks},
-        "task_names": dict.fromkeys(tasks, task),
-    }
+    facts = made_facts(
+        control="poor",
+        entries=list(RIGHT),
+        tasks={column: [1, 2] for column in tasks},
+        task_names=dict.fromkeys(tasks, task),
+    )
     plan = Plan("made", facts)
     for column in tasks:
         pack = Job("pack", {"task": {"name": task, "version": 1}, "column": column, "inputs": "x"})

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmark.ledger.facts import TaskFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.job import Job
 from benchmark.store.store import Store
@@ -15,22 +16,9 @@ from leaderboard.merge import Stores, differences, merge_plans, separate
 from leaderboard.sources import read_plans
 from leaderboard.table import Cell, Table, make_table
 from registry.errors import Mistake, Mistakes
+from tests.conftest import made_facts
 
 AUDIO, OTHER = "a1" * 32, "b2" * 32
-FACTS = {
-    "suite": "made",
-    "scale": None,
-    "title": "Made",
-    "reproduces": None,
-    "anchors": [],
-    "control": "random",
-    "controls": {},
-    "selection": "last",
-    "protocols": ["knn"],
-    "tasks": {"esc50": [1, 2]},
-    "official_folds": {"esc50": 2},
-    "seeds": [0],
-}
 
 
 class Folder:
@@ -38,7 +26,8 @@ class Folder:
 
     def __init__(self, root: Path, **facts: Any) -> None:
         self.store = Store(root)
-        self.plan = Plan("made", {**FACTS, "entries": [], **facts})
+        known = {"control": "random", "official_folds": {"esc50": 2}}
+        self.plan = Plan("made", made_facts(**{**known, **facts}))
 
     def add(
         self,
@@ -67,8 +56,8 @@ class Folder:
         config = {"protocol": {"name": protocol, "k": k}, "seed": seed, "folds": [1, 2]}
         job = Job("evaluate", config, {"pack": pack.key, "embed": self.plan.add(embed)})
         self.plan.rows.append(Row(entry, task, protocol, seed, self.plan.add(job)))
-        if entry not in self.plan.facts["entries"]:
-            self.plan.facts["entries"].append(entry)
+        entries = tuple(dict.fromkeys([*self.plan.facts.entries, entry]))
+        self.plan.facts = self.plan.facts.model_copy(update={"entries": entries})
         self.store.save_plan("made", {"schema": 1, "request": "", "plan": self.plan.to_json()})
         if right is not None:
             write(self.store.folder(job), right, audio)
@@ -115,7 +104,7 @@ def test_entries_of_two_folders_stand_in_one_leaderboard_and_are_compared(tmp_pa
     Folder(tmp_path / "there").add("moco", None).add("npid", 4).add("random", None).add("byol", 1)
     table = read(tmp_path / "here", tmp_path / "there")
     assert cells(table) == {(e, "esc50"): m for e, m in (("moco", 0.75), ("npid", 1), ("random", 0.5), ("byol", 0.25))}
-    assert table.facts["entries"] == ["moco", "npid", "random", "byol"]
+    assert table.facts.entries == ("moco", "npid", "random", "byol")
     assert above_control(table, "npid") == 0.5
     assert cells(read(tmp_path / "here"))["npid", "esc50"] is None
 
@@ -134,9 +123,9 @@ def test_seeds_tasks_and_protocols_are_united(tmp_path: Path) -> None:
     other = Folder(tmp_path / "b", **tasks, protocols=["vote", "knn"], seeds=[1])
     other.add("moco", 2, seed=1).add("moco", 1, seed=1, task="esc10", k=3).add("moco", 0, seed=1, protocol="vote", k=1)
     table = read(tmp_path / "a", tmp_path / "b")
-    assert table.facts["entries"] == ["moco"]
-    assert (table.facts["seeds"], table.facts["protocols"]) == ([0, 1], ["knn", "vote"])
-    assert table.facts["official_folds"] == {"esc50": 2, "esc10": 2}
+    assert table.facts.entries == ("moco",)
+    assert (table.facts.seeds, list(table.facts.protocols)) == ((0, 1), ["knn", "vote"])
+    assert {task: own.official_folds for task, own in table.facts.tasks.items()} == {"esc50": 2, "esc10": 2}
     assert (cell(table, "moco").mean, cell(table, "moco").seeds) == (0.75, 2)
     assert cell(table, "moco", "esc10").mean == 0.25
     vote = table.find("moco", "esc50", "vote")
@@ -150,7 +139,7 @@ def test_an_entry_with_other_settings_gets_the_folders_name_in_all_its_cells(tmp
     Folder(tmp_path / "b", **two).add("moco", 3, k=1).add("moco", 4, task="esc10").add("random", 2)
     Folder(tmp_path / "c", **two).add("moco", None, k=1).add("moco", None, task="esc10").add("random", None)
     table = read(tmp_path / "a", tmp_path / "b", tmp_path / "c")
-    assert table.facts["entries"] == ["moco", "random", "moco (b)"]
+    assert table.facts.entries == ("moco", "random", "moco (b)")
     assert (cell(table, "moco").mean, cell(table, "moco (b)").mean) == (1, 0.75)
     assert (cell(table, "moco", "esc10").mean, cell(table, "moco (b)", "esc10").mean) == (1, 1)
 
@@ -161,20 +150,20 @@ def test_other_settings_are_seen_where_the_seeds_have_nothing_in_common(
 ) -> None:
     for name, seed, own in (("a", 0, {}), ("b", 1, settings)):
         Folder(tmp_path / name).add("moco", 4, seed=seed, **own).add("random", 4, seed=seed)
-    assert read(tmp_path / "a", tmp_path / "b").facts["entries"] == ["moco", "random", "moco (b)"]
+    assert read(tmp_path / "a", tmp_path / "b").facts.entries == ("moco", "random", "moco (b)")
 
 
 def test_folders_of_one_name_are_told_apart_by_what_they_lie_in(tmp_path: Path) -> None:
     for name, width in (("a", 4), ("b", 8)):
         Folder(tmp_path / name / "runs").add("moco", 4, width)
-    assert read(tmp_path / "a" / "runs", tmp_path / "b" / "runs").facts["entries"] == ["moco", "moco (b/runs)"]
+    assert read(tmp_path / "a" / "runs", tmp_path / "b" / "runs").facts.entries == ("moco", "moco (b/runs)")
 
 
 def test_entries_of_a_folder_keep_its_control_where_that_has_other_settings(tmp_path: Path) -> None:
     Folder(tmp_path / "a").add("moco", 4).add("random", 2)
     Folder(tmp_path / "b").add("npid", 4).add("random", 3, width=8)
     table = read(tmp_path / "a", tmp_path / "b")
-    assert table.facts["controls"] == {"npid": "random (b)"}
+    assert table.facts.controls == {"npid": "random (b)"}
     assert (above_control(table, "moco"), above_control(table, "npid")) == (0.5, 0.25)
 
 
@@ -246,8 +235,8 @@ def test_rows_on_other_audio_of_one_pack_get_a_column_of_their_own(tmp_path: Pat
         ("npid", other): 0.75,
         ("swav", "esc50"): None,
     }
-    for fact, value in (("tasks", [1, 2]), ("official_folds", 2), ("class_wise", 1), ("task_names", "esc10")):
-        assert list(table.facts[fact].items()) == [("esc50", value), (other, value)]
+    same = TaskFacts(name="esc10", folds=(1, 2), official_folds=2, class_wise=1)
+    assert list(table.facts.tasks.items()) == [("esc50", same), (other, same)]
     assert cell(table, "npid", other).against_control is None
 
 
@@ -311,17 +300,24 @@ def test_variations_of_a_sweep_are_united_under_their_new_names(tmp_path: Path) 
     one = Folder(tmp_path / "a", **swept("moco k=1")).add("moco k=1", 4).plan
     two = Folder(tmp_path / "b", **swept("moco k=1", "moco k=2")).add("moco k=1", 4, width=8).add("moco k=2", 3).plan
     facts = merge_plans({"a": one, "b": two}).facts
-    assert facts["swept"] == {"moco": ["moco k=1", "moco k=1 (b)", "moco k=2"]}
-    assert facts["variations"]["moco k=1 (b)"] == {"k": "1"}
+    assert facts.swept == {"moco": {"moco k=1": {"k": "1"}, "moco k=1 (b)": {"k": "1"}, "moco k=2": {"k": "2"}}}
 
 
 def test_draws_of_few_clips_are_united(tmp_path: Path) -> None:
-    folders = [Folder(tmp_path / name, shots={f"knn {name}": {"shots": 1}}).add("random", None) for name in "ab"]
+    folders = [
+        Folder(tmp_path / name, protocols=["knn", column], shots={column: {"protocol": "knn", "shots": shots}})
+        for name, column, shots in (("a", "knn 1-shot", 1), ("b", "knn 5-shot", 5))
+    ]
     for draw, folder in enumerate(folders):
+        folder.add("random", None)
         (row,), (*needs, job) = folder.plan.rows, folder.plan.jobs.values()
         drawn = replace(job, config={**job.config, "draw": draw})
         folder.plan.rows = [replace(row, draw=draw, key=drawn.key)]
         folder.plan.jobs = {need.key: need for need in needs} | {drawn.key: drawn}
     merged = merge_plans({name: folder.plan for name, folder in zip("ab", folders, strict=True)})
     assert [(row.entry, row.draw) for row in merged.rows] == [("random", 0), ("random", 1)]
-    assert list(merged.facts["shots"]) == ["knn a", "knn b"]
+    assert {column: own.shots for column, own in merged.facts.protocols.items()} == {
+        "knn": None,
+        "knn 1-shot": 1,
+        "knn 5-shot": 5,
+    }

@@ -15,6 +15,7 @@ from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.selection import RULES
 from leaderboard.table import Cell, Table, make_table
+from tests.conftest import made_facts
 
 CLASSES = ["air_conditioner", "gun_shot"]
 LABELS = {1: [0, 1, 0, 1], 2: [1, 1, 0, 0]}
@@ -45,17 +46,12 @@ def record(store: Store, plan: Plan, entry: str, seed: int, by_fold: Epochs) -> 
 def make(folder: Path, selection: str, runs: dict[tuple[str, int], Epochs], **facts: Any) -> Table:
     store = Store(folder)
     known = {
-        "title": "Made",
-        "scale": None,
         "reproduces": "lin2022/table-3.1",
-        "anchors": [],
-        "control": None,
         "selection": selection,
         "entries": list(dict.fromkeys(entry for entry, _ in runs)),
         "protocols": ["finetune"],
-        "tasks": {"esc50": [1, 2]},
     }
-    plan = Plan("made", {**known, **facts})
+    plan = Plan("made", made_facts(**{**known, **facts}))
     for (entry, seed), by_fold in runs.items():
         record(store, plan, entry, seed, by_fold)
     return make_table(plan, store)

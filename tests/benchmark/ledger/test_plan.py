@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.ledger.facts import TaskFacts
 from benchmark.ledger.plan import Plan, choose_rows
 from benchmark.ledger.planner import make_plan
 from benchmark.ledger.request import Request
@@ -88,7 +89,7 @@ def test_samples_are_told_to_packs_where_they_are_not_the_default(tmp_path: Path
     for asked, told in (("title: Tiny", None), ("samples: int16", None), ("samples: float32", "float32")):
         made = plan(tmp_path, TINY.replace("title: Tiny", asked))
         (pack,) = [job for job in made.jobs.values() if job.kind == "pack"]
-        assert pack.config.get("samples") == made.facts.get("samples") == told
+        assert (pack.config.get("samples"), made.facts.samples) == (told, told or "int16")
 
 
 def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alone(tmp_path: Path) -> None:
@@ -121,6 +122,8 @@ def test_a_stored_plan_is_the_plan(tmp_path: Path) -> None:
     assert list(again.jobs) == list(made.jobs)
     assert again.rows == made.rows
     assert again.facts == made.facts
+    earliest = Plan.from_json({key: own for key, own in made.to_json().items() if key not in ("texts", "older")})
+    assert (earliest.rows, earliest.texts, earliest.older) == (made.rows, [], {})
 
 
 def test_a_stored_plan_is_recognised_until_a_file_of_its_chain_changes(
@@ -171,9 +174,8 @@ def test_cells_are_chosen_by_name_with_what_they_need(tmp_path: Path) -> None:
 def test_a_task_may_fill_two_columns(tmp_path: Path) -> None:
     columns = "tasks: {sounds: {name: sounds, clips: 2}, many: {name: sounds, clips: 4}}"
     made = plan(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", columns))
-    assert made.facts["tasks"] == {"sounds": [1, 2, 3, 4, 5], "many": [1, 2, 3, 4, 5]}
-    assert made.facts["task_names"] == {"many": "sounds"}
-    assert "task_names" not in plan(tmp_path).facts
+    sounds = TaskFacts(name="sounds", folds=(1, 2, 3, 4, 5), official_folds=5)
+    assert made.facts.tasks == {"sounds": sounds, "many": sounds}
     of_list = {row.key for row in plan(tmp_path).rows}
     assert {row.key for row in made.rows if row.task == "sounds"} == of_list
     assert not of_list & {row.key for row in choose_rows(made, None, ["many"], None)}
@@ -183,16 +185,16 @@ def test_a_task_may_fill_two_columns(tmp_path: Path) -> None:
 
 def test_a_swept_entry_stands_for_all_its_variations(tmp_path: Path) -> None:
     made = plan(tmp_path, TINY + "sweep: {npid: {crop: [0.5, 0.7], encoder: [cnn10, {name: cnn6, width: 4}]}}\n")
-    assert made.facts["variations"]["npid crop=0.7 encoder={name: cnn6, width: 4}"] == {
+    assert list(made.facts.swept) == ["npid"]
+    assert made.facts.swept["npid"]["npid crop=0.7 encoder={name: cnn6, width: 4}"] == {
         "crop": 0.7,
         "encoder": {"name": "cnn6", "width": 4},
     }
-    varied = list(made.facts["variations"])
-    assert made.facts["swept"] == {"npid": varied}
-    assert made.facts["entries"] == ["moco", *varied, "random"]
+    varied = list(made.facts.swept["npid"])
+    assert made.facts.entries == ("moco", *varied, "random")
     assert [row.entry for row in choose_rows(made, ["npid"], None, ["knn"])] == varied
     assert [row.entry for row in choose_rows(made, [varied[1], "random"], None, ["knn"])] == [varied[1], "random"]
-    assert not {"swept", "variations"} & set(plan(tmp_path).facts)
+    assert not plan(tmp_path).facts.swept
     windows = {job.title: job.config["window"] for job in made.jobs.values() if job.kind == "embed"}
     crops = {job.title: job.config["crop"] for job in made.jobs.values() if job.kind == "pretrain"}
     assert windows[f"embed sounds with {varied[0]}"] == crops[f"pretrain {varied[0]} on sounds"] == 8000

@@ -87,6 +87,6 @@ def test_what_a_suite_asks_for_its_stored_plan_asked_for(suite: str) -> None:
     assert kept
     stored = Plan.from_json(kept["plan"])
     resolved = load_suite(suite_path(suite), "cpu", None)
-    before, today = by_title(stored), by_title(make_plan(resolved, None, stored.facts["seeds"]))
+    before, today = by_title(stored), by_title(make_plan(resolved, None, stored.facts.seeds))
     assert before.keys() == today.keys()
     assert {title for kind, title in before if before[kind, title] != today[kind, title]} == set()

@@ -12,7 +12,7 @@ from benchmark.ledger.request import asked_digest
 from benchmark.store.store import Store
 from benchmark.suite.document import read_suite
 from registry.errors import Mistake
-from tests.conftest import TINY
+from tests.conftest import TINY, made_facts
 
 
 def asked(tmp_path: Path, text: str, scale: str | None = None) -> str:
@@ -21,8 +21,7 @@ def asked(tmp_path: Path, text: str, scale: str | None = None) -> str:
 
 
 def plan(name: str, title: str, digest: str = "") -> dict[str, Any]:
-    facts = {"tasks": {}, "title": title}
-    return {"schema": 1, "asked": digest, "request": "", "plan": Plan(name, facts).to_json()}
+    return {"schema": 1, "asked": digest, "request": "", "plan": Plan(name, made_facts(title=title)).to_json()}
 
 
 def title(stored: dict[str, Any] | None) -> str:

@@ -1,0 +1,118 @@
+"""What a leaderboard knows of a suite. A plan carries it, so nothing here imports torch.
+
+A stored plan keeps its older layout: lists of columns, and beside them what is to be said of some of these.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.suite.rules import Rule
+from registry.errors import Mistake
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskFacts(_Facts):
+    """A task as one column of a leaderboard."""
+
+    name: str = Field(description="the registry's, which several columns may share")
+    folds: tuple[int, ...] = Field(description="that are tested, in the suite's order; the first chooses under split1")
+    official_folds: int = Field(description="how many folds the data set has")
+    class_wise: int | None = Field(None, description="the fold whose figures are shown class by class")
+
+
+class ProtocolFacts(_Facts):
+    """A protocol as one column of a leaderboard."""
+
+    protocol: str = Field(description="its name in the suite, which the columns of several numbers of shots share")
+    shots: int | None = Field(None, description="how many clips of each class train; null for all")
+
+
+class SuiteFacts(_Facts):
+    """A suite at one scale. A default is what was so in every plan before there was the field."""
+
+    suite: str = Field(description="its name, without the scale")
+    scale: str | None = Field(description="among the suite's scales; null for the suite as it stands")
+    title: str = Field(description="heads its tables")
+    reproduces: str | None = Field(description="the published table that stands beside it")
+    anchors: tuple[str, ...] = Field(description="other systems whose published figures are listed")
+    control: str | None = Field(description="the entry that the others are compared with")
+    controls: Mapping[str, str] = Field({}, description="of entries that have a control of their own")
+    selection: Rule = Field(description="the rule that picks the epoch whose figures are shown")
+    seeds: tuple[int, ...] = Field(description="every job that draws is done once a seed")
+    samples: Literal["int16", "float32"] = Field("int16", description="of decoded recordings")
+    entries: tuple[str, ...] = Field(description="the rows, with the variations of swept entries in their place")
+    tasks: Mapping[str, TaskFacts] = Field(description="by column")
+    protocols: Mapping[str, ProtocolFacts] = Field(description="by column")
+    swept: Mapping[str, Mapping[str, Mapping[str, object]]] = Field(
+        {},
+        description="of each swept entry, the variations by name, and of each the value at every path that it varies",
+    )
+
+    def control_of(self, entry: str) -> str:
+        """The entry that another is compared with: its own choice, or the suite's; empty if there is none."""
+        return self.controls.get(entry, self.control or "")
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "SuiteFacts":
+        """The facts of a stored plan of any age.
+
+        Raises:
+            Mistake: if they are not what this version knows.
+        """
+        try:
+            return SuiteFacts.model_validate(_by_column(stored))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            why = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = repr(error)
+        what = f"a stored plan says of its suite what this version cannot read: {why}"
+        raise Mistake(what, fix="update audiobench, or run the suite again")
+
+    def to_json(self) -> dict[str, object]:
+        """The stored form; what only some suites ask for is left out where it is not asked for."""
+        plain = self.model_dump(mode="json")
+        samples, swept = plain.pop("samples"), plain.pop("swept")
+        asked = {
+            "samples": samples if samples != "int16" else None,
+            "class_wise": {c: task.class_wise for c, task in self.tasks.items() if task.class_wise is not None},
+            "shots": {column: own for column, own in plain["protocols"].items() if own["shots"] is not None},
+            "task_names": {column: task.name for column, task in self.tasks.items() if task.name != column},
+            "swept": {entry: list(points) for entry, points in swept.items()},
+            "variations": {name: point for points in swept.values() for name, point in points.items()},
+        }
+        return {
+            **plain,
+            "protocols": list(self.protocols),
+            "tasks": {column: list(task.folds) for column, task in self.tasks.items()},
+            "official_folds": {column: task.official_folds for column, task in self.tasks.items()},
+            **{name: value for name, value in asked.items() if value},
+        }
+
+
+def _by_column(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored form with all that is said of a column in one place."""
+    facts = dict(stored)
+    official, names, class_wise, shots, variations = (
+        facts.pop(key, {}) for key in ("official_folds", "task_names", "class_wise", "shots", "variations")
+    )
+    if isinstance(class_wise.get("folds"), dict):
+        class_wise = class_wise["folds"]  # beside them stood the classes, which records tell now
+    facts["tasks"] = {
+        column: {
+            "name": names.get(column, column),
+            "folds": folds,
+            "official_folds": official.get(column, len(folds)),  # earlier suites could not ask for fewer
+            "class_wise": class_wise.get(column),
+        }
+        for column, folds in facts["tasks"].items()
+    }
+    facts["protocols"] = {column: shots.get(column, {"protocol": column}) for column in facts["protocols"]}
+    swept = facts.pop("swept", {})
+    facts["swept"] = {entry: {name: variations[name] for name in own} for entry, own in swept.items()}
+    return facts
