@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.columns import numbers, read_columns, texts
-from benchmark.store.files import Damaged
 from benchmark.store.store import Store
 from registry import metrics
+from registry.errors import Damaged
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 

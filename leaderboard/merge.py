@@ -18,10 +18,9 @@ from typing import Any, TypeVar
 from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_of
 from benchmark.ledger.facts import SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.files import Damaged
 from benchmark.store.job import AnyJob, Config
 from benchmark.store.store import Store
-from registry.errors import Mistake, Mistakes
+from registry.errors import Damaged, Mistake, Mistakes
 
 ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
 

@@ -21,6 +21,7 @@ from leaderboard.published import Published, anchored, reproduced
 from leaderboard.resampling import estimates
 from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
+from registry.lookup import WEIGHTS
 
 Place = tuple[str, str, str]  # entry, task, protocol
 
@@ -279,7 +280,7 @@ def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> s
         for (entry, *column), own in rows.items()
         if tuple(column) == place[1:]
     }
-    random = [entry for entry, model in models.items() if model.weights.kind == "random"]
+    random = [entry for entry, model in models.items() if WEIGHTS.find(model.weights.kind).untrained]
     same = [entry for entry in random if models[entry].encoder == models[place[0]].encoder]
     control = plan.facts.control_of(place[0])
     return control if control in random else next(iter([*same, *random]), "")

@@ -1,4 +1,6 @@
-"""The one exception for what a user can mend."""
+"""The exceptions for what a user can mend."""
+
+from pathlib import Path
 
 
 class Mistake(Exception):
@@ -23,6 +25,22 @@ class Mistake(Exception):
         if self.fix:
             lines.append(f"  to do: {self.fix}")
         return "\n".join(lines)
+
+
+class Damaged(Mistake):
+    """A file that is not what was written.
+
+    Args:
+        what: is wrong with it.
+        path: of the file.
+        fix: what to do.
+        kind: of the job whose record it belongs to, if it does.
+        key: of that job.
+    """
+
+    def __init__(self, what: str, path: Path, fix: str = "", *, kind: str = "", key: str = "") -> None:
+        super().__init__(what, where=str(path), fix=fix)
+        self.kind, self.key = kind, key
 
 
 class Mistakes(Exception):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from registry.protocols import Protocol
     from registry.targets import Target
     from registry.tasks import Task
+    from registry.weights import Weights
 
 AnyComponent = Component[Any]
 C = TypeVar("C", bound=AnyComponent, covariant=True)
@@ -52,15 +53,12 @@ class Kind(Generic[C]):
     Args:
         folder: below ``registry/``; also the name that the command line, entry points and schemas use.
         contract: the class in the folder's ``__init__`` that every component of the kind subclasses.
+        singular: what one of them is called in a sentence.
     """
 
     folder: str
     contract: str
-
-    @property
-    def singular(self) -> str:
-        """What one of them is called in a sentence."""
-        return self.folder.removesuffix("s").replace("frontend", "front end")
+    singular: str
 
     def names(self) -> list[str]:
         """Every name, sorted: the registry's own, installed plugins', and loaded plugin files'."""
@@ -166,14 +164,24 @@ class Choice(Generic[C]):
         return cast(Callable[..., C], self.component)(self.settings, *given)
 
 
-AUGMENTATIONS: "Kind[Augmentation]" = Kind("augmentations", "Augmentation")
-ENCODERS: "Kind[Encoder]" = Kind("encoders", "Encoder")
-FRONTENDS: "Kind[Frontend]" = Kind("frontends", "Frontend")
-METHODS: "Kind[Method]" = Kind("methods", "Method")
-PROTOCOLS: "Kind[Protocol]" = Kind("protocols", "Protocol")
-TARGETS: "Kind[Target]" = Kind("targets", "Target")
-TASKS: "Kind[Task]" = Kind("tasks", "Task")
-KINDS: tuple[Kind[AnyComponent], ...] = (ENCODERS, FRONTENDS, AUGMENTATIONS, METHODS, TASKS, PROTOCOLS, TARGETS)
+AUGMENTATIONS: "Kind[Augmentation]" = Kind("augmentations", "Augmentation", "augmentation")
+ENCODERS: "Kind[Encoder]" = Kind("encoders", "Encoder", "encoder")
+FRONTENDS: "Kind[Frontend]" = Kind("frontends", "Frontend", "front end")
+METHODS: "Kind[Method]" = Kind("methods", "Method", "method")
+PROTOCOLS: "Kind[Protocol]" = Kind("protocols", "Protocol", "protocol")
+TARGETS: "Kind[Target]" = Kind("targets", "Target", "target")
+TASKS: "Kind[Task]" = Kind("tasks", "Task", "task")
+WEIGHTS: "Kind[Weights]" = Kind("weights", "Weights", "source of weights")
+KINDS: tuple[Kind[AnyComponent], ...] = (
+    ENCODERS,
+    WEIGHTS,
+    FRONTENDS,
+    AUGMENTATIONS,
+    METHODS,
+    TASKS,
+    TARGETS,
+    PROTOCOLS,
+)
 
 
 def kind_called(folder: str) -> Kind[AnyComponent]:
@@ -254,6 +262,7 @@ if TYPE_CHECKING:
     EncoderReference = Choice[Encoder]
     FrontendReference = Choice[Frontend]
     MethodReference = Choice[Method]
+    TaskReference = Choice[Task]
     StoredAugmentation = Choice[Augmentation]
     StoredEncoder = Choice[Encoder]
     StoredFrontend = Choice[Frontend]
@@ -265,7 +274,8 @@ else:
     EncoderReference, StoredEncoder = _reference(ENCODERS), _stored(ENCODERS)
     FrontendReference, StoredFrontend = _reference(FRONTENDS), _stored(FRONTENDS)
     MethodReference, StoredMethod = _reference(METHODS), _stored(METHODS)
-    StoredProtocol, StoredTask = _stored(PROTOCOLS), _stored(TASKS)
+    TaskReference, StoredTask = _reference(TASKS), _stored(TASKS)
+    StoredProtocol = _stored(PROTOCOLS)
 AugmentationList = Annotated[list[AugmentationReference], BeforeValidator(_expanded)]
 
 

@@ -8,12 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import threadpoolctl
 
-from benchmark.ledger.facts import SuiteFacts
 from registry import lookup
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
@@ -41,24 +39,6 @@ protocols:
   freeze: {epochs: 3}
   knn: {k: [1, 3]}
 """
-
-
-def made_facts(**asked: Any) -> SuiteFacts:
-    """The facts of a suite made by hand: one task under one protocol, and what is asked besides, as plans store it."""
-    plain = {
-        "suite": "made",
-        "scale": None,
-        "title": "Made",
-        "reproduces": None,
-        "anchors": [],
-        "control": None,
-        "selection": "last",
-        "seeds": [0],
-        "entries": [],
-        "tasks": {"esc50": [1, 2]},
-        "protocols": ["knn"],
-    }
-    return SuiteFacts.from_json({**plain, **asked})
 
 
 @dataclass

@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import Debug, Plugins
+from audiobench.commands.options import OF_KINDS, Debug, Plugins
 
 
 def list_(
-    kind: Annotated[
-        str | None, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols, targets.")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help=OF_KINDS)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plugin: Plugins = None,
     debug: Debug = False,

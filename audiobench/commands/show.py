@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import Debug, Plugins
+from audiobench.commands.options import OF_KINDS, Debug, Plugins
 
 
 def show(
-    kind: Annotated[
-        str, typer.Argument(help="encoders, frontends, augmentations, methods, tasks, protocols, targets.")
-    ],
+    kind: Annotated[str, typer.Argument(help=OF_KINDS)],
     name: Annotated[str, typer.Argument(help="A component's name.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plugin: Plugins = None,

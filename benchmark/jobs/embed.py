@@ -1,15 +1,17 @@
 """Embeds a task's recordings, once for all protocols that work on embeddings."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from benchmark.jobs.measure import statistics_of
 from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
-from registry.lookup import StoredEncoder, StoredFrontend
+from benchmark.store.files import file_digest
+from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
@@ -17,14 +19,20 @@ if TYPE_CHECKING:
 
 
 class Weights(BaseModel):
-    """What names an encoder's weights in a key; a pretraining is named by its own."""
+    """What names an encoder's weights in a key; a pretraining is named by its own.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Beside these fields stands what the source of the weights states.
+    """
 
-    kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
-    seed: int = Field(0, description="of random weights")
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(description="name of the source")
     sha256: str | None = Field(None, description="of a file; None where it is not there")
-    model: str | None = Field(None, description="full name of weights that come without a file")
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """What the source states."""
+        return self.model_extra or {}
 
 
 StatedWeights = Annotated[Weights, PlainSerializer(lambda weights: weights.model_dump(exclude_unset=True))]
@@ -88,7 +96,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             windows=windows,
             dim=dim,
             parameters=sum(p.numel() for p in encoder.parameters()),
-            weights_sha256=downloaded(config.weights),
+            weights_sha256=fetched_digest(config.weights),
             clips_per_second=round(rate, 2),
             data_hash=pack.content_hash,
         )
@@ -102,27 +110,26 @@ def weighted_encoder(config: Config, pretrain: str | None, at: "Workplace") -> "
         pretrain: key of the pretraining that the weights are from, if they are from one.
         at: where the files are.
     """
-    from benchmark.jobs.model import build_encoder, build_views, load_weights, place
+    from benchmark.jobs.model import build_encoder, build_views, place
     from registry.seeding import seed_everything
 
     weights = config.weights
-    seed_everything(weights.seed, "weights")
+    seed_everything(weights.stated.get("seed", 0), "weights")
     frontend = build_views(config.frontend).frontend
     encoder = build_encoder(config.encoder, frontend)
+    source = WEIGHTS.find(weights.kind)
     if pretrain:
         with at.store.opened("pretrain", pretrain, "encoder.safetensors") as path:
-            return place(load_weights(encoder, weights.kind, path, frontend), at.device)
-    file = Path(at.files[weights.sha256]) if weights.sha256 else None
-    return place(load_weights(encoder, weights.kind, file, frontend), at.device)
+            source.load(encoder, frontend, weights.stated, path)
+    else:
+        source.load(encoder, frontend, weights.stated, Path(at.files[weights.sha256]) if weights.sha256 else None)
+    return place(encoder, at.device)
 
 
-def downloaded(weights: Weights) -> str | None:
-    """SHA-256 of the file that weights without a path came from, if the hub's cache has it.
+def fetched_digest(weights: Weights) -> str | None:
+    """SHA-256 of the file that weights without one of their own came from, where that is known.
 
     It is in no key, which would change with the first download.
     """
-    from benchmark.store.files import file_digest
-    from registry.encoders.timm import hub_file
-
-    path = hub_file(weights.model) if weights.model else None
+    path = WEIGHTS.find(weights.kind).fetched(weights.stated)
     return file_digest(path) if path else None

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from benchmark.jobs.model import Device
 from benchmark.progress import Progress
-from benchmark.store.files import read_tensors, write_tensors
 from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.protocols import Embeddings
+from registry.tensors import read_tensors, write_tensors
 from registry.views import Views
 
 _CLIPS_AT_ONCE = 8  # measured on a CPU, whose caches larger batches overflow

@@ -19,13 +19,14 @@ from torch.optim import Optimizer
 from benchmark.jobs.model import Device
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
-from benchmark.store.files import Damaged, read_tensors, replace_file, set_aside, write_tensors
+from benchmark.store.files import replace_file, set_aside
 from registry.audio import Recordings
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 from registry.methods import Method
 from registry.metrics import Metric
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.seeding import generator_for, seed_everything
+from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0

@@ -3,12 +3,10 @@
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from benchmark.jobs.checkpoint import judge_file, open_checkpoint
 from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake
@@ -99,40 +97,3 @@ def build_encoder(encoder: Choice[Encoder], frontend: Frontend) -> Encoder:
 def place(module: T, device: Device) -> T:
     """A module on the device, images in channels-last order, which convolutions are faster in."""
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def load_weights(encoder: Encoder, kind: str, path: Path | None, frontend: Frontend) -> Encoder:
-    """Puts the weights in that an entry names.
-
-    Args:
-        encoder: freshly built; ``random`` leaves it as it is.
-        kind: random, imagenet, checkpoint or pretrain.
-        path: a local file; of ``pretrain`` the ``encoder.safetensors`` of the finished pretraining.
-        frontend: what the encoder is fed with.
-    """
-    if kind == "imagenet":
-        load_imagenet(encoder, path)
-    elif kind != "random":
-        assert path is not None
-        load_checkpoint(encoder, path, frontend)
-    return encoder
-
-
-def load_checkpoint(encoder: Encoder, path: Path, frontend: Frontend) -> None:
-    """Loads an ``encoder.safetensors`` of this architecture, or another checkpoint that ``open_checkpoint`` opens.
-
-    Raises:
-        Mistake: if it is no such file, or of another architecture (with the names that do not fit).
-    """
-    encoder.load_state_dict(open_checkpoint(path, encoder, frontend).tensors)
-
-
-def load_imagenet(encoder: Encoder, path: Path | None) -> None:
-    """Puts ImageNet weights in: those of a local file, or the model's own.
-
-    Raises:
-        Mistake: if the file holds none, or values that no training leaves.
-    """
-    if path is not None:
-        judge_file(path)
-    encoder.load_imagenet(path)

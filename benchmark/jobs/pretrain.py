@@ -69,9 +69,9 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         from benchmark.jobs.corpus import corpus_of
         from benchmark.jobs.loop import pretrain
         from benchmark.jobs.model import build_encoder, build_views, place
-        from benchmark.store.files import write_tensors
         from registry.methods import Corpus
         from registry.seeding import seed_everything
+        from registry.tensors import write_tensors
 
         config = self.config
         data_set, usable = corpus_of(self.needs.corpus, self.needs.exclude, at)

@@ -140,7 +140,7 @@ def _has_weights(plan: Plan, job: AnyJob, store: Store, older: str) -> bool:
     else:
         return True
     by_version = store.result(type(job), older).environment.versions.get("timm")
-    return weights.model is None or by_version == version("timm")
+    return "model" not in weights.stated or by_version == version("timm")
 
 
 def _move(plan: Plan, job: AnyJob, store: Store, *, keep: bool) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from benchmark.ledger.plan import Plan, Row
 from benchmark.progress import progress_for
-from benchmark.store.files import Damaged, refusal
+from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
 from benchmark.store.store import Store, write_json
-from registry.errors import Mistake, Mistakes
+from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace

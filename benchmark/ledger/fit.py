@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from benchmark.jobs.checkpoint import judge_file, open_checkpoint
 from benchmark.jobs.model import build_encoder, build_views
 from registry.audio import Recordings
 from registry.augmentations import Augmentation
@@ -27,6 +26,7 @@ from registry.protocols import choose_parts
 from registry.targets import find_target
 from registry.tasks import Task
 from registry.views import Views
+from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from benchmark.suite.resolve import ResolvedEntry
@@ -87,9 +87,10 @@ class _Fitting:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
                 self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
         self._once([*net, entry.window_samples, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
-        if weights.method and weights.training:
-            asked = [weights.method.config, weights.training.canonical(), _configs(weights.augment)]
-            self._once([*net, entry.window_samples, *asked], entry.places["weights"], lambda: _steps(entry))
+        asked = weights.pretraining
+        if asked:
+            named = [asked.method.config, asked.training.canonical(), _configs(asked.augment)]
+            self._once([*net, entry.window_samples, *named], entry.places["weights"], lambda: _steps(entry, asked))
 
     def _once(self, asked: object, where: str, action: Callable[[], object]) -> None:
         key = json.dumps([where.partition(" ")[0], asked], sort_keys=True)
@@ -113,13 +114,9 @@ class _Fitting:
         return None
 
     def _open(self, entry: "ResolvedEntry", path: Path, encoder: Encoder) -> None:
-        if entry.weights.kind == "imagenet":
-            judge_file(path)
-            with torch.device("meta"):
-                encoder.load_imagenet(path)
-            return
-        # Published weights are compared with the front end's values, which the device meta has none of.
-        said = open_checkpoint(path, encoder, build_views(entry.frontend).frontend).said
+        source = entry.weights.source
+        frontend = build_views(entry.frontend).frontend  # with values, which published weights are compared with
+        said = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
         if said:
             self.tell(f"{path}: opened {', '.join(said)}")
 
@@ -159,22 +156,17 @@ def _augment(entry: "ResolvedEntry") -> None:
         _only_mistakes(lambda: views(torch.empty(2, entry.window_samples)))
 
 
-def _steps(entry: "ResolvedEntry") -> None:
+def _steps(entry: "ResolvedEntry", asked: Pretrain.Config) -> None:
     """A step of a method, without augmentations where the device meta can do one of them not."""
-    if not _step(entry, entry.weights.augment):
-        _step(entry, ())
+    if not _step(entry, asked, asked.augment):
+        _step(entry, asked, ())
 
 
-def _step(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]]) -> bool:
+def _step(entry: "ResolvedEntry", asked: Pretrain.Config, augment: Sequence[Choice[Augmentation]]) -> bool:
     """One step of a method on a supposed corpus: what it says counts, and what the device meta cannot do does not."""
-    weights = entry.weights
-    chosen, training = weights.method, weights.training
-    assert chosen
-    assert training
-    task = weights.corpus.component if weights.corpus else None
-    target = find_target((task and task.target) or Task.target)
-    classes, batch = len(task.classes if task else ()) or 2, training.batch_size
-    none = target.tensor(target.array([], classes))
+    training, task = asked.training, asked.corpus.component
+    target, classes = find_target(task.target or Task.target), len(task.classes) or 2
+    none, batch = target.tensor(target.array([], classes)), training.batch_size
     with torch.device("meta"):
         views = _views(entry, augment)
         encoder = build_encoder(entry.encoder, views.frontend)
@@ -182,7 +174,7 @@ def _step(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]]) -> bo
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method = chosen.build(encoder, views, _Supposed(silence, label_N, classes, target))
+            method = asked.method.build(encoder, views, _Supposed(silence, label_N, classes, target))
             method.chunk = training.chunk
             method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 

@@ -17,8 +17,9 @@ from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, Weights
+    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite
     from registry.frontends import Frontend
+    from registry.weights.pretrain import Pretrain
 
 
 def make_plan(
@@ -128,24 +129,16 @@ class _Planner:
     def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[embed.Weights, str | None]:
         """What names an entry's weights in a key, and the pretraining they need."""
         weights = entry.weights
-        if weights.kind == "pretrain":
-            return embed.Weights(kind="pretrain"), self._pretrain(entry, weights, seed)
-        if weights.kind == "random":
-            return embed.Weights(kind="random", seed=seed), None
+        stated: dict[str, Any] = weights.source.build().stated(entry.encoder, seed)
         if weights.missing:
-            return embed.Weights(kind=weights.kind, sha256=None), None
-        if weights.path is None:
-            # Not the digest of the file, which would change with the first download: the record says it.
-            name = entry.encoder.component.imagenet(entry.encoder.settings)
-            return embed.Weights(kind=weights.kind, **({"model": name} if name else {})), None
-        digest = file_digest(weights.path)
-        self._plan.files[digest] = str(weights.path)
-        return embed.Weights(kind=weights.kind, sha256=digest), None
+            stated["sha256"] = None
+        elif weights.path:
+            stated["sha256"] = file_digest(weights.path)
+            self._plan.files[stated["sha256"]] = str(weights.path)
+        asked = weights.pretraining
+        return embed.Weights(kind=weights.source.name, **stated), self._pretrain(entry, asked, seed) if asked else None
 
-    def _pretrain(self, entry: "ResolvedEntry", weights: "Weights", seed: int) -> str:
-        assert weights.method
-        assert weights.corpus
-        assert weights.training
+    def _pretrain(self, entry: "ResolvedEntry", weights: "Pretrain.Config", seed: int) -> str:
         config = pretrain.Config(
             method=weights.method,
             encoder=entry.encoder,

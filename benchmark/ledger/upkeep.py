@@ -9,12 +9,13 @@ from pathlib import Path
 
 from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import Damaged, carries_digest, read_tensors, set_aside
+from benchmark.store.files import set_aside
 from benchmark.store.integrity import is_sealed, read_json
 from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
+from registry.tensors import carries_digest, read_tensors
 
 _STRAY = re.compile(r"\..+\.\d+")  # what ``replace_file`` writes to first
 _STRAY_SECONDS = 3600.0  # no file takes so long to write; another machine's process ids tell nothing here

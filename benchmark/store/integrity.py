@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchmark.store.files import Damaged, file_digest
+from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 
 _SAMPLE_BYTES = {"samples.i16": 2, "samples.f32": 4}
 _ELSEWHERE = "run the suite again in another folder: --runs DIR"

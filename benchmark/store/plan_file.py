@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.store.files import Damaged, write_text
+from benchmark.store.files import write_text
 from benchmark.store.integrity import require_schema
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 
 PLAN_SCHEMA = 1
 _SHOWN = 8  # digits of a digest in a file's name

@@ -17,11 +17,12 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, cast
 
-from benchmark.store.files import Damaged, is_settled, set_aside, signature, sync
+from benchmark.store.files import is_settled, set_aside, signature, sync
 from benchmark.store.integrity import check_record, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.locks import Hold, locked
 from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
+from registry.errors import Damaged
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import Any
 
 from benchmark.suite.parse import Keys, parse
 from registry.errors import Mistake
-from registry.lookup import nearest
+from registry.lookup import WEIGHTS, nearest
 
 SHIPPED = Path(__file__).parents[2] / "suites"
-WEIGHTS = {"pretrain", "imagenet", "checkpoint"}  # the kinds of weights that take more than a word
 
 
 @dataclass(frozen=True)
@@ -218,7 +217,7 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 def _naming(path: Keys) -> set[str]:
     """The keys that say which component, or which kind of weights, a mapping at this path means."""
     if path[-1:] == ("weights",):
-        return WEIGHTS
+        return set(WEIGHTS.names())
     return {"name"} if path else set()
 
 

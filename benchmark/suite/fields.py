@@ -18,7 +18,7 @@ class Entry(BaseModel):
     frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
     augment: list[Reference] | None = Field(None, description="instead of the suite's augmentations")
     crop: float | None = Field(None, gt=0, le=_LONGEST_CROP, description="seconds, instead of the suite's")
-    weights: Literal["random", "imagenet"] | dict[str, Any] = Field(
+    weights: Reference = Field(
         ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
     )
     protocols: list[str] | None = Field(None, description="a selection of the suite's protocols; all by default")

@@ -5,12 +5,12 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from benchmark.suite import judge
-from benchmark.suite.document import WEIGHTS, Document, as_mapping, plugin_files, read_suite
+from benchmark.suite.document import Document, as_mapping, plugin_files, read_suite
 from benchmark.suite.fields import Entry, Suite
 from benchmark.suite.inheritance import inherit_all
 from benchmark.suite.judge import Listings
@@ -25,6 +25,7 @@ from registry.lookup import (
     METHODS,
     PROTOCOLS,
     TASKS,
+    WEIGHTS,
     AnyComponent,
     Choice,
     Kind,
@@ -35,12 +36,13 @@ from registry.pipelines import expand
 from registry.standing import Objection
 from registry.tasks import Task
 from registry.training import Pretraining
+from registry.weights import Weights
+from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
     from registry.encoders import Encoder
     from registry.frontends import Frontend
-    from registry.methods import Method
     from registry.protocols import Protocol
 
 C = TypeVar("C", bound=AnyComponent)
@@ -49,18 +51,24 @@ _LONGEST_MESSAGE = 300  # characters
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Where an encoder's weights come from, resolved; ``missing`` says why a file that is named cannot be read."""
+class ResolvedWeights:
+    """Where an encoder's weights come from.
 
-    kind: Literal["random", "imagenet", "checkpoint", "pretrain"]
+    Args:
+        source: with complete settings.
+        path: of their file, where they have one and it is there.
+        missing: why a file that is named cannot be read.
+    """
+
+    source: Choice[Weights]
     path: Path | None = None
-    method: "Choice[Method] | None" = None
-    corpus: Choice[Task] | None = None
-    training: Pretraining | None = None
-    augment: "tuple[Choice[Augmentation], ...]" = ()
-    monitor: Choice[Task] | None = None
-    exclude: tuple[Choice[Task], ...] = ()
     missing: str = ""
+
+    @property
+    def pretraining(self) -> Pretrain.Config | None:
+        """How they are pretrained, where they are."""
+        settings = self.source.settings
+        return settings if isinstance(settings, Pretrain.Config) else None
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class ResolvedEntry:
     frontend: "Choice[Frontend]"
     augment: "tuple[Choice[Augmentation], ...]"
     crop: float
-    weights: Weights
+    weights: ResolvedWeights
     protocols: tuple[str, ...]  # columns
     places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
 
@@ -259,23 +267,27 @@ class _Resolver:
                     )
         return tuple(chosen)
 
-    def _weights(self, at: Keys, frontend: "Choice[Frontend] | None") -> Weights | None:
+    def _weights(self, at: Keys, frontend: "Choice[Frontend] | None") -> ResolvedWeights | None:
         raw = self.document.find(at)
-        if not isinstance(raw, dict):  # other words than these two the schema has reported
-            return Weights(raw) if raw in ("random", "imagenet") else None
-        kinds = WEIGHTS & set(raw)
-        if len(kinds) != 1:
-            self._mistake(f"weights need one of {', '.join(sorted(WEIGHTS))}", at, f"got {', '.join(map(str, raw))}")
+        if not isinstance(raw, dict):
+            source = self._choose(WEIGHTS, at)
+            return ResolvedWeights(source) if source else None
+        named = set(WEIGHTS.names()) & set(raw)
+        if len(named) != 1:
+            takes = sorted(name for name in WEIGHTS.names() if WEIGHTS.find(name).value)
+            self._mistake(f"weights need one of {', '.join(takes)}", at, f"got {', '.join(map(str, raw))}")
             return None
-        kind = kinds.pop()
-        if kind == "pretrain":
+        name = named.pop()
+        if name == "pretrain":
             return self._pretrain(raw, at, frontend)
-        for surplus in set(raw) - {kind}:
-            self._mistake(f"unknown key {surplus!r}", (*at, surplus), f"{kind} takes a path alone")
-        source: Literal["imagenet", "checkpoint"] = "imagenet" if kind == "imagenet" else "checkpoint"
-        return self._from_file(source, str(raw[kind]), (*at, kind))
+        value = WEIGHTS.find(name).value
+        settings = {(value if key == name else key): setting for key, setting in raw.items()}
+        source = self._choose_from(WEIGHTS, {"name": name, **settings}, at)
+        return self._with_file(source, (*at, name)) if source else None
 
-    def _pretrain(self, raw: Mapping[str, Any], at: Keys, frontend: "Choice[Frontend] | None") -> Weights | None:
+    def _pretrain(
+        self, raw: Mapping[str, Any], at: Keys, frontend: "Choice[Frontend] | None"
+    ) -> ResolvedWeights | None:
         if "corpus" not in raw:
             self._mistake("the pretraining names no corpus", at, "add corpus: TASK here or in the pretrain section")
         for key, kind in (("pretrain", "method"), ("corpus", "task"), ("monitor", "task")):
@@ -306,7 +318,12 @@ class _Resolver:
         elif training.keep == "best" and training.monitor_every > training.epochs:
             what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
             self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
-        return Weights("pretrain", None, method, corpus, training, augment, monitor, exclude)
+        if corpus is None:
+            return None
+        settings = Pretrain.Config(
+            method=method, corpus=corpus, exclude=exclude, augment=augment, monitor=monitor, training=training
+        )
+        return ResolvedWeights(Choice.of(WEIGHTS, "pretrain", settings))
 
     def _corpus(self, at: Keys) -> tuple[Choice[Task] | None, tuple[Choice[Task], ...]]:
         """What is pretrained on, and the data sets whose recordings are left out of it."""
@@ -364,18 +381,21 @@ class _Resolver:
     def _keys(self, at: Keys) -> list[str]:
         return list(as_mapping(self.document.find(at)))
 
-    def _from_file(self, kind: Literal["imagenet", "checkpoint"], name: str, at: Keys) -> Weights:
-        """Weights of a file: as given, beside the suite that names it, in the data folder, or beside that."""
+    def _with_file(self, source: Choice[Weights], at: Keys) -> ResolvedWeights:
+        """Weights and their file: as given, beside the suite that names it, in the data folder, or beside that."""
+        name = source.build().file()
+        if not name:
+            return ResolvedWeights(source)
         folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
         found = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if found and not os.access(found, os.R_OK):
             unreadable = Mistake(f"{found} may not be read", where=self._where(at), fix="see to its permissions")
-            return Weights(kind, missing=str(unreadable))
+            return ResolvedWeights(source, missing=str(unreadable))
         if found:
-            return Weights(kind, path=found)
+            return ResolvedWeights(source, found)
         looked = ", ".join(str(folder) for folder in folders)
         fix = f"looked in {looked}; give its path, or --data beside it"
-        return Weights(kind, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
+        return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
 
 
 def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmark.suite.fields import Suite
 from benchmark.suite.shots import Few, takes_few
-from registry.lookup import KINDS, PROTOCOLS, TARGETS, TASKS, AnyComponent, Kind
+from registry.lookup import KINDS, PROTOCOLS, TARGETS, TASKS, WEIGHTS, AnyComponent, Kind
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
@@ -88,9 +88,16 @@ def _weights(method: dict[str, Any], required: list[str]) -> dict[str, Any]:
     def kind(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
-    file = {"type": "string", "minLength": 1}
-    files = [kind({name: file}, [name]) for name in ("imagenet", "checkpoint")]
-    return {"anyOf": [{"enum": ["random", "imagenet"]}, *files, kind({"pretrain": method, **_budget()}, required)]}
+    words, mappings = [], [kind({"pretrain": method, **_budget()}, required)]
+    for name in WEIGHTS.names():
+        source = WEIGHTS.find(name)
+        fields = _settings(WEIGHTS, name)["properties"]
+        if not any(field.is_required() for field in source.Config.model_fields.values()):
+            words.append(name)
+        if source.value and name != "pretrain":
+            value = {"minLength": 1, **fields.pop(source.value)}
+            mappings.append(kind({name: value, **fields}, [name]))
+    return {"anyOf": [{"enum": words}, *mappings]}
 
 
 def _excluding() -> dict[str, Any]:

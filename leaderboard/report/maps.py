@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from benchmark.jobs.embed import EmbedJob
 from benchmark.jobs.pack import PackJob
-from benchmark.store.files import Damaged, replace_file
+from benchmark.store.files import replace_file
 from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
 from leaderboard.page.content import EmbeddingMap, Item, Point, Prose, Section
 from leaderboard.report.evidence import Evidence, name_of
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 from registry.lookup import nearest
 
 if TYPE_CHECKING:

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from benchmark.jobs.embed import EmbedJob, Weights
 from benchmark.ledger import adopt
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
 from benchmark.store.digests import Digests
-from benchmark.store.job import Job
 from benchmark.store.store import Store
 from registry.tasks import listing_hash
 from tests.audiobench.test_stale import record
 from tests.conftest import TINY, Answer
+from tests.jobs import EMBEDDED
 
 Call = Callable[..., Answer]
 
@@ -200,7 +201,7 @@ def test_records_without_packs_are_converted_beside_packs_in_another_store(old: 
     for job in taken:
         assert figures(records.root, job.key)
         assert json.loads((records.folder(job) / "result.json").read_text())["key"] == job.key
-        assert json.loads((records.folder(job) / "job.json").read_text())["needs"] == job.needs
+        assert json.loads((records.folder(job) / "job.json").read_text())["needs"] == job.needs.canonical()
     assert adopt.adopt(plan, records, fresh) == []
     for kind in ("pretrain", "pack"):  # which tell of the corpus and of what was left out of it
         shutil.copytree(old.folder / kind, fresh.root / kind, dirs_exist_ok=True)
@@ -217,10 +218,10 @@ def test_weights_without_a_full_name_are_those_of_the_same_timm(tmp_path: Path, 
     (tmp_path / "mine.yaml").write_text(suite)
     store = Store(tmp_path / "runs")
     plan = Request(tmp_path / "mine.yaml", None, None).plan(store)
-    (embed,) = [job for job in plan.jobs.values() if job.kind == "embed"]
-    older = Job("embed", {**embed.config, "weights": {"kind": "imagenet"}}, embed.needs)
+    (embed,) = [job for job in plan.jobs.values() if isinstance(job, EmbedJob)]
+    older = EmbedJob(embed.config.model_copy(update={"weights": Weights(kind="imagenet")}), embed.needs)
     assert plan.older[embed.key] == older.key
     store.folder(older).mkdir(parents=True)
-    found = {"schema": 1, "key": older.key, "data_hash": "x", "environment": {"versions": {"timm": timm}}}
+    found = {**EMBEDDED, "key": older.key, "environment": {"versions": {"timm": timm}}}
     (store.folder(older) / "result.json").write_text(json.dumps(found))
     assert adopt.adopt(plan, store, store) == ([embed] if timm == version("timm") else [])

@@ -30,7 +30,7 @@ def test_help_loads_neither_torch_nor_a_component() -> None:
 
 def test_list_names_every_kind_with_facts(audiobench: Call) -> None:
     found = json.loads(audiobench("list", "--json").out)
-    assert set(found) == set(KINDS)
+    assert set(found) == {kind.folder for kind in KINDS}
     encoders = {row["name"]: row for row in found["encoders"]}
     assert encoders["cnn10"]["parameters"] == 4_686_272
     assert encoders["esresnet"]["embedding"] == 2048

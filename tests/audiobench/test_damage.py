@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.jobs.evaluate import model_of
 from benchmark.ledger.execute import carry_out, needed
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import Damaged
 from benchmark.store.integrity import check_record, read_record
 from benchmark.store.store import Store
+from registry.errors import Damaged
 from registry.targets.several_labels import SeveralLabels
 from tests.audiobench.test_run import Call, results
 
@@ -57,9 +58,12 @@ def plan_of(runs: Path) -> Plan:
 def chain(runs: Path, protocol: str = "knn") -> dict[str, Path]:
     """The folders of one evaluation of moco, and of all that it rests on."""
     plan = plan_of(runs)
-    key = next(row.key for row in plan.rows if (row.entry, row.protocol) == ("moco", protocol))
-    embed = plan.jobs[plan.jobs[key].needs["embed"]]
-    keys = {"evaluate": key, "embed": embed.key, "pretrain": embed.needs["pretrain"], "pack": embed.needs["pack"]}
+    row = next(row for row in plan.rows if (row.entry, row.protocol) == ("moco", protocol))
+    needs = model_of(plan.evaluation(row), plan.jobs)[1]
+    embedded = plan.evaluation(row).needs.embed
+    assert embedded
+    assert needs.pretrain
+    keys = {"evaluate": row.key, "embed": embedded, "pretrain": needs.pretrain, "pack": needs.pack}
     return {kind: runs / kind / key for kind, key in keys.items()}
 
 

@@ -120,7 +120,7 @@ def test_what_changes_between_plan_and_pack_is_refused(
         return make_pack(*given, **options)  # type: ignore[arg-type]
 
     record(place.file("low/0.wav"), 800)
-    monkeypatch.setattr("benchmark.jobs.work.make_pack", slowly)
+    monkeypatch.setattr("benchmark.jobs.packing.make_pack", slowly)
     where = ("--data", place.folder / "data", "--runs", place.runs)
     answer = audiobench("run", place.folder / "mine.yaml", *where)
     assert (answer.status, "recordings changed after the suite was planned" in answer.err) == (1, True)

@@ -14,12 +14,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmark.store.files import write_tensors
-from benchmark.store.job import Job
 from benchmark.store.locks import Hold, locked
 from benchmark.store.store import Store
+from registry.tensors import write_tensors
 from tests.audiobench.test_damage import chain, cut, flip, runs, unseal
 from tests.audiobench.test_run import Call, results
+from tests.jobs import MEASURED, measure_job
 
 __all__ = ["runs"]
 
@@ -153,12 +153,12 @@ def test_two_runs_where_locks_do_nothing_leave_one_whole_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: Callable[..., None]
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", flock)
-    job = Job("measure", {"x": 1})
+    job = measure_job()
 
     def write(folder: Path | None, by: str) -> None:
         assert folder
         (folder / "by").write_text(by)
-        (folder / "result.json").write_text(json.dumps({"schema": 1, "key": job.key}))
+        (folder / "result.json").write_text(json.dumps({**MEASURED, "key": job.key}))
 
     with Store(tmp_path).writing(job, print) as a:
         with Store(tmp_path).writing(job, print) as b:

@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.job import Job
 from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.table import Table, make_table
-from tests.conftest import made_facts
+from tests.jobs import PACKED, embed_job, evaluate_job, evaluation_record, made_facts, pack_job
 
 # Five recordings in each of two folds, of two clips each; UrbanSound8K's names begin with the recording.
 CLIPS = {fold: [f"{100 * fold + i // 2}-0-0-{i}.wav" for i in range(10)] for fold in (1, 2)}
@@ -39,16 +38,16 @@ def table(
     )
     plan = Plan("made", facts)
     for column in tasks:
-        pack = Job("pack", {"task": {"name": task, "version": 1}, "column": column, "inputs": "x"})
+        pack = pack_job(task, inputs=column)
         plan.add(pack)
         if packed:
             store.folder(pack).mkdir(parents=True)
             rows = [{"id": clip, "source": clip.split("-")[0], "samples": 0} for own in CLIPS.values() for clip in own]
             pd.DataFrame(rows).to_parquet(store.folder(pack) / "clips.parquet")
             (store.folder(pack) / "samples.i16").touch()
-            (store.folder(pack) / "result.json").write_text(json.dumps({"schema": 1, "key": pack.key}))
+            (store.folder(pack) / "result.json").write_text(json.dumps({**PACKED, "key": pack.key}))
         for entry, right in RIGHT.items():
-            job = Job("evaluate", {"entry": entry, "column": column, "protocol": {"name": "knn"}}, {"pack": pack.key})
+            job = evaluate_job(pack.key, plan.add(embed_job(pack.key, width=len(entry))), seed=list(RIGHT).index(entry))
             plan.rows.append(Row(entry, column, "knn", 0, plan.add(job)))
             parts = [
                 pd.DataFrame(
@@ -61,9 +60,8 @@ def table(
             types = {"fold": int, "epoch": int, "clip": str, "predicted": int}
             none = pd.DataFrame(columns=list(types)).astype(types)
             none.to_parquet(store.folder(job) / "epochs.parquet")
-            folds = {fold: {"clips": 10, "epochs": [], "accuracy": sum(right) / 10} for fold in CLIPS}
-            result = {"schema": 1, "folds": folds, "classes": ["a", "b"], "skipped": 0, "data_hash": "x"}
-            result |= {"clips_seen_in_pretraining": seen, "labels_seen_in_pretraining": False}
+            folds = {fold: {"clips": 10, "accuracy": sum(right) / 10} for fold in CLIPS}
+            result = evaluation_record(folds, classes=["a", "b"], clips_seen_in_pretraining=seen)
             (store.folder(job) / "result.json").write_text(json.dumps(result))
     return make_table(plan, store)
 

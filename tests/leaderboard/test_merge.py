@@ -10,13 +10,12 @@ import pytest
 
 from benchmark.ledger.facts import TaskFacts
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.job import Job
 from benchmark.store.store import Store
 from leaderboard.merge import Stores, differences, merge_plans, separate
 from leaderboard.sources import read_plans
 from leaderboard.table import Cell, Table, make_table
 from registry.errors import Mistake, Mistakes
-from tests.conftest import made_facts
+from tests.jobs import embed_job, evaluate_job, evaluation_record, made_facts, pack_job, pretrain_job
 
 AUDIO, OTHER = "a1" * 32, "b2" * 32
 
@@ -46,15 +45,12 @@ class Folder:
         blocked: str = "",
     ) -> "Folder":
         """One evaluation, with its record unless ``right`` is None."""
-        pack = Job("pack", {"task": {"name": task, "version": 1}, "sample_rate": rate, "inputs": listing})
-        corpus = Job("pack", {"task": {"name": "fsd50k", "version": 1}, "sample_rate": rate, "inputs": "00" * 32})
-        trained = Job("pretrain", {"method": entry, "epochs": epochs, "seed": seed}, {"corpus": self.plan.add(corpus)})
-        model = {"encoder": {"name": "cnn10", "width": width}, "frontend": {"sample_rate": rate}, "window": rate}
-        weights = {"kind": "random", "seed": seed} if entry == "random" else {"kind": "pretrain"}
-        needs = {"pack": self.plan.add(pack), **({} if entry == "random" else {"pretrain": self.plan.add(trained)})}
-        embed = Job("embed", {**model, "weights": weights}, needs, blocked=blocked)
-        config = {"protocol": {"name": protocol, "k": k}, "seed": seed, "folds": [1, 2]}
-        job = Job("evaluate", config, {"pack": pack.key, "embed": self.plan.add(embed)})
+        packed, trained = self.plan.add(pack_job(task, rate, listing)), None
+        if entry != "random":
+            corpus = self.plan.add(pack_job("fsd50k", rate, "00" * 32))
+            trained = self.plan.add(pretrain_job(corpus, entry, epochs, seed))
+        embedded = self.plan.add(embed_job(packed, trained, width, rate, seed, blocked))
+        job = evaluate_job(packed, embedded, protocol, seed, k=k)
         self.plan.rows.append(Row(entry, task, protocol, seed, self.plan.add(job)))
         entries = tuple(dict.fromkeys([*self.plan.facts.entries, entry]))
         self.plan.facts = self.plan.facts.model_copy(update={"entries": entries})
@@ -66,9 +62,8 @@ class Folder:
 
 def write(folder: Path, right: int, audio: str) -> None:
     folder.mkdir(parents=True)
-    folds = {str(fold): {"accuracy": right / 4, "epochs": [], "accuracy_by_epoch": [], "k": 5} for fold in (1, 2)}
-    record = {"schema": 1, "folds": folds, "data_hash": audio, "clips_seen_in_pretraining": 0, "skipped": 0}
-    (folder / "result.json").write_text(json.dumps(record))
+    folds = {fold: {"accuracy": right / 4, "accuracy_by_epoch": [], "k": 5} for fold in (1, 2)}
+    (folder / "result.json").write_text(json.dumps(evaluation_record(folds, data_hash=audio)))
     rows = [
         {"fold": fold, "clip": f"{fold}-{i}", "label": 1, "predicted": int(i < right)}
         for fold in (1, 2)
@@ -311,7 +306,7 @@ def test_draws_of_few_clips_are_united(tmp_path: Path) -> None:
     for draw, folder in enumerate(folders):
         folder.add("random", None)
         (row,), (*needs, job) = folder.plan.rows, folder.plan.jobs.values()
-        drawn = replace(job, config={**job.config, "draw": draw})
+        drawn = replace(job, config=job.config.model_copy(update={"draw": draw}))
         folder.plan.rows = [replace(row, draw=draw, key=drawn.key)]
         folder.plan.jobs = {need.key: need for need in needs} | {drawn.key: drawn}
     merged = merge_plans({name: folder.plan for name, folder in zip("ab", folders, strict=True)})

@@ -10,12 +10,11 @@ import pytest
 from sklearn.metrics import classification_report
 
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.job import Job
 from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.selection import RULES
 from leaderboard.table import Cell, Table, make_table
-from tests.conftest import made_facts
+from tests.jobs import embed_job, evaluate_job, evaluation_record, made_facts, pack_job
 
 CLASSES = ["air_conditioner", "gun_shot"]
 LABELS = {1: [0, 1, 0, 1], 2: [1, 1, 0, 0]}
@@ -24,7 +23,8 @@ Epochs = dict[int, dict[int, list[int]]]  # for each fold, what was predicted af
 
 def record(store: Store, plan: Plan, entry: str, seed: int, by_fold: Epochs) -> None:
     """Stores a finished evaluation."""
-    job = Job("evaluate", {"entry": entry, "seed": seed})
+    packed = plan.add(pack_job("esc50"))
+    job = evaluate_job(packed, plan.add(embed_job(packed, seed=seed, width=len(plan.jobs))), "finetune", seed)
     plan.rows.append(Row(entry, "esc50", "finetune", seed, plan.add(job)))
     folds: dict[int, Any] = {}
     last: list[dict[str, Any]] = []
@@ -37,7 +37,7 @@ def record(store: Store, plan: Plan, entry: str, seed: int, by_fold: Epochs) -> 
             curve += [{**row, "epoch": epoch} for row in rows]
         last += [{**row, "label": label} for row, label in zip(rows, LABELS[fold], strict=True)]
     store.folder(job).mkdir(parents=True)
-    result = {"schema": 1, "folds": folds, "classes": CLASSES, "clips_seen_in_pretraining": 0, "skipped": 0}
+    result = evaluation_record(folds, classes=CLASSES)
     (store.folder(job) / "result.json").write_text(json.dumps(result))
     pd.DataFrame(last).to_parquet(store.folder(job) / "predictions.parquet")
     pd.DataFrame(curve).to_parquet(store.folder(job) / "epochs.parquet")

@@ -97,7 +97,7 @@ def build(name: str, corpus: Corpus, device: Device) -> Method:
     """A method of ``TRIALS`` on a device."""
     trial = TRIALS[name]
     torch.manual_seed(0)
-    chosen = [AUGMENTATIONS.choose(augmentation).config for augmentation in trial.augmentations]
+    chosen = [AUGMENTATIONS.choose(augmentation) for augmentation in trial.augmentations]
     views = build_views(FRONTENDS.choose(trial.frontend), chosen)
     encoder = build_encoder(ENCODERS.choose(trial.encoder), views.frontend)
     choice = METHODS.choose({"name": name.split("/")[0], **trial.settings})

@@ -14,11 +14,11 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from benchmark.store.files import read_tensors, write_tensors
 from registry.errors import Mistake
 from registry.lookup import METHODS
 from registry.losses import cld, kmeans, normalised_cuts
 from registry.methods import unit
+from registry.tensors import read_tensors, write_tensors
 from tests.registry.test_losses import rows
 from tests.registry.test_methods import Linear, method, waves
 
@@ -126,8 +126,8 @@ def test_cld_depends_on_neither_the_order_of_views_nor_of_clips_after_the_first(
 def test_the_defaults_are_the_script_of_npid_on_cifar_10() -> None:
     settings = METHODS.choose("cld").settings
     assert (settings.clusters, settings.weight, settings.temperature, settings.iterations) == (128, 1.0, 0.2, 5)
-    assert settings.base["name"] == "npid"
-    assert (settings.base["temperature"], settings.base["negatives"], settings.base["dim"]) == (0.1, 0, 128)
+    assert settings.base.name == "npid"
+    assert tuple(settings.base.config[name] for name in ("temperature", "negatives", "dim")) == (0.1, 0, 128)
     with pytest.raises(ValidationError, match="cld goes with npid or moco, not with simclr"):
         METHODS.choose({"name": "cld", "base": "simclr"})
 

@@ -1,6 +1,7 @@
 """Finding components: by folder, by plugin file, and what an unknown name answers."""
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,18 @@ from pydantic import ValidationError
 
 from registry import lookup
 from registry.errors import Mistake
-from registry.lookup import ENCODERS, FRONTENDS, KINDS, METHODS, find, load_plugin, names, recall
+from registry.lookup import (
+    ENCODERS,
+    FRONTENDS,
+    KINDS,
+    METHODS,
+    TASKS,
+    AnyComponent,
+    Choice,
+    Kind,
+    kind_called,
+    load_plugin,
+)
 
 PLUGIN = """
 from audiobench import Method, unit
@@ -20,13 +32,13 @@ class Nothing(Method):
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_component_is_found_by_its_name_and_documented(kind: str) -> None:
-    assert names(kind)
-    for name in names(kind):
-        component = find(kind, name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.folder)
+def test_every_component_is_found_by_its_name_and_documented(kind: Kind[AnyComponent]) -> None:
+    assert kind.names()
+    for name in kind.names():
+        component = kind.find(name)
         assert component.__doc__
-        assert component.source != "not stated" or kind == "tasks"
+        assert component.source != "not stated" or kind is TASKS
         assert all(field.description for field in component.Config.model_fields.values()), name
 
 
@@ -35,16 +47,16 @@ def test_an_unknown_name_answers_with_the_nearest() -> None:
         ENCODERS.find("esresent")
     assert caught.value.fix.startswith("did you mean esresnet")
     with pytest.raises(Mistake, match="no kind of component is called 'encoder'"):
-        names("encoder")
+        kind_called("encoder")
 
 
 def test_a_choice_holds_every_setting_and_survives_storage() -> None:
     choice = METHODS.choose({"name": "moco", "queue_size": 128})
     assert choice.config["queue_size"] == 128
     assert choice.config["momentum"] == 0.999
-    component, settings = recall("methods", choice.config)
-    assert component is METHODS.find("moco")
-    assert settings == choice.settings
+    stored = Choice(METHODS, json.loads(json.dumps(choice.config)))
+    assert stored.component is METHODS.find("moco")
+    assert stored.settings == choice.settings
 
 
 def test_unknown_settings_and_values_out_of_range_are_refused() -> None:
@@ -58,7 +70,7 @@ def test_a_component_inside_another_is_complete_and_survives_storage() -> None:
     choice = FRONTENDS.choose({"name": "stack", "frontends": ["logmel", {"name": "mfcc", "n_mfcc": 20}]})
     assert choice.config["frontends"][0]["n_mels"] == 64
     assert choice.config["frontends"][1]["n_mfcc"] == 20
-    assert recall("frontends", choice.config)[1] == choice.settings
+    assert Choice(FRONTENDS, choice.config).settings == choice.settings
 
 
 @pytest.mark.parametrize(
@@ -132,12 +144,12 @@ def test_a_key_names_what_an_installed_package_holds(
     install(tmp_path, "alone", files)
     look_again()
     first, before = METHODS.choose("from-elsewhere"), lookup.installed_plugins()
-    assert str(first.version).startswith("1+")
+    assert str(first.config["version"]).startswith("1+")
     look_again()
     assert METHODS.choose("from-elsewhere").config == first.config
     (tmp_path / edited).write_text(PLUGIN + "# edited\n")
     look_again()
-    assert METHODS.choose("from-elsewhere").version != first.version
+    assert METHODS.choose("from-elsewhere").config["version"] != first.config["version"]
     assert lookup.installed_plugins()["alone"] != before["alone"]
     sys.modules.pop("alone")
 
@@ -159,13 +171,13 @@ def test_a_key_names_what_a_plugin_file_holds(tmp_path: Path) -> None:
             path.write_text(f"{PLUGIN}    steps = {steps}\n")
             load_plugin(path)
             choice = METHODS.choose("mine")
-            assert METHODS.find("mine").steps == steps
-            assert choice.config["version"] == choice.version
-            assert recall("methods", choice.config)[1] == choice.settings
-            found[folder, steps] = choice.version
+            assert METHODS.find("mine").__dict__["steps"] == steps
+            assert choice.config["version"] == choice.config["version"]
+            assert Choice(METHODS, choice.config).settings == choice.settings
+            found[folder, steps] = choice.config["version"]
     assert found["hers", 1] == found["his", 1] != found["hers", 2] == found["his", 2]
     assert str(found["hers", 1]).startswith("1+")
-    assert METHODS.choose("moco").version == METHODS.find("moco").version
+    assert METHODS.choose("moco").config["version"] == METHODS.find("moco").version
     assert not list(tmp_path.rglob("*.pyc"))
 
 
@@ -178,7 +190,7 @@ def test_a_plugin_inside_another_component_is_named_by_what_it_holds(tmp_path: P
         load_plugin(tmp_path / "own.py")
         outer = FRONTENDS.choose({"name": "stack", "frontends": ["own", "own"]})
         versions.add(outer.config["frontends"][0]["version"])
-        assert outer.version == FRONTENDS.find("stack").version
+        assert outer.config["version"] == FRONTENDS.find("stack").version
     assert len(versions) == 2
 
 

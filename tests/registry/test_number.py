@@ -141,8 +141,9 @@ def test_finetune_and_crops_learn_the_pitch_of_tones() -> None:
     labels = replace(classes, label_N=classes.label_N.double() * 100 + 300, classes=0, target=NUMBER)
     windows, owner = recordings.windows(torch.arange(80), 4000)
     embeddings = Embeddings(model.encoder().embed(model.plain_views(windows)).detach(), owner)
-    tuned = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02}
-    for name, settings in (("finetune", tuned), ("freeze", {"augment": True, "epochs": 60, "learning_rate": 0.05})):
+    tuned: dict[str, Any] = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02}
+    crops: dict[str, Any] = {"epochs": 60, "learning_rate": 0.05, "augment": True}
+    for name, settings in (("finetune", tuned), ("freeze", crops)):
         outcome = evaluate(name, subject(embeddings, model, recordings), labels, [1], **settings)[0]
         assert NUMBER.figure(labels.label_N[outcome.clips].numpy(), outcome.scores) < 40  # of their mean it is 100
         assert len(outcome.epochs) == settings["epochs"]

@@ -63,7 +63,9 @@ def test_a_suite_may_name_a_pipeline_wherever_it_names_augmentations(tmp_path: P
     moco, npid, random = load(tmp_path, text.replace("epochs: 2,", "epochs: 2, augment: [byol-a],")).entries
     assert [a.name for a in moco.augment] == ["gain", "mix", "frequency-shift", "polarity"]
     assert moco.augment[2].settings.bins == 40
-    assert [a.name for a in npid.weights.augment] == ["log-mixup", "resized-crop"]
+    asked = npid.weights.pretraining
+    assert asked
+    assert [a.name for a in asked.augment] == ["log-mixup", "resized-crop"]
     assert random.augment == ()
 
 

@@ -212,7 +212,7 @@ def test_the_head_of_finetuning_is_drawn_by_seed_and_fold_even_if_the_encoder_se
         torch.manual_seed(0)
         return model.encoder()
 
-    seeded = Model(encoder, model.views, model.plain_views, model.window)
+    seeded = Model(encoder, model.views, model.plain_views, model.window_samples)
     settings: dict[str, Any] = {"epochs": 1, "batch_size": 64, "learning_rate": 1e-9}  # what is left is the head
     first, other = (
         evaluate("finetune", subject(None, seeded, recordings), labels, [1], seed=seed, **settings)[0]

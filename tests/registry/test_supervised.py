@@ -15,7 +15,7 @@ from tests.registry.test_methods import Linear, corpus, method, views, waves
 
 
 def build(known: Corpus) -> Supervised:
-    made: Supervised = METHODS.find("supervised")(METHODS.choose("supervised").settings, Linear(), views(), known)
+    made = Supervised(METHODS.choose("supervised").settings, Linear(), views(), known)
     return made
 
 

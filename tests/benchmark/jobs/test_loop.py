@@ -17,15 +17,15 @@ from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
-from benchmark.store.files import Damaged, read_tensors, write_tensors
 from registry.encoders.cnn10 import Cnn10
-from registry.errors import Mistake
+from registry.errors import Damaged, Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS
 from registry.methods import Method
 from registry.protocols import Labels
 from registry.seeding import seed_everything
 from registry.settings import Settings
+from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining, Training
 from registry.views import Views
 from tests.registry.test_methods import corpus

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark.jobs.packing import Pack, Samples, make_pack, open_pack
+from benchmark.jobs.pack import Samples
+from benchmark.jobs.packing import Pack, make_pack, open_pack
 from benchmark.progress import Progress
 from registry.errors import Mistake
 from registry.settings import Settings
@@ -40,7 +41,7 @@ def pack(
     out.mkdir()
     reads = task or Folder(Settings())
     result = make_pack(reads, clips, rate, out, Progress(), samples=samples, skip_bad=skip_bad)
-    (out / "result.json").write_text(json.dumps(result))
+    (out / "result.json").write_text(result.model_dump_json())
     return open_pack(out)
 
 

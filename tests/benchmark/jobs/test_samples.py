@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.jobs.packing import Samples, make_pack, open_pack
+from benchmark.jobs.pack import Samples
+from benchmark.jobs.packing import make_pack, open_pack
 from benchmark.progress import Progress
 from registry.encoders import Encoder
 from registry.frontends import Frontend, make_frontend

@@ -11,7 +11,8 @@ from benchmark.ledger.facts import ProtocolFacts, SuiteFacts, TaskFacts
 from benchmark.ledger.planner import make_plan
 from benchmark.suite.resolve import load_suite
 from registry.errors import Mistake
-from tests.conftest import TINY, made_facts
+from tests.conftest import TINY
+from tests.jobs import made_facts
 
 PLANS = sorted((Path(__file__).parents[3] / "leaderboard" / "records" / "plans").glob("*.json"))
 PLAIN: dict[str, Any] = {

@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from benchmark.jobs.embed import EmbedJob
+from benchmark.jobs.evaluate import EvaluateJob
+from benchmark.jobs.pack import PackJob
+from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.facts import TaskFacts
 from benchmark.ledger.plan import Plan, choose_rows
 from benchmark.ledger.planner import make_plan
@@ -35,16 +39,16 @@ def test_equal_work_is_one_job(tmp_path: Path) -> None:
 
 def test_a_corpus_and_a_task_of_one_name_but_other_settings_are_packed_apart(tmp_path: Path) -> None:
     made = plan(tmp_path, TINY.replace("tasks: [{name: sounds, clips: 2}]", "tasks: [{name: sounds, clips: 4}]"))
-    packs = {key: job.config["task"]["clips"] for key, job in made.jobs.items() if job.kind == "pack"}
+    packs = {key: job.config.task.config["clips"] for key, job in made.jobs.items() if isinstance(job, PackJob)}
     assert sorted(packs.values()) == [2, 4]
-    assert {packs[j.needs["corpus"]] for j in made.jobs.values() if j.kind == "pretrain"} == {2}
-    assert {packs[j.needs["pack"]] for j in made.jobs.values() if j.kind in ("embed", "evaluate")} == {4}
+    assert {packs[j.needs.corpus] for j in made.jobs.values() if isinstance(j, PretrainJob)} == {2}
+    assert {packs[j.needs.pack] for j in made.jobs.values() if isinstance(j, EmbedJob | EvaluateJob)} == {4}
 
 
 def test_needs_stand_before_what_needs_them(tmp_path: Path) -> None:
     made, seen = plan(tmp_path), set[str]()
     for key, job in made.jobs.items():
-        assert set(job.needs.values()) <= seen
+        assert set(job.needs.all_keys()) <= seen
         seen.add(key)
 
 
@@ -89,7 +93,7 @@ def test_samples_are_told_to_packs_where_they_are_not_the_default(tmp_path: Path
     for asked, told in (("title: Tiny", None), ("samples: int16", None), ("samples: float32", "float32")):
         made = plan(tmp_path, TINY.replace("title: Tiny", asked))
         (pack,) = [job for job in made.jobs.values() if job.kind == "pack"]
-        assert (pack.config.get("samples"), made.facts.samples) == (told, told or "int16")
+        assert (pack.config.canonical().get("samples"), made.facts.samples) == (told, told or "int16")
 
 
 def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alone(tmp_path: Path) -> None:
@@ -102,7 +106,7 @@ def test_what_a_corpus_excludes_is_packed_first_and_changes_the_pretraining_alon
         assert keys(one, "moco", protocol) != keys(before, "moco", protocol)
         assert keys(one, "random", protocol) == keys(before, "random", protocol)
     (pack,) = [key for key, job in one.jobs.items() if job.title == "pack esc50"]
-    needs = [job.needs for job in one.jobs.values() if job.kind == "pretrain"]
+    needs = [job.needs.canonical() for job in one.jobs.values() if job.kind == "pretrain"]
     assert all(list(need) == ["corpus", "exclude 0"] and need["exclude 0"] == pack for need in needs)
     two, turned = excluding("esc50", "us8k"), excluding("us8k", "esc50", "us8k")
     assert set(two.jobs) == set(turned.jobs)
@@ -195,8 +199,8 @@ def test_a_swept_entry_stands_for_all_its_variations(tmp_path: Path) -> None:
     assert [row.entry for row in choose_rows(made, ["npid"], None, ["knn"])] == varied
     assert [row.entry for row in choose_rows(made, [varied[1], "random"], None, ["knn"])] == [varied[1], "random"]
     assert not plan(tmp_path).facts.swept
-    windows = {job.title: job.config["window"] for job in made.jobs.values() if job.kind == "embed"}
-    crops = {job.title: job.config["crop"] for job in made.jobs.values() if job.kind == "pretrain"}
+    windows = {job.title: job.config.window_samples for job in made.jobs.values() if isinstance(job, EmbedJob)}
+    crops = {job.title: job.config.window_samples for job in made.jobs.values() if isinstance(job, PretrainJob)}
     assert windows[f"embed sounds with {varied[0]}"] == crops[f"pretrain {varied[0]} on sounds"] == 8000
     assert windows[f"embed sounds with {varied[2]}"] == crops[f"pretrain {varied[2]} on sounds"] == 11200
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.store.files import refusal, replace_file, write_tensors, write_text
+from benchmark.store.files import refusal, replace_file, write_text
+from registry.tensors import write_tensors
 
 
 def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:

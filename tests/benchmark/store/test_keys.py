@@ -15,7 +15,7 @@ from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store
 from benchmark.suite.document import suite_path
 from benchmark.suite.resolve import load_suite
-from registry.lookup import Choice
+from registry.lookup import METHODS, Choice
 from registry.settings import Later, Settings, with_defaults
 
 RECORDS = Path(__file__).parents[3] / "leaderboard" / "records"
@@ -32,9 +32,9 @@ class Now(Earlier):
 def test_a_later_setting_enters_keys_where_it_says_something() -> None:
     assert Now().canonical() == Earlier().canonical() == Now(share=0.5).canonical() == {"epochs": 3}
     assert Now(share=0.25).canonical() == {"epochs": 3, "share": 0.25}
-    assert Choice("methods", "x", Now(epochs=4, share=0), 2).config == {
-        "name": "x",
-        "version": 2,
+    assert Choice.of(METHODS, "moco", Now(epochs=4, share=0)).config == {
+        "name": "moco",
+        "version": METHODS.version("moco"),
         "epochs": 4,
         "share": 0.0,
     }
@@ -66,8 +66,9 @@ def by_title(plan: Plan) -> dict[tuple[str, str], set[str]]:
     asked: dict[tuple[str, str], set[str]] = defaultdict(set)
     for job in plan.jobs.values():
         if job.kind != "pack":
-            imagenet = job.config.get("weights", {}).get("kind") == "imagenet"
-            config = without(job.config, {"weights"} if imagenet else set())
+            asked_config = job.config.canonical()
+            imagenet = asked_config.get("weights", {}).get("kind") == "imagenet"
+            config = without(asked_config, {"weights"} if imagenet else set())
             asked[job.kind, job.title].add(json.dumps(config, sort_keys=True))
     return asked
 

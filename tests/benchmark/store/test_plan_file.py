@@ -12,7 +12,8 @@ from benchmark.ledger.request import asked_digest
 from benchmark.store.store import Store
 from benchmark.suite.document import read_suite
 from registry.errors import Mistake
-from tests.conftest import TINY, made_facts
+from tests.conftest import TINY
+from tests.jobs import made_facts
 
 
 def asked(tmp_path: Path, text: str, scale: str | None = None) -> str:

@@ -4,28 +4,31 @@ import json
 import multiprocessing
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmark.jobs.measure import MeasureJob
 from benchmark.store.integrity import seal
-from benchmark.store.job import Job
+from benchmark.store.job import Job, key_of
 from benchmark.store.store import Store, write_json
 from registry.errors import Mistake
+from tests.jobs import EMBEDDED, MEASURED, embed_job, measure_job
 
-JOB = Job("measure", {"window": 1}, title="measure it")  # whose record has no files but its own
+JOB = measure_job(title="measure it")  # whose record has no files but its own
 
 
 def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.writing(JOB, print) as folder:
         assert folder is not None
-        (folder / "result.json").write_text('{"schema": 1}')
+        (folder / "result.json").write_text(json.dumps(MEASURED))
         assert not store.done(JOB)
         store.checkpoint(JOB).write_text("half way")
     assert store.done(JOB)
     assert not store.checkpoint(JOB).exists()
-    assert store.result(JOB.kind, JOB.key) == {"schema": 1}
+    assert store.result(MeasureJob, JOB.key).clips == 0
 
 
 def test_a_job_that_fails_leaves_nothing_but_its_checkpoint(tmp_path: Path) -> None:
@@ -57,7 +60,7 @@ def _write_slowly(root: Path) -> None:
         assert folder is not None
         (root / "started").touch()
         time.sleep(1)
-        (folder / "result.json").write_text('{"schema": 1}')
+        (folder / "result.json").write_text(json.dumps(MEASURED))
 
 
 def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
@@ -73,8 +76,9 @@ def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
 
 
 def test_keys_do_not_depend_on_titles_or_the_order_of_settings() -> None:
-    assert Job("embed", {"a": 1, "b": 2}).key == Job("embed", {"b": 2, "a": 1}, title="x", blocked="y").key
-    assert len({Job("embed", {"a": 1}).key, Job("embed", {"a": 2}).key, Job("evaluate", {"a": 1}).key}) == 3
+    assert key_of("embed", {"a": 1, "b": 2}, {}) == key_of("embed", {"b": 2, "a": 1}, {})
+    assert len({key_of("embed", {"a": 1}, {}), key_of("embed", {"a": 2}, {}), key_of("evaluate", {"a": 1}, {})}) == 3
+    assert replace(JOB, title="x", blocked="y").key == JOB.key
     assert Job.from_json(json.loads(json.dumps(JOB.to_json()))) == JOB
 
 
@@ -83,15 +87,15 @@ def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
     store.folder(JOB).mkdir(parents=True)
     (store.folder(JOB) / "result.json").write_text('{"schema": 0}')
     with pytest.raises(Mistake, match="a record of schema 0, and this version reads 1"):
-        store.result(JOB.kind, JOB.key)
+        store.result(MeasureJob, JOB.key)
 
 
 def test_large_files_are_hashed_when_asked_or_when_they_are_newer_than_their_record(tmp_path: Path) -> None:
-    store, job = Store(tmp_path), Job("embed", {"window": 1})
+    store, job = Store(tmp_path), embed_job("p")
     with store.writing(job, print) as folder:
         assert folder is not None
         (folder / "embeddings.safetensors").write_bytes(b"abc")
-        write_json(folder / "result.json", seal({"schema": 1, "key": job.key}, folder))
+        write_json(folder / "result.json", seal({**EMBEDDED, "key": job.key}, folder))
     path = store.folder(job) / "embeddings.safetensors"
     written = path.stat().st_mtime
     assert store.check(job.kind, job.key, large=True) is None

@@ -31,7 +31,7 @@ def test_an_entry_may_be_merged_from_another(tmp_path: Path) -> None:
     merged = "random: &r {weights: random}\n  wide: {<<: *r, encoder: {width: 8}}"
     (tmp_path / "s.yaml").write_text(TINY.replace("random: {weights: random}", merged))
     wide = load_suite(tmp_path / "s.yaml", None, None).entries[-1]
-    assert (wide.name, wide.weights.kind, wide.encoder.settings.width) == ("wide", "random", 8)
+    assert (wide.name, wide.weights.source.name, wide.encoder.settings.width) == ("wide", "random", 8)
 
 
 def test_words_are_words_whatever_yaml_1_1_makes_of_them() -> None:

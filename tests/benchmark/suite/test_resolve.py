@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmark.jobs.pack import PackJob
 from benchmark.ledger.fit import check_fit
 from benchmark.ledger.planner import make_plan
 from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
@@ -38,18 +39,21 @@ def test_entries_inherit_encoder_and_pretraining(tmp_path: Path) -> None:
     assert moco.encoder.config["width"] == 4
     assert npid.encoder.config["width"] == 2
     assert npid.encoder.config["dropout"] == 0.1
-    assert moco.weights.training is not None
-    assert npid.weights.training is not None
-    assert (moco.weights.training.epochs, npid.weights.training.epochs) == (2, 7)
-    assert npid.weights.training.momentum == 0.9
-    assert npid.weights.training.weight_decay == 1e-4  # of the source's recipe
+    of_moco, of_npid = moco.weights.pretraining, npid.weights.pretraining
+    assert of_moco
+    assert of_npid
+    assert (of_moco.training.epochs, of_npid.training.epochs) == (2, 7)
+    assert of_npid.training.momentum == 0.9
+    assert of_npid.training.weight_decay == 1e-4  # of the source's recipe
     assert random.protocols == ("finetune", "freeze", "knn")
-    assert [a.name for a in moco.weights.augment] == ["frequency-shift"]
+    assert [a.name for a in of_moco.augment] == ["frequency-shift"]
 
 
 def test_pretraining_may_augment_otherwise(tmp_path: Path) -> None:
     resolved = load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, augment: [mix, gain],"))
-    assert [a.name for a in resolved.entries[0].weights.augment] == ["mix", "gain"]
+    asked = resolved.entries[0].weights.pretraining
+    assert asked
+    assert [a.name for a in asked.augment] == ["mix", "gain"]
     assert [a.name for a in resolved.entries[0].augment] == ["frequency-shift"]
 
 
@@ -247,7 +251,7 @@ def test_every_shipped_suite_is_planned_without_data(path: Path) -> None:
     for scale in [None, *load_suite(path, None, None).suite.scales]:
         plan = make_plan(load_suite(path, scale, None), None, [0])
         assert plan.rows
-        assert all(job.blocked for job in plan.jobs.values() if job.kind == "pack" and job.config["inputs"] is None)
+        assert all(job.blocked for job in plan.jobs.values() if isinstance(job, PackJob) and job.config.inputs is None)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmark.jobs.evaluate import EvaluateJob
 from benchmark.ledger.plan import Plan, choose_rows
 from benchmark.ledger.planner import make_plan
-from benchmark.store.job import Job
 from benchmark.suite.resolve import load_suite
 from benchmark.suite.schema import suite_schema
 from registry.errors import Mistake, Mistakes
@@ -26,8 +26,8 @@ def plan(tmp_path: Path, text: str, scale: str | None = None) -> Plan:
     return make_plan(load_suite(path, scale, None), None, [0])
 
 
-def jobs(made: Plan, entry: str, protocol: str) -> list[Job]:
-    return [made.jobs[row.key] for row in made.rows if (row.entry, row.protocol) == (entry, protocol)]
+def jobs(made: Plan, entry: str, protocol: str) -> list[EvaluateJob]:
+    return [made.evaluation(row) for row in made.rows if (row.entry, row.protocol) == (entry, protocol)]
 
 
 def test_every_number_of_shots_is_a_column_and_every_draw_a_job(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_every_number_of_shots_is_a_column_and_every_draw_a_job(tmp_path: Path) 
         ("knn 5-shot", "knn", 5),
     ]
     five = jobs(made, "moco", "freeze 5-shot")
-    assert [(job.config["shots"], job.config["draw"], job.config["seed"]) for job in five] == [(5, 0, 0), (5, 1, 0)]
+    assert [(job.config.shots, job.config.draw, job.config.seed) for job in five] == [(5, 0, 0), (5, 1, 0)]
     assert [job.title for job in five] == [f"freeze moco on sounds, 5 shots, draw {draw}" for draw in (0, 1)]
     assert jobs(made, "moco", "freeze 1-shot")[1].title == "freeze moco on sounds, 1 shot, draw 1"
     assert len(jobs(made, "moco", "knn 5-shot")) == 5  # draws, where none are named
@@ -53,7 +53,7 @@ def test_all_clips_are_the_job_that_they_were_and_embeddings_are_shared(tmp_path
     before, made = plan(tmp_path, TINY), plan(tmp_path, FEW)
     (old,), (new,) = jobs(before, "moco", "freeze"), jobs(made, "moco", "freeze")
     assert old.key == new.key
-    assert not {"shots", "draw"} & set(new.config)
+    assert not {"shots", "draw"} & set(new.config.canonical())
     others = [{key for key, job in one.jobs.items() if job.kind != "evaluate"} for one in (before, made)]
     assert others[0] == others[1]
 

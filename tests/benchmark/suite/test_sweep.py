@@ -94,10 +94,10 @@ def test_variations_inherit_what_the_suite_says(tmp_path: Path) -> None:
     resolved = load(tmp_path, sweep)
     wide = entry(resolved, "moco width=8 temperature=0.1")
     assert (wide.encoder.name, wide.encoder.config["width"], wide.encoder.config["dropout"]) == ("cnn10", 8, 0.1)
-    assert wide.weights.method is not None
-    assert wide.weights.training is not None
-    assert (wide.weights.method.config["temperature"], wide.weights.method.config["queue_size"]) == (0.1, 32)
-    assert wide.weights.training.epochs == 2
+    asked = wide.weights.pretraining
+    assert asked
+    assert (asked.method.config["temperature"], asked.method.config["queue_size"]) == (0.1, 32)
+    assert asked.training.epochs == 2
     assert (wide.crop, entry(resolved, "npid crop=0.3").crop) == (0.5, 0.3)
 
 

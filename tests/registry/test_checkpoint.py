@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmark.jobs.checkpoint import Opened, open_checkpoint
-from benchmark.jobs.model import build_encoder, build_views, load_checkpoint, load_imagenet
+from benchmark.jobs.model import build_encoder, build_views
+from registry.checkpoint import Opened, open_checkpoint
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
 from registry.lookup import ENCODERS, FRONTENDS
+from registry.weights.checkpoint import Checkpoint
+from registry.weights.imagenet import ImageNet
 
 State = dict[str, Tensor]
 CLASSES = 527
@@ -109,7 +111,7 @@ def make(name: str, frontend: str = "panns", **settings: object) -> tuple[Encode
     waveform = name.startswith(("res1d", "wavegram"))
     fed = {"name": "waveform", "sample_rate": 32000} if waveform else {"name": frontend}
     views = build_views(FRONTENDS.choose(fed))
-    return build_encoder(choice.config, views.frontend), views.frontend
+    return build_encoder(choice, views.frontend), views.frontend
 
 
 def write(name: str, path: Path, change: Callable[[State], object] = lambda state: None) -> Path:
@@ -125,7 +127,7 @@ def write(name: str, path: Path, change: Callable[[State], object] = lambda stat
 def test_a_published_checkpoint_fills_every_weight(name: str, hidden: bool, tmp_path: Path) -> None:
     path = write(name, tmp_path / "published.pth")
     encoder, frontend = make(name, fc1=hidden)
-    load_checkpoint(encoder, path, frontend)
+    Checkpoint.load(encoder, frontend, {}, path)
     published = torch.load(path, weights_only=True)["model"]
     for key, tensor in encoder.state_dict().items():
         if not key.startswith("logmel."):  # of the front end inside
@@ -146,7 +148,7 @@ def test_what_does_not_fit_is_named(change: Callable[[State], object], answer: s
     encoder, frontend = make("cnn10")
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
     with pytest.raises(Mistake, match=answer):
-        load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth", change), frontend)
+        Checkpoint.load(encoder, frontend, {}, write("cnn10", tmp_path / "published.pth", change))
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
 
@@ -160,7 +162,7 @@ def test_another_front_end_than_the_checkpoints_is_refused(tmp_path: Path) -> No
         encoder, _ = make("cnn10")
         frontend = build_views(FRONTENDS.choose(reference)).frontend
         with pytest.raises(Mistake, match=answer) as caught:
-            load_checkpoint(encoder, write("cnn10", tmp_path / "published.pth"), frontend)
+            Checkpoint.load(encoder, frontend, {}, write("cnn10", tmp_path / "published.pth"))
         assert "panns-16k" in caught.value.fix
 
 
@@ -173,7 +175,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.Ca
     torch.save({"model": Evil()}, tmp_path / "evil.pth")
     encoder, frontend = make("cnn10")
     with pytest.raises(Mistake, match="no readable weights"):
-        load_checkpoint(encoder, tmp_path / "evil.pth", frontend)
+        Checkpoint.load(encoder, frontend, {}, tmp_path / "evil.pth")
     assert "a pickle ran" not in capsys.readouterr().out
 
 
@@ -181,7 +183,7 @@ def test_an_encoder_without_published_weights_says_so(tmp_path: Path) -> None:
     frontend = build_views(FRONTENDS.choose("waveform")).frontend
     conv = build_encoder(ENCODERS.choose({"name": "conv160", "width": 2}), frontend)
     with pytest.raises(Mistake, match="reads no checkpoints but its own"):
-        load_checkpoint(conv, write("cnn10", tmp_path / "published.pth"), frontend)
+        Checkpoint.load(conv, frontend, {}, write("cnn10", tmp_path / "published.pth"))
 
 
 def opened(path: Path, content: object) -> Opened:
@@ -334,7 +336,7 @@ def test_imagenet_files_are_judged_too(tmp_path: Path) -> None:
     state[variance].fill_(-1)
     save_file(state, tmp_path / "net.safetensors")
     with pytest.raises(Mistake, match=f"{variance} is below zero"):
-        load_imagenet(encoder, tmp_path / "net.safetensors")
+        ImageNet.load(encoder, frontend, {}, tmp_path / "net.safetensors")
     (tmp_path / "net.safetensors").write_text("<html>")
     with pytest.raises(Mistake, match="an HTML page"):
-        load_imagenet(encoder, tmp_path / "net.safetensors")
+        ImageNet.load(encoder, frontend, {}, tmp_path / "net.safetensors")

@@ -1,8 +1,8 @@
-"""What records of evaluations tell of targets: those of earlier versions, and the version that enters keys."""
+"""The version of a target in keys."""
 
 from pathlib import Path
 
-from benchmark.jobs import evaluate, pack
+from benchmark.jobs import pack
 from benchmark.ledger.planner import make_plan
 from benchmark.suite.resolve import load_suite
 from registry.lookup import load_plugin
@@ -23,25 +23,6 @@ class Angle(Number):
     '''An angle in degrees.'''
     name = "angle"
 """
-
-
-def test_records_of_earlier_versions_tell_their_target() -> None:
-    old = {"summary": "", "folds": {}, "data_hash": "", "clips_seen_in_pretraining": 0, "skipped": 0}
-    one = evaluate.Record.model_validate(old)
-    assert (one.target, one.judge, one.metric) == ("one-label", "targets/one-label", "accuracy")
-    several = evaluate.Record.model_validate({**old, "metric": "mAP"})
-    assert (several.target, several.judge) == ("several-labels", "targets/several-labels")
-    packed = {
-        "summary": "",
-        "clips": 1,
-        "seconds": 1.0,
-        "sample_rate": 1,
-        "classes": [],
-        "content_hash": "",
-        "skipped": {},
-    }
-    assert pack.Record.model_validate(packed).target == "one-label"
-    assert pack.Record.model_validate({**packed, "multi_label": True}).target == "several-labels"
 
 
 def test_the_code_of_a_plugins_target_enters_keys_and_that_of_first_versions_does_not(tmp_path: Path) -> None:

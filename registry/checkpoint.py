@@ -14,10 +14,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from benchmark.store.files import read_tensors
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
+from registry.tensors import read_tensors
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")  # torch's habit, many tutorials', PANNs'; Lightning's first
 _PREFIXES = ("module.", "_orig_mod.", "encoder.", "model.")  # DataParallel, torch.compile, and nets inside others

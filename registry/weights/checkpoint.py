@@ -1,0 +1,37 @@
+"""Weights of a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from registry.settings import Settings
+from registry.weights import Weights
+
+if TYPE_CHECKING:
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+
+
+class Checkpoint(Weights["Checkpoint.Config"]):
+    """An ``encoder.safetensors`` of this architecture, a checkpoint in torch's format, or what the source published."""
+
+    source: ClassVar[str] = "audiobench"
+    value = "path"
+
+    class Config(Settings):
+        path: str = Field(min_length=1, description="of the file: as it is, beside the suite, or in the data folder")
+
+    def file(self) -> str:
+        return self.config.path
+
+    @classmethod
+    def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
+        from registry.checkpoint import open_checkpoint
+
+        assert path is not None
+        opened = open_checkpoint(path, encoder, frontend)
+        if not next(encoder.parameters()).is_meta:
+            encoder.load_state_dict(opened.tensors)
+        return list(opened.said)

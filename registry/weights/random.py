@@ -1,0 +1,26 @@
+"""Random weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from registry.weights import Weights
+
+if TYPE_CHECKING:
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+    from registry.lookup import Choice
+
+
+class Random(Weights):
+    """As the encoder draws them, other ones with every seed: the control of what is trained."""
+
+    source: ClassVar[str] = "audiobench"
+    untrained = True
+
+    def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:
+        return {"seed": seed}
+
+    @classmethod
+    def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
+        return []
