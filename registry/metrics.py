@@ -28,7 +28,8 @@ class Metric:
         decimals: how many a figure is written with; None for quantities of any size, which get three
             significant digits.
         unit: of the figure, as an axis names it; may be empty.
-        is_said: whether the head of its column names it, where it is the chief metric; accuracy goes without saying.
+        head: what stands beside the protocol above a column whose chief metric it is; the name by default. It is empty
+            for accuracy, which goes without saying.
         is_shown: whether it has a column of its own in tables, where it is not the chief metric.
     """
 
@@ -37,26 +38,40 @@ class Metric:
     higher_is_better: bool = True
     decimals: int | None = 3
     unit: str = "fraction"
-    is_said: bool = True
+    head: str | None = None
     is_shown: bool = True
+
+    @property
+    def sign(self) -> int:
+        """What makes higher the better figure, as a factor."""
+        return 1 if self.higher_is_better else -1
+
+    @property
+    def axis(self) -> str:
+        """The name with the unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
 
     def merit(self, figures: ArrayLike) -> NDArray[np.float64]:
         """What is higher for the better figure, and equal where rounding alone tells figures apart."""
         figure = np.asarray(figures, np.float64)
-        size = float(np.max(np.abs(figure), initial=0.0)) if self.decimals is None else 0.0
-        rounded: NDArray[np.float64] = np.round(figure / (size or 1.0), _EQUAL)
-        return rounded if self.higher_is_better else -rounded
+        size = float(np.nanmax(np.abs(figure), initial=0.0)) if self.decimals is None else 0.0
+        found: NDArray[np.float64] = self.sign * np.round(figure / (size or 1.0), _EQUAL)
+        return found
 
     def best(self, figures: ArrayLike) -> int:
         """The place of the best of some figures, of equal ones the first."""
-        return int(self.merit(figures).argmax())
+        return int(np.nan_to_num(self.merit(figures), nan=-np.inf).argmax())
+
+    def decimals_of(self, *figures: float) -> int:
+        """With how many decimals figures are written that stand together."""
+        if self.decimals is not None:
+            return self.decimals
+        largest = max((abs(figure) for figure in figures if math.isfinite(figure)), default=0.0)
+        return max(_SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0) if largest else _SIGNIFICANT
 
     def write(self, *figures: float, sign: str = "") -> list[str]:
         """Figures that stand together, all with as many decimals; ``sign`` is ``+`` for differences."""
-        decimals = self.decimals
-        if decimals is None:
-            largest = max(map(abs, figures), default=0.0)
-            decimals = max(_SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0) if largest else _SIGNIFICANT
+        decimals = self.decimals_of(*figures)
         return [f"{figure:{sign}.{decimals}f}" for figure in figures]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.jobs.evaluate import Record
-from benchmark.store.columns import numbers, read_columns, values
+from benchmark.store.columns import matrix, numbers, read_columns, values
 from registry.lookup import TARGETS
 from registry.targets import Target, find_target
 
@@ -48,7 +48,7 @@ class _Stored:
         curve = read_columns(folder / "epochs.parquet", ("fold", "epoch", "clip", "predicted"))
         self.fold_N, self.predicted_N = numbers(last, "fold"), numbers(last, "predicted")
         self.label = target.array(values(last, "label"), len(record.classes))
-        self.score_NC = np.stack(values(last, "scores")) if target.uses_scores else None
+        self.score_NC = matrix(last, "scores") if target.uses_scores else None
         self.fold_M, self.epoch_M, self.predicted_M = (numbers(curve, name) for name in ("fold", "epoch", "predicted"))
         self.clip_N, number = _clips(last, {})
         self.clip_M, _ = _clips(curve, number)

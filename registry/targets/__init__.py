@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import Mistake
-from registry.lookup import PROTOCOLS, TARGETS
+from registry.lookup import PROTOCOLS, TARGETS, AnyComponent, Kind, nearest
 from registry.metrics import Judge
 from registry.settings import Component, Settings
 
@@ -90,8 +90,9 @@ def find_target(name: str) -> Target:
     """A target by its name.
 
     Raises:
-        Mistake: if no target has that name.
+        Mistake: if no target has that name, as of a plugin that is not loaded.
     """
+    _require(TARGETS, name)
     return TARGETS.build(name)
 
 
@@ -102,7 +103,16 @@ def find_judge(reference: str) -> Judge:
         Mistake: if there is none, as of a plugin that is not loaded.
     """
     kind, name = reference.split("/", 1)
-    judge = find_target(name) if kind == TARGETS.folder else PROTOCOLS.find(name).judge
+    if kind == TARGETS.folder:
+        return find_target(name)
+    _require(PROTOCOLS, name)
+    judge = PROTOCOLS.find(name).judge
     if judge is None:
         raise Mistake(f"the protocol {name} brings no metrics any more", fix="run the suite again")
     return judge
+
+
+def _require(kind: Kind[AnyComponent], name: str) -> None:
+    if name not in kind.names():
+        fix = f"{nearest(name, kind.names())} Or load its file: --plugin FILE"
+        raise Mistake(f"no {kind.singular} is called {name!r}", fix=fix)

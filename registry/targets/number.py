@@ -18,6 +18,7 @@ ERROR = Metric(
     higher_is_better=False,
     decimals=None,
     unit="units of the task's numbers",
+    head="MAE",
 )
 R2 = Metric("R2", "r2", unit="")
 _CONSTANT = 1e-12  # the least share of numbers' squares that is variance, and not rounding
@@ -35,7 +36,7 @@ class Number(Target):
     source: ClassVar[str] = "audiobench"
     holds = "a number a clip"
     metrics = (ERROR, R2)
-    meaning = "mean absolute error, in units of the task's numbers (lower is better), and R2"
+    meaning = "mean absolute error (MAE) in units of the task's numbers, lower is better; and R2"
 
     def outputs(self, classes: int) -> int:
         return 1

@@ -12,7 +12,7 @@ from registry.targets import Objective, Target
 if TYPE_CHECKING:
     from torch import Tensor
 
-ACCURACY = Metric("accuracy", "accuracy", is_said=False)
+ACCURACY = Metric("accuracy", "accuracy", head="")
 MACRO_F1 = Metric("macro F1", "macro_f1", is_shown=False)
 
 
