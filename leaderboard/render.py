@@ -22,11 +22,9 @@ from registry.targets.several_labels import SeveralLabels
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMATS = ("md", "latex", "csv", "json")
-
 
 def render(table: Table, form: str) -> str:
-    """The table as text in one of ``FORMATS``."""
+    """The table as text: Markdown (``md``), ``latex``, ``csv`` or ``json``."""
     return {"md": _markdown, "latex": _latex, "csv": _csv, "json": _json}[form](table)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
+from registry.net import net_state
 from registry.tensors import read_tensors
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")  # torch's habit, many tutorials', PANNs'; Lightning's first
@@ -50,7 +51,7 @@ _BEGINNINGS = {
 
 @dataclass(frozen=True)
 class Opened:
-    """Tensors that fit an encoder, by its own names, and what was done to find them, in words."""
+    """Tensors that fit an encoder and its front end, by their own names, and what was done to find them, in words."""
 
     tensors: dict[str, Tensor]
     said: tuple[str, ...]
@@ -64,14 +65,14 @@ def open_checkpoint(path: Path, encoder: Encoder, frontend: Frontend) -> Opened:
     Args:
         path: an ``encoder.safetensors``, a checkpoint in torch's format, or the source's own ``.pth``.
         encoder: of the architecture; it may be on the device ``meta``.
-        frontend: what it is fed with.
+        frontend: what it is fed with; one that learns must find its own tensors there.
 
     Raises:
         Mistake: if the file holds no weights, those of another architecture (with the names that do not fit), or
             values that no training leaves.
     """
     tensors, said = _named_tensors(path)
-    own = encoder.state_dict()
+    own = net_state(encoder, frontend)
     prefix = max(_prefixes(tensors), key=lambda p: (sum(p + name in tensors for name in own), -len(p)))
     state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if prefix:

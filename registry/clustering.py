@@ -20,7 +20,7 @@ def kmeans(x_ND: Tensor, clusters: int, iterations: int, *, spherical: bool = Fa
         spherical: centroids are brought to unit norm, so that the nearest is the one of the largest cosine.
 
     Returns:
-        Centroids ``[K, D]`` and, for each row, the index ``[N]`` of the nearest one.
+        For each row the index ``[N]`` of the nearest centroid, and the centroids ``[K, D]``.
     """
     centroid_KD = x_ND[torch.randperm(len(x_ND))[:clusters].to(x_ND.device)]
     for _ in range(iterations):
@@ -30,7 +30,7 @@ def kmeans(x_ND: Tensor, clusters: int, iterations: int, *, spherical: bool = Fa
         centroid_KD = torch.where(size_K1 > 0, sum_KD / size_K1.clamp_min(1), centroid_KD)
         if spherical:
             centroid_KD = unit(centroid_KD)
-    return centroid_KD, _nearest(x_ND, centroid_KD)
+    return _nearest(x_ND, centroid_KD), centroid_KD
 
 
 @torch.no_grad()

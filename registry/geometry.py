@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def spread(z_ND: Tensor) -> Tensor:
+def deviation(z_ND: Tensor) -> Tensor:
     """Root of the total variance of unit embeddings: 1 for points all round the sphere, 0 for a single point."""
     return z_ND.var(0, correction=0).sum().sqrt()
 

@@ -213,11 +213,11 @@ def vicreg(a_BD: Tensor, b_BD: Tensor, invariance: float, variance: float, covar
     Deviations are averaged, and covariances divided by the dimension, in both views; the hinge is averaged over them.
     """
     a_BD, b_BD = _wide(a_BD), _wide(b_BD)
-    spread = sum((1 - (z.var(0) + 1e-4).sqrt()).clamp_min(0).mean() / 2 for z in (a_BD, b_BD))
-    return invariance * F.mse_loss(a_BD, b_BD) + variance * spread + covariance * (_off(a_BD) + _off(b_BD))
+    hinge = sum((1 - (z.var(0) + 1e-4).sqrt()).clamp_min(0).mean() / 2 for z in (a_BD, b_BD))
+    return invariance * F.mse_loss(a_BD, b_BD) + variance * hinge + covariance * (_off(a_BD) + _off(b_BD))
 
 
-def kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
+def batch_kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
     """K-means that starts from the first rows: the cluster of each row, and the centroids ``[K, D]``.
 
     Distances are squared Euclidean. A cluster that has lost its rows has centroid zero. Centroids are the means of
@@ -239,7 +239,7 @@ def kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor
 
 
 def normalised_cuts(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
-    """Spectral clustering: the cluster of each row, and the means of the clusters' rows ``[K, D]``, as ``kmeans`` has.
+    """Spectral clustering: the cluster of each row, and the means of the clusters' rows ``[K, D]``.
 
     K-means of the first K generalised eigenvectors of ``(D - W) y = lambda D y`` (Shi & Malik 2000), with affinities
     ``W = |cos|`` and a zero diagonal; the assignment carries no gradient, nor do the eigenvectors. On a GPU the
@@ -254,7 +254,7 @@ def normalised_cuts(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tenso
         affinity_BB = _wide(z_BD @ z_BD.T).abs().fill_diagonal_(0)
         scale_B = affinity_BB.sum(1).clamp_min(1e-12).rsqrt()
         _, vector_BB = torch.linalg.eigh(scale_B[:, None] * affinity_BB * scale_B)  # eigenvalues ascend
-        label_B, _ = kmeans(scale_B[:, None] * vector_BB[:, -clusters:], clusters, iterations)
+        label_B, _ = batch_kmeans(scale_B[:, None] * vector_BB[:, -clusters:], clusters, iterations)
     return label_B, _means(z_BD, label_B, clusters)
 
 

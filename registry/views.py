@@ -12,6 +12,8 @@ from registry.frontends import Frontend
 class Views(nn.Module):
     """Waveform augmentations, the front end, then spectrogram augmentations, in the order they are named.
 
+    Gradients reach a front end that learns; of one without parameters nothing is recorded, and nothing kept.
+
     Args:
         frontend: ``[B, T]`` to ``[B, C, F, N]``.
         augmentations: of either domain; none at evaluation.
@@ -23,7 +25,6 @@ class Views(nn.Module):
         self.frontend = frontend
         self.on_spectrogram = nn.Sequential(*(a for a in augmentations if a.domain == "spectrogram"))
 
-    @torch.no_grad()
     def forward(self, wave_BT: Tensor) -> Tensor:
         """``[B, T]`` float32 to the encoder's input ``[B, C, F, N]``."""
         x: Tensor = self.on_spectrogram(self.frontend(self.on_waveform(wave_BT)))

@@ -31,22 +31,9 @@ def show(
     say = partial(console().print, highlight=False, markup=False, emoji=False)
     say(f"{name} ({kind})", style="bold")
     say(found["doc"])
-    for fact in (
-        "source",
-        "file",
-        "version",
-        "inputs",
-        "embedding",
-        "parameters",
-        "gives",
-        "sample_rate",
-        "recipe",
-        "licence",
-        "metrics",
-        "clips",
-    ):
-        if fact in found:
-            say(f"{fact}: {found[fact]}")
+    for fact, value in found.items():
+        if fact not in ("name", "kind", "what", "doc", "settings"):  # the heading, the docstring, the table below
+            say(f"{fact}: {value}")
     header = ["setting", "type", "default", "meaning"]
     cells = [[field["name"], field["type"], str(field["default"]), field["meaning"]] for field in found["settings"]]
     print_grid(console(), "", header, cells, words=range(len(header)))

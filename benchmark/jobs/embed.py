@@ -16,6 +16,7 @@ from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
     from registry.encoders import Encoder
+    from registry.frontends import Frontend
 
 
 class Weights(BaseModel):
@@ -62,7 +63,7 @@ class Record(job.Record):
 
     windows: int
     dim: int
-    parameters: int = Field(description="of the encoder")
+    parameters: int = Field(description="of the encoder, and of a front end that learns")
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
     data_hash: str = Field(description="of the pack's samples")
@@ -79,15 +80,14 @@ class EmbedJob(job.Job[Config, Needs, Record]):
 
     def run(self, folder: Path, at: "Workplace") -> Record:
         from benchmark.jobs.embedding import embed, save_embeddings
-        from benchmark.jobs.model import build_views
+        from registry.views import Views
 
         config = self.config
         pack = opened_pack(self.needs.pack, at)
         at.progress.expect(len(pack.ids))
-        views = build_views(config.frontend, statistics=statistics_of(self.needs.statistics, at)).to(at.device.device)
-        encoder = weighted_encoder(config, self.needs.pretrain, at)
+        frontend, encoder = weighted_net(config, self.needs, at)
         began = time.monotonic()
-        made = embed(views, encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
+        made = embed(Views(frontend), encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
         rate = len(pack.ids) / (time.monotonic() - began)
         save_embeddings(made, folder / "embeddings.safetensors")
         windows, dim = made.window_WD.shape
@@ -95,19 +95,19 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             summary=f"{windows} windows of {dim}",
             windows=windows,
             dim=dim,
-            parameters=sum(p.numel() for p in encoder.parameters()),
+            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()),
             weights_sha256=fetched_digest(config.weights),
             clips_per_second=round(rate, 2),
             data_hash=pack.content_hash,
         )
 
 
-def weighted_encoder(config: Config, pretrain: str | None, at: "Workplace") -> "Encoder":
-    """The encoder with its weights, on the device.
+def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Frontend, Encoder]":
+    """The front end and the encoder with their weights, on the device.
 
     Args:
         config: names encoder, front end and weights.
-        pretrain: key of the pretraining that the weights are from, if they are from one.
+        needs: the pretraining that the weights are from, and the statistics, where there are such.
         at: where the files are.
     """
     from benchmark.jobs.model import build_encoder, build_views, place
@@ -115,15 +115,15 @@ def weighted_encoder(config: Config, pretrain: str | None, at: "Workplace") -> "
 
     weights = config.weights
     seed_everything(weights.stated.get("seed", 0), "weights")
-    frontend = build_views(config.frontend).frontend
+    frontend = build_views(config.frontend, statistics=statistics_of(needs.statistics, at)).frontend
     encoder = build_encoder(config.encoder, frontend)
     source = WEIGHTS.find(weights.kind)
-    if pretrain:
-        with at.store.opened("pretrain", pretrain, "encoder.safetensors") as path:
+    if needs.pretrain:
+        with at.store.opened("pretrain", needs.pretrain, "encoder.safetensors") as path:
             source.load(encoder, frontend, weights.stated, path)
     else:
         source.load(encoder, frontend, weights.stated, Path(at.files[weights.sha256]) if weights.sha256 else None)
-    return place(encoder, at.device)
+    return frontend.to(at.device.device), place(encoder, at.device)
 
 
 def fetched_digest(weights: Weights) -> str | None:

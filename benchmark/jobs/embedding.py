@@ -25,28 +25,29 @@ def embed(
     encoder: Encoder,
     recordings: Recordings,
     names: Sequence[str],
-    window: int,
+    window_samples: int,
     device: Device,
     progress: Progress,
 ) -> Embeddings:
-    """Embeds every window of every clip, the encoder in eval mode.
+    """Embeds every window of every clip, front end and encoder in eval mode.
 
     Args:
         views: the front end, without augmentation.
         encoder: on the device.
         recordings: the clips.
         names: theirs, for people.
-        window: samples; windows overlap by half.
+        window_samples: windows overlap by half.
         device: where, and in which precision.
         progress: told clip by clip.
 
     Raises:
         Mistake: with the first clip whose embedding is not finite.
     """
+    views.eval()
     encoder.eval()
     windows, owners = [], []
     for clips in torch.arange(len(recordings)).split(_CLIPS_AT_ONCE):
-        wave_WT, owner_W = recordings.windows(clips, window)
+        wave_WT, owner_W = recordings.windows(clips, window_samples)
         with device.autocast():
             windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
         require_finite(windows[-1], [names[clip] for clip in clips[owner_W].tolist()], "the embedding")

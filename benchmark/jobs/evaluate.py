@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from benchmark.jobs.packing import Pack
     from benchmark.jobs.workplace import Workplace
-    from registry.protocols import Subject
+    from registry.encoders import Encoder
+    from registry.protocols import Model, Subject
 
 
 class Config(job.Config):
@@ -57,7 +58,7 @@ class Embedding(BaseModel):
     """What the embeddings that were evaluated are, and what they cost."""
 
     dim: int
-    parameters: int = Field(description="of the encoder")
+    parameters: int = Field(description="of the encoder, and of a front end that learns")
     clips_per_second: float = Field(description="whole clips, front end included")
     device: str
     precision: str
@@ -179,7 +180,6 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
 
     def _subject(self, pack: "Pack", at: "Workplace") -> "Subject":
         from benchmark.jobs.embedding import load_embeddings
-        from benchmark.jobs.model import build_views
         from registry.protocols import Embeddings, Model, Subject
 
         embeddings: Embeddings | None = None
@@ -188,14 +188,25 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             with at.store.opened("embed", self.needs.embed, "embeddings.safetensors") as path:
                 embeddings = load_embeddings(path)
         if self.config.model:
-            frontend, statistics = self._model.frontend, statistics_of(self.needs.statistics, at)
-            model = Model(
-                encoder=lambda: embed.weighted_encoder(self._model, self.needs.pretrain, at),
-                views=build_views(frontend, self.config.augment, statistics).to(at.device.device),
-                plain_views=build_views(frontend, statistics=statistics).to(at.device.device),
-                window_samples=self._model.window_samples,
-            )
+            model = self._fresh(at)
         return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
+
+    def _fresh(self, at: "Workplace") -> "Model":
+        """The model, which begins anew with every encoder that is asked of it."""
+        from benchmark.jobs.model import build_views
+        from registry.protocols import Model
+        from registry.views import Views
+
+        statistics = statistics_of(self.needs.statistics, at)
+        views = build_views(self._model.frontend, self.config.augment, statistics).to(at.device.device)
+
+        def encoder() -> "Encoder":
+            frontend, made = embed.weighted_net(self._model, self.needs, at)
+            views.frontend.load_state_dict(frontend.state_dict())
+            views.frontend.eval()
+            return made
+
+        return Model(encoder, views, Views(views.frontend), self._model.window_samples)
 
     def _seen(self, pack: "Pack", at: "Workplace") -> "tuple[NDArray[np.bool_], dict[str, Any]]":
         """Which clips of the task the encoder's pretraining saw, and what the record says of it."""

@@ -1,4 +1,10 @@
-"""The pretraining loop."""
+"""The pretraining loop.
+
+A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken one
+would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of a state
+whose losses are finite and whose embeddings have not collapsed. Where the best epoch is kept, its net is part of the
+checkpoint, and takes the trained one's place at the end.
+"""
 
 import json
 import math
@@ -8,13 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from torch.optim import Optimizer
 
 from benchmark.jobs.model import Device
 from benchmark.jobs.watch import Probe, look
@@ -24,6 +30,7 @@ from registry.audio import Recordings
 from registry.errors import Damaged, Mistake
 from registry.methods import Method
 from registry.metrics import Metric
+from registry.net import load_net, net_state
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.seeding import generator_for, seed_everything
 from registry.tensors import read_tensors, write_tensors
@@ -52,17 +59,20 @@ class Log:
 class _Run:
     """One pretraining under way: everything that a checkpoint holds, and where it lies."""
 
-    def __init__(self, method: Method, optimizer: Optimizer, checkpoint: Path) -> None:
-        self.method, self.optimizer, self.checkpoint = method, optimizer, checkpoint
+    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path) -> None:
+        self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
+        self.optimizer = make_optimizer(method, training)
+        method.chunk, method.autocast = training.chunk, device.autocast
+        method.train()
         self.step = 0
         self.metrics: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
-        self.best: dict[str, Tensor] = {}  # the encoder after the epoch with the best probe, where that is kept
+        self.best: dict[str, Tensor] = {}  # the net after the epoch with the best probe, where that is kept
 
-    def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float, device: Device) -> None:
+    def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float) -> None:
         """One step of the optimiser on a batch; nothing in it waits for the device."""
         set_learning_rate(self.optimizer, learning_rate)
-        loss, scalars = self.method(wave_BVT.to(device.device), index_B.to(device.device))
+        loss, scalars = self.method(wave_BVT.to(self.device.device), index_B.to(self.device.device))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -88,26 +98,33 @@ class _Run:
                 fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
             )
 
-    def end_epoch(self, epoch: int, steps: int, seen: dict[str, float]) -> dict[str, float]:
-        """Closes an epoch: its row of the log."""
+    def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None) -> str:
+        """Closes an epoch of so many steps: asks the probe where it is due, adds a row to the log, and tells of it."""
+        epoch = self.step // steps
         row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
+        if probe and epoch % probe.every == 0:
+            row["knn"] = probe.figure(self.method)
+            if self.training.keep == "best":
+                self._note_best(row["knn"], probe.metric)
         self.metrics.append(row)
         self.sums = {}
-        return row
+        return ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row)
 
-    def note_best(self, figure: float, metric: Metric) -> None:
-        """Sets the encoder's tensors aside unless a probe before was as good."""
+    def _note_best(self, figure: float, metric: Metric) -> None:
+        """Sets the net's tensors aside unless a probe before was as good."""
         before = [row["knn"] for row in self.metrics if "knn" in row]
         if metric.best([*before, figure]) == len(before):
-            tensors = self.method.encoder.state_dict().items()
+            tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
-    def take_best(self, metric: Metric) -> int:
-        """Gives the encoder the tensors that were set aside, and returns their epoch."""
-        self.method.encoder.load_state_dict(self.best)
+    def end(self, probe: Probe | None) -> int:
+        """Gives the net the tensors that are to be kept, and returns the epoch that they are of."""
+        if self.training.keep == "last" or probe is None:
+            return self.training.epochs
+        load_net(self.method.encoder, self.method.views.frontend, self.best)
         probed = [row for row in self.metrics if "knn" in row]
-        return int(probed[metric.best([row["knn"] for row in probed])]["epoch"])
+        return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
     def save(self) -> None:
         """Writes the checkpoint; an older one stays whole until the new one is."""
@@ -137,21 +154,21 @@ class _Run:
         """
         try:
             tensors, facts = read_tensors(self.checkpoint)
-            parts: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
+            by_kind: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
             for key, value in tensors.items():
                 kind, name = key.split(".", 1)
-                parts[kind][name] = value
+                by_kind[kind][name] = value
             step, metrics = int(facts["step"]), json.loads(facts["metrics"])
             foreign = facts.get("of", self.checkpoint.name) != self.checkpoint.name
-            state = self._optimizer_state(parts["optimizer"])
+            state = self._optimizer_state(by_kind["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
-        encoder = _shapes(self.method.encoder.state_dict())
-        fits = _shapes(parts["method"]) == _shapes(self.method.state_dict()) and _shapes(parts["best"]) in ({}, encoder)
+        net = _shapes(net_state(self.method.encoder, self.method.views.frontend))
+        fits = _shapes(by_kind["method"]) == _shapes(self.method.state_dict()) and _shapes(by_kind["best"]) in ({}, net)
         if foreign or not fits:
             raise Damaged(f"{self.checkpoint.name} is of another pretraining", self.checkpoint)
-        self.step, self.metrics, self.sums, self.best = step, metrics, parts["sum"], parts["best"]
-        self.method.load_state_dict(parts["method"])
+        self.step, self.metrics, self.sums, self.best = step, metrics, by_kind["sum"], by_kind["best"]
+        self.method.load_state_dict(by_kind["method"])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
     def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
@@ -170,11 +187,34 @@ def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in state.items()}
 
 
+class _Clock:
+    """Counts the seconds of training, and those since the last checkpoint."""
+
+    def __init__(self) -> None:
+        self.began = self.saved = time.monotonic()
+        self.elsewhere = 0.0
+
+    def save_is_due(self) -> bool:
+        """Whether the last checkpoint is old."""
+        return time.monotonic() - self.saved > _CHECKPOINT_SECONDS
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The time of this block is none of training."""
+        began = time.monotonic()
+        yield
+        self.elsewhere += time.monotonic() - began
+
+    def rate(self, steps: int) -> float:
+        """Steps a second of training."""
+        return steps / (time.monotonic() - self.began - self.elsewhere) if steps else 0.0
+
+
 def pretrain(
     method: Method,
     corpus: Recordings,
     training: Pretraining,
-    crop: int,
+    window_samples: int,
     seed: int,
     device: Device,
     checkpoint: Path,
@@ -183,16 +223,11 @@ def pretrain(
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if it has a whole one.
 
-    A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken
-    one would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of
-    a state whose losses are finite and whose embeddings have not collapsed. Where the best epoch is kept, its encoder
-    is part of the checkpoint, and takes the trained one's place at the end.
-
     Args:
-        method: on the device; its encoder is what is trained.
+        method: on the device; its encoder is what is trained, with the front end if that learns.
         corpus: recordings; the method has their labels, if it uses any.
         training: budget, optimiser, schedule.
-        crop: samples of a window.
+        window_samples: of a window.
         seed: of clip order, windows, augmentation, dropout.
         device: where, and in which precision.
         checkpoint: where it lies.
@@ -203,55 +238,48 @@ def pretrain(
         Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
         KeyboardInterrupt: after the step under way, if the process was asked to stop.
     """
-    batch = training.batch_size
-    steps_per_epoch = len(corpus) // batch
-    if steps_per_epoch == 0:
-        raise Mistake(
-            f"the corpus has {len(corpus)} clips, fewer than a batch of {batch}", fix="use a smaller batch_size"
-        )
-    run = _Run(method, make_optimizer(method, training), checkpoint)
+    batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
+    run = _Run(method, training, device, checkpoint)
     run.resume(progress)
-    method.chunk, method.autocast = training.chunk, device.autocast
-    method.train()
-    first, total = run.step, training.epochs * steps_per_epoch
+    first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
-    began = saved = time.monotonic()
-    watching, ordered = 0.0, -1
     with _stop_signals() as stop:
         while run.step < total and not stop.is_set():
-            epoch, step_of_epoch = divmod(run.step, steps_per_epoch)
+            epoch, step = divmod(run.step, steps)
             seed_everything(seed, "step", run.step)
             method.epoch = epoch
-            if step_of_epoch == 0:
+            if step == 0:
                 method.before_epoch()
-            if epoch != ordered:
-                order, ordered = torch.randperm(len(corpus), generator=generator_for(seed, "order", epoch)), epoch
-            index_B = order[step_of_epoch * batch : (step_of_epoch + 1) * batch]
-            wave_BVT = corpus.crops(index_B, crop, method.windows, generator_for(seed, "crops", run.step))
-            run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps_per_epoch), device)
+            index_B = _order(len(corpus), seed, epoch)[step * batch : (step + 1) * batch]
+            wave_BVT = corpus.crops(index_B, window_samples, method.windows, generator_for(seed, "crops", run.step))
+            run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps))
             progress.advance()
-            ended = run.step % steps_per_epoch == 0
-            if not ended and time.monotonic() - saved <= _CHECKPOINT_SECONDS and not stop.is_set():
+            if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
                 continue
-            paused = time.monotonic()
-            seen = look(method, corpus, crop, seed, device)
-            run.check(seen)
-            if ended:
-                if probe and (epoch + 1) % probe.every == 0:
-                    seen["knn"] = probe.figure(method)
-                    if training.keep == "best":
-                        run.note_best(seen["knn"], probe.metric)
-                row = run.end_epoch(epoch + 1, steps_per_epoch, seen)
-                progress.advance(0, ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row))
-            if stop.is_set() or time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                run.save()
-                saved = time.monotonic()
-            watching += time.monotonic() - paused
+            with clock.stopped():
+                seen = look(method, corpus, window_samples, seed, device)
+                run.check(seen)
+                if step + 1 == steps:
+                    progress.advance(0, run.end_epoch(steps, seen, probe))
+                if stop.is_set() or clock.save_is_due():
+                    run.save()
+                    clock.saved = time.monotonic()
         if stop.is_set():
             raise KeyboardInterrupt
-    spent = time.monotonic() - began - watching
-    kept = run.take_best(probe.metric) if probe and training.keep == "best" else training.epochs
-    return Log(run.metrics, (run.step - first) / spent if run.step > first else 0.0, kept)
+    return Log(run.metrics, clock.rate(run.step - first), run.end(probe))
+
+
+def _steps_an_epoch(clips: int, batch: int) -> int:
+    """How many whole batches a corpus has."""
+    if clips < batch:
+        raise Mistake(f"the corpus has {clips} clips, fewer than a batch of {batch}", fix="use a smaller batch_size")
+    return clips // batch
+
+
+@lru_cache(1)
+def _order(clips: int, seed: int, epoch: int) -> Tensor:
+    """The order in which an epoch takes the clips: the same one until the next epoch asks."""
+    return torch.randperm(clips, generator=generator_for(seed, "order", epoch))
 
 
 @contextmanager

@@ -14,7 +14,12 @@ _CLIPS_AT_ONCE = 64
 
 @torch.no_grad()
 def measure(
-    frontend: Frontend, recordings: Recordings, clips_N: Tensor, window: int, device: torch.device, progress: Progress
+    frontend: Frontend,
+    recordings: Recordings,
+    clips_N: Tensor,
+    window_samples: int,
+    device: torch.device,
+    progress: Progress,
 ) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation over every value that the front end gives for the windows of some clips.
 
@@ -22,7 +27,7 @@ def measure(
         frontend: on the device; normalised by the statistics that are measured here.
         recordings: of the data set.
         clips_N: the clips that train.
-        window: samples; windows overlap by half, as they do when they are embedded.
+        window_samples: windows overlap by half, as they do when they are embedded.
         device: where.
         progress: told clip by clip.
 
@@ -34,7 +39,7 @@ def measure(
         module.set(0.0, 1.0)
         module.register_forward_pre_hook(partial(_add, sums[name]))
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
-        frontend(recordings.windows(clips_B, window)[0].to(device))
+        frontend(recordings.windows(clips_B, window_samples)[0].to(device))
         progress.advance(len(clips_B))
     found = {}
     for name, (count, total, squares) in ((name, of.tolist()) for name, of in sums.items()):

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,7 @@ def make_pack(
         skip_bad: leave out clips that cannot be used, and name them in the result, instead of stopping.
 
     Returns:
-        The record: counts, seconds of audio, content hash, names of skipped clips, and how many clips and samples
+        The record: counts, ``audio_seconds``, content hash, names of skipped clips, and how many clips and samples
         were clipped, with the highest peak at full scale 1.
 
     Raises:
@@ -92,7 +92,7 @@ def make_pack(
 
     rows: list[dict[str, Any]] = []
     bad: dict[str, str] = {}
-    over = []
+    over: list[_Sound] = []
     with (folder / SAMPLE_FILES[samples]).open("wb") as file:
         for clip, decoded in _decode_all(task, clips, sample_rate, samples):
             progress.advance()
@@ -104,13 +104,8 @@ def make_pack(
         file.flush()
         os.fsync(file.fileno())
     if bad and not (skip_bad and rows):
-        listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
-        raise Mistake(
-            f"{len(bad)} of {len(clips)} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
-            fix="replace these files, or go on without them: --skip-bad (their names enter the record)",
-        )
+        raise _unusable(bad, len(clips))
     pd.DataFrame(rows).to_parquet(folder / "clips.parquet", index=False)
-    content = hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest()
     return Record(
         summary="",
         clips=len(rows),
@@ -118,15 +113,29 @@ def make_pack(
         sample_rate=sample_rate,
         samples=samples,
         classes=task.classes,
-        content_hash=content,
+        content_hash=hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest(),
         skipped=bad,
         missing=task.missing,
         target=task.target,
-        clipped=Clipped(
-            clips=len(over),
-            samples=sum(sound.clipped for sound in over),
-            peak=round(max((sound.peak for sound in over), default=0.0), 4),
-        ),
+        clipped=_clipped(over),
+    )
+
+
+def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
+    """Names the clips that cannot be used, of so many in all, each with its reason."""
+    listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
+    return Mistake(
+        f"{len(bad)} of {clips} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
+        fix="replace these files, or go on without them: --skip-bad (their names enter the record)",
+    )
+
+
+def _clipped(over: Sequence["_Sound"]) -> Clipped:
+    """What the record says of the clips that went over full scale."""
+    return Clipped(
+        clips=len(over),
+        samples=sum(sound.clipped for sound in over),
+        peak=round(max((sound.peak for sound in over), default=0.0), 4),
     )
 
 

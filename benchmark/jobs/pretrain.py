@@ -70,6 +70,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         from benchmark.jobs.loop import pretrain
         from benchmark.jobs.model import build_encoder, build_views, place
         from registry.methods import Corpus
+        from registry.net import net_state
         from registry.seeding import seed_everything
         from registry.tensors import write_tensors
 
@@ -77,8 +78,8 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         data_set, usable = corpus_of(self.needs.corpus, self.needs.exclude, at)
         corpus, clips_M = data_set.pack, torch.from_numpy(usable.clips)
         recordings = corpus.recordings.subset(clips_M)
-        views = build_views(config.frontend, config.augment, statistics_of(self.needs.statistics, at))
         seed_everything(config.seed, "weights")
+        views = build_views(config.frontend, config.augment, statistics_of(self.needs.statistics, at))
         encoder = build_encoder(config.encoder, views.frontend)
         labels = corpus.known()
         known = Corpus(recordings, labels.label_N[clips_M], labels.classes, labels.target)
@@ -94,7 +95,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             at.progress,
             self._probe(at),
         )
-        write_tensors(folder / "encoder.safetensors", encoder.state_dict())
+        write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")
         loss = log.epochs[-1]["loss"]
         return Record(
@@ -112,16 +113,13 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         if self.needs.monitor is None:
             return None
         from benchmark.jobs.corpus import data_set_of
-        from benchmark.jobs.model import build_views
         from benchmark.jobs.watch import Probe
 
         monitor = data_set_of(self.needs.monitor, at)
-        views = build_views(self.config.frontend, statistics=statistics_of(self.needs.statistics, at))
         return Probe(
             monitor.pack,
             monitor.pack.known(),
             monitor.task.folds,
-            views.to(at.device.device),
             self.config.window_samples,
             at.device,
             self.config.training.monitor_every,

@@ -21,7 +21,7 @@ _CLIPS = 64  # of the corpus, looked at: enough to see a collapse, a few per cen
 
 
 @torch.no_grad()
-def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Device) -> dict[str, float]:
+def look(method: Method, corpus: Recordings, window_samples: int, seed: int, device: Device) -> dict[str, float]:
     """How an encoder places two augmented windows of some clips, always the same ones.
 
     Returns:
@@ -29,14 +29,14 @@ def look(method: Method, corpus: Recordings, crop: int, seed: int, device: Devic
         and ``uniformity``.
     """
     clips = torch.randperm(len(corpus), generator=generator_for(seed, "watched"))[:_CLIPS]
-    wave_BVT = corpus.crops(clips, crop, 2, generator_for(seed, "watched windows")).to(device.device)
+    wave_BVT = corpus.crops(clips, window_samples, 2, generator_for(seed, "watched windows")).to(device.device)
     seed_everything(seed, "watched views")
     method.eval()
     a_BD, b_BD = (unit(method.embed(method.views(wave_BVT[:, v]))) for v in (0, 1))
     method.train()
     both_BD = torch.cat([a_BD, b_BD])
     return {
-        "deviation": geometry.spread(both_BD).item(),
+        "deviation": geometry.deviation(both_BD).item(),
         "rank": geometry.effective_rank(both_BD).item(),
         "alignment": geometry.alignment(a_BD, b_BD).item(),
         "uniformity": geometry.uniformity(both_BD).item(),
@@ -51,8 +51,7 @@ class Probe:
         pack: the task's clips.
         labels: their labels and folds.
         folds: those that are tested on.
-        views: the front end alone, on the device.
-        window: samples of a window.
+        window_samples: of a window.
         device: where, and in which precision.
         every: epochs from one answer to the next.
     """
@@ -60,8 +59,7 @@ class Probe:
     pack: Pack
     labels: Labels
     folds: tuple[int, ...]
-    views: Views
-    window: int
+    window_samples: int
     device: Device
     every: int
 
@@ -72,8 +70,9 @@ class Probe:
 
     def figure(self, method: Method) -> float:
         """That metric, the mean over the folds, K chosen inside the training folds."""
+        views = Views(method.views.frontend)
         made = embed(
-            self.views, method.encoder, self.pack.recordings, self.pack.ids, self.window, self.device, Progress()
+            views, method.encoder, self.pack.recordings, self.pack.ids, self.window_samples, self.device, Progress()
         )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)

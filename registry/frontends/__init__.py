@@ -15,7 +15,8 @@ class Frontend(nn.Module, Component[Own]):
     """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio.
 
     ``gives`` says which. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A front end is
-    differentiable and computes in float32, inside autocast too.
+    differentiable and computes in float32, inside autocast too. Its parameters, if it has any, train with the encoder,
+    in pretraining and in fine-tuning, and ``encoder.safetensors`` holds them beside the encoder's.
     """
 
     gives: ClassVar[Literal["spectrogram", "waveform"]] = "spectrogram"
@@ -34,6 +35,10 @@ class Frontend(nn.Module, Component[Own]):
     def forward(self, wave_BT: Tensor) -> Tensor:
         """What the encoder takes, float32."""
         raise NotImplementedError
+
+    def learns(self) -> bool:
+        """Whether it has parameters."""
+        return next(self.parameters(), None) is not None
 
     def measured(self) -> "dict[str, Normalisation]":
         """The modules, by name, that normalise by statistics of the clips that train."""
@@ -73,8 +78,16 @@ def make_frontend(choice: "Choice[Frontend] | str | Mapping[str, Any]") -> Front
     """A front end as it is chosen, or named, on torch's default device.
 
     Filter banks are computed from values, which the device ``meta`` has none of: they are made on the CPU and moved.
+
+    Raises:
+        Mistake: for one that learns and is normalised by statistics that are measured before it has learnt.
     """
     chosen = choice if isinstance(choice, Choice) else FRONTENDS.choose(choice)
     with torch.device("cpu"):
         made = chosen.build()
+    if made.learns() and made.measured():
+        raise Mistake(
+            f"{chosen.name} learns, and normalise: dataset takes statistics from before it has learnt",
+            fix="use normalise: clip",
+        )
     return made.to(torch.get_default_device())

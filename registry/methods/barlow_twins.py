@@ -7,7 +7,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.losses import barlow_twins
-from registry.methods import Corpus, Method, mlp, unit
+from registry.methods import Corpus, Method, mlp
 from registry.settings import Settings
 from registry.views import Views
 
@@ -46,4 +46,4 @@ class BarlowTwins(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a_BD, b_BD = (self.embed(self.views(wave_BVT[:, v])) for v in (0, 1))
         loss = barlow_twins(self.projector(a_BD), self.projector(b_BD), self.redundancy)
-        return loss, {"spread": unit(a_BD.detach()).std(0).mean()}
+        return loss, {}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.losses import regression
-from registry.methods import Corpus, Method, follow, mlp, unit
+from registry.methods import Corpus, Method, follow, mlp
 from registry.settings import Settings
 from registry.views import Views
 
@@ -52,10 +52,9 @@ class Byol(Method):
         a, b = self._two_views(wave_BVT[:, 0])
         with torch.no_grad():
             target_a, target_b = (self.target_projector(self.embed(x, self.target_encoder)) for x in (a, b))
-        embedding_a = self.embed(a)
-        online_a, online_b = (self.predictor(self.projector(z)) for z in (embedding_a, self.embed(b)))
+        online_a, online_b = (self.predictor(self.projector(self.embed(x))) for x in (a, b))
         loss = (regression(online_a, target_b) + regression(online_b, target_a)) / 2
-        return loss, {"spread": unit(embedding_a.detach()).std(0).mean()}
+        return loss, {}
 
     def _two_views(self, wave_BT: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder inputs of two augmentations; standardised channel by channel, over both and all clips."""

@@ -67,7 +67,7 @@ class Clar(Method["Clar.Config"]):
         if self.classifier is not None:
             label_B = self.label_N[index_B]
             loss = loss + sum(labelled_cross_entropy(self.classifier(z_BD), label_B) for z_BD in projected)
-        return loss, {"spread": a_BD.detach().std(0).mean()}
+        return loss, {}
 
 
 def _labelled(corpus: Corpus, share: float) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from registry.encoders import Encoder
 from registry.lookup import MethodReference, named
-from registry.losses import cld, kmeans, normalised_cuts
+from registry.losses import batch_kmeans, cld, normalised_cuts
 from registry.methods import Corpus, Method, projection, unit
 from registry.methods.moco import MoCo
 from registry.methods.npid import Npid
@@ -18,7 +18,7 @@ from registry.settings import Settings
 from registry.standing import Objection, Standing, refuse
 from registry.views import Views
 
-_GROUPINGS = {"kmeans": kmeans, "spectral": normalised_cuts}
+_GROUPINGS = {"kmeans": batch_kmeans, "spectral": normalised_cuts}
 
 
 class Cld(Method["Cld.Config"]):
@@ -98,7 +98,7 @@ class Cld(Method["Cld.Config"]):
             instances = [unit(base.head(z_BD)) for z_BD in embedded]
             loss = base.discriminate(instances, index_B)
         loss = loss + self.config.weight * self._between_views(*(unit(self.group_head(z_BD)) for z_BD in embedded))
-        return loss, {"spread": instances[0].detach().std(0).mean()}
+        return loss, {}
 
     def _between_views(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
         group, config = _GROUPINGS[self.config.grouping], self.config

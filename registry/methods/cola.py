@@ -59,4 +59,4 @@ class Cola(Method):
         both = torch.cat([self.views(anchor_BT), self.views(positive_BT)])
         projected = self.head(self.embed(both)).chunk(2)
         a_BD, p_BD = projected if self.weight_DD is not None else map(unit, projected)
-        return cola(a_BD, p_BD, self.weight_DD, self.temperature), {"spread": unit(a_BD.detach()).std(0).mean()}
+        return cola(a_BD, p_BD, self.weight_DD, self.temperature), {}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.methods._frames import frames
 from registry.methods.rotation import Rotation
 from registry.settings import Settings
@@ -66,7 +66,7 @@ class Colorization(Method["Colorization.Config"]):
         loudness_BKN = F.adaptive_avg_pool2d(high_B1FN, (self.config.bands, frames_BND.shape[1])).squeeze(1)
         level_BKN = _levels(loudness_BKN - loudness_BKN.mean(2, keepdim=True), self.config.levels)
         loss = F.cross_entropy(score_BLKN, level_BKN)
-        return loss, {"spread": unit(frames_BND.detach().mean(1)).std(0).mean()}
+        return loss, {}
 
 
 def _levels(loudness_BKN: Tensor, levels: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.losses import cpc
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.methods._frames import frames
 from registry.settings import Settings
 from registry.standing import Objection, Standing
@@ -82,5 +82,4 @@ class Cpc(Method["Cpc.Config"]):
             cpc(step(context_BNH[:, : count - k]), frames_BND, within=within, across=across)
             for k, step in enumerate(self.steps, 1)
         ]
-        spread = unit(frames_BND.detach().mean(1)).std(0).mean()
-        return torch.stack(losses).mean(), {"spread": spread}
+        return torch.stack(losses).mean(), {}

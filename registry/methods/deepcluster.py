@@ -9,7 +9,7 @@ from torch import Tensor
 
 from registry.clustering import kmeans, whiten
 from registry.encoders import Encoder
-from registry.methods import Corpus, unit
+from registry.methods import Corpus
 from registry.methods._corpus import ClusteringSettings, CorpusClustering
 from registry.views import Views
 
@@ -63,11 +63,11 @@ class DeepCluster(CorpusClustering["DeepCluster.Config"]):
     @torch.no_grad()
     def cluster(self, wave_BVT: Tensor) -> None:
         """Labels and weights of all clips by k-means of their whitened embeddings, and a new classifier."""
-        training = self.encoder.training
-        self.encoder.eval()
+        training = self.training
+        self.eval()
         embedded_ND = self.embed_corpus(wave_BVT, Views(self.views.frontend))
-        self.encoder.train(training)
-        _, label_N = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
+        self.train(training)
+        label_N, _ = kmeans(whiten(embedded_ND, self.config.components), self.config.clusters, self.config.iterations)
         size_K = torch.bincount(label_N, minlength=self.config.clusters)
         self.label_N.copy_(label_N)
         self.weight_N.copy_(len(label_N) / (size_K[label_N] * (size_K > 0).sum()))
@@ -78,7 +78,7 @@ class DeepCluster(CorpusClustering["DeepCluster.Config"]):
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
         logits_BK = F.linear(z_BD, self.classifier_KD.requires_grad_(), self.bias_K.requires_grad_())
         loss_B = F.cross_entropy(logits_BK, self.label_N[index_B], reduction="none")
-        return (loss_B * self.weight_N[index_B]).mean(), {"spread": unit(z_BD.detach()).std(0).mean()}
+        return (loss_B * self.weight_N[index_B]).mean(), {}
 
     @torch.no_grad()
     def after_step(self) -> None:

@@ -55,10 +55,10 @@ class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
         if self.epoch == 0:
             for projection_ND in self.memory_VND:
                 projection_ND.copy_(unit(self.head(self.embed_corpus(wave_BVT, self.views))))
-        for i, (centroid_KD, label_N) in enumerate(zip(self.centroid_HKD, self.label_HN, strict=True)):
-            found = kmeans(self.memory_VND[i % 2], self.config.clusters, self.config.iterations, spherical=True)
-            centroid_KD.copy_(found[0])
-            label_N.copy_(found[1])
+        config = self.config
+        for i in range(config.heads):
+            found = kmeans(self.memory_VND[i % 2], config.clusters, config.iterations, spherical=True)
+            self.label_HN[i], self.centroid_HKD[i] = found
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)
@@ -66,4 +66,4 @@ class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
         label_HVB = self.label_HN[:, index_B].unsqueeze(1).expand(-1, len(z_VBD), -1)
         self.memory_VND[:, index_B] = z_VBD[:2].detach()
         loss = F.cross_entropy(logits_HVBK.flatten(0, 2), label_HVB.flatten())
-        return loss, {"spread": z_VBD[0].detach().std(0).mean()}
+        return loss, {}

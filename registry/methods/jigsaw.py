@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.methods.rotation import Rotation
 from registry.settings import Settings
 from registry.standing import Objection, Standing
@@ -61,7 +61,7 @@ class Jigsaw(Method["Jigsaw.Config"]):
         shuffled = tiles[torch.arange(len(tiles), device=tiles.device)[:, None], self.permutation_K9[label_B]]
         embedding = self.embed(shuffled.flatten(0, 1))
         score_BK = self.classifier(self.tile_head(embedding).view(len(tiles), -1))
-        return F.cross_entropy(score_BK, label_B), {"spread": unit(embedding.detach()).std(0).mean()}
+        return F.cross_entropy(score_BK, label_B), {}
 
     def _tiles(self, x: Tensor) -> Tensor:
         """Encoder inputs ``[B, 9, ...]``, from the first to the last, and of a grid by rows of one time."""

@@ -84,15 +84,17 @@ class Metric(Method["Metric.Config"]):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a_BD, b_BD = (self.head(self.embed(self.views(wave_BT))) for wave_BT in wave_BVT.unbind(1))
-        scalars = {"spread": unit(a_BD.detach()).std(0).mean()}
+        return self._loss(a_BD, b_BD, index_B), {}
+
+    def _loss(self, a_BD: Tensor, b_BD: Tensor, index_B: Tensor) -> Tensor:
         if self.config.loss == "n-pair":
             norms = a_BD.square().sum(1).mean() + b_BD.square().sum(1).mean()
-            return losses.n_pair(a_BD, b_BD) + _REGULARISER * norms, scalars
+            return losses.n_pair(a_BD, b_BD) + _REGULARISER * norms
         a_BD, b_BD = unit(a_BD), unit(b_BD)
         if self.config.loss in _BY_LABEL:
             label_B = (self.label_N[index_B] if self.config.labels else index_B).repeat(2)
-            return _BY_LABEL[self.config.loss](torch.cat([a_BD, b_BD]), label_B, self.config.margin), scalars
-        return self._among_others(a_BD, b_BD), scalars
+            return _BY_LABEL[self.config.loss](torch.cat([a_BD, b_BD]), label_B, self.config.margin)
+        return self._among_others(a_BD, b_BD)
 
     def _among_others(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
         """The losses that contrast a pair with those of the batch's other clips, by cosine over temperature."""

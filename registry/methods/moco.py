@@ -65,7 +65,7 @@ class MoCo(Method["MoCo.Config"]):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         query_BD = unit(self._project(self.encoder, self.query_head, self.views(wave_BVT[:, 0])))
-        return self.contrast([query_BD], wave_BVT[:, 1]), {"spread": query_BD.detach().std(0).mean()}
+        return self.contrast([query_BD], wave_BVT[:, 1]), {}
 
     def contrast(self, queries: Sequence[Tensor], wave_BT: Tensor) -> Tensor:
         """Mean loss of queries with one key among the queue, which then takes the key in; the key encoder moves first.

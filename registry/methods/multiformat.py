@@ -1,6 +1,6 @@
 """Multi-format contrast: raw audio against log-mel."""
 
-from copy import deepcopy
+import itertools
 from typing import ClassVar
 
 from pydantic import Field
@@ -58,20 +58,18 @@ class MultiformatContrast(Method):
                 raise Mistake(f"augment names no branch: {name!r}", fix=f"branches: {', '.join(self.branches)}")
         dim = sizes.pop()
         self.projector = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(inplace=True), nn.Linear(dim, config.dim))
-        self.formats = nn.ModuleList(self._format(name, config) for name in self.branches)
+        self.augmentations = [[a.build() for a in config.augment.get(name, ())] for name in self.branches]
+        self.registered = nn.ModuleList(itertools.chain(*self.augmentations))  # so that they go where the method goes
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         heard = [self.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]
         if isinstance(self.encoder, Multiformat):
-            pairs = zip(self.branches, self.formats, heard, strict=True)
-            embedded = [self.embed(form(x.squeeze(1)), self.encoder.branch(name)[1]) for name, form, x in pairs]
+            embedded = []
+            for name, augmentations, x_B1T in zip(self.branches, self.augmentations, heard, strict=True):
+                plain_views, encoder = self.encoder.branch(name)
+                views = Views(plain_views.frontend, augmentations)
+                embedded.append(self.embed(views(x_B1T.squeeze(1)), encoder))
         else:
             embedded = [self.embed(x) for x in heard]
         a_BD, b_BD = (unit(self.projector(z_BD)) for z_BD in embedded)
-        return nt_xent(a_BD, b_BD, self.temperature), {"spread": a_BD.detach().std(0).mean()}
-
-    def _format(self, name: str, config: Config) -> Views:
-        """A branch's front end with the augmentations of its format."""
-        assert isinstance(self.encoder, Multiformat)
-        steps = [reference.build() for reference in config.augment.get(name, ())]
-        return Views(deepcopy(self.encoder.branch(name)[0].frontend), steps)
+        return nt_xent(a_BD, b_BD, self.temperature), {}

@@ -56,7 +56,7 @@ class Npid(Method["Npid.Config"]):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = unit(self.head(self.embed(self.views(wave_BVT[:, 0]))))
-        return self.discriminate([z_BD], index_B), {"spread": z_BD.detach().std(0).mean()}
+        return self.discriminate([z_BD], index_B), {}
 
     def discriminate(self, seen: Sequence[Tensor], index_B: Tensor) -> Tensor:
         """Mean loss of views of the same clips against the bank as it is, which then takes them in one by one.

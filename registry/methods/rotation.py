@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.settings import Settings
 from registry.standing import Objection, Standing
 from registry.views import Views
@@ -50,5 +50,4 @@ class Rotation(Method):
         x_BCFN = self.views(wave_BVT[:, 0])
         turned = torch.cat([x_BCFN, x_BCFN.flip(3), x_BCFN.flip(2), x_BCFN.flip(2, 3)])
         label = torch.arange(4, device=turned.device).repeat_interleave(len(x_BCFN))
-        embedding = self.embed(turned)
-        return F.cross_entropy(self.classifier(embedding), label), {"spread": unit(embedding.detach()).std(0).mean()}
+        return F.cross_entropy(self.classifier(self.embed(turned)), label), {}

@@ -70,7 +70,7 @@ class SimClr(Method["SimClr.Config"]):
         loss = nt_xent(a_BD, b_BD, self.config.temperature, memory_QD)
         if self.config.memory:
             self._remember(a)
-        return loss, {"spread": a_BD.detach().std(0).mean()}
+        return loss, {}
 
     @torch.no_grad()
     def _remember(self, x_BCFN: Tensor) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.methods import Corpus, Method, unit
+from registry.methods import Corpus, Method
 from registry.settings import Settings
 from registry.views import Views
 
@@ -44,4 +44,4 @@ class Supervised(Method):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
         loss = self.objective.loss(self.head(z_BD)[None], self.label_N[index_B][None]).mean()
-        return loss, {"spread": unit(z_BD.detach()).std(0).mean()}
+        return loss, {}

@@ -70,7 +70,7 @@ class SwAV(Method["SwAV.Config"]):
         for v, assignment_BK in enumerate(self._assign(z_VBD[:2].detach())):
             others = [score_BK for i, score_BK in enumerate(score_VBK) if i != v]
             losses += [swapped_prediction(assignment_BK, other, self.config.temperature) for other in others]
-        return torch.stack(losses).mean(), {"spread": z_VBD[0].detach().std(0).mean()}
+        return torch.stack(losses).mean(), {}
 
     @torch.no_grad()
     def _assign(self, z_VBD: Tensor) -> list[Tensor]:

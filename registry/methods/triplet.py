@@ -72,7 +72,7 @@ class Triplet(Method["Triplet.Config"]):
             candidate_MD = torch.cat([anchor_BD, positive_BD])
             negative_BD = candidate_MD[semi_hard(anchor_BD, positive_BD, candidate_MD, other_BM)]
             losses.append(triplet(anchor_BD, positive_BD, negative_BD, self.config.margin))
-        return torch.stack(losses).mean(), {"spread": anchor_BD.detach().std(0).mean()}
+        return torch.stack(losses).mean(), {}
 
 
 def add_noise(x_BCFN: Tensor) -> Tensor:

@@ -155,9 +155,10 @@ class Model:
     """A front end and an encoder, for protocols that train or embed.
 
     Args:
-        encoder: makes a fresh copy of the encoder with its weights, on the device.
+        encoder: makes a fresh copy of the encoder with its weights, on the device; the front end of both views gets its
+            own weights anew, too.
         views: the front end with the training augmentations.
-        plain_views: the front end alone.
+        plain_views: the same front end alone.
         window_samples: of a training crop and of an evaluation window.
     """
 

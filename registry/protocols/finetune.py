@@ -1,4 +1,4 @@
-"""Fine-tuning: head and encoder train together."""
+"""Fine-tuning: head, encoder and a front end that learns train together."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Finetune(Protocol["Finetune.Config"]):
         seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
         views, window = subject.model.views, subject.model.window_samples
         head = nn.Linear(encoder.embedding_dim, target.outputs(labels.classes))
-        model = nn.ModuleDict({"encoder": encoder, "head": head})
+        model = nn.ModuleDict({"frontend": views.frontend, "encoder": encoder, "head": head})
         model.to(subject.device)
         optimizer = make_optimizer(model, config)
         train, test = split.train(fold), split.test(fold)
@@ -100,10 +100,11 @@ class Finetune(Protocol["Finetune.Config"]):
 
 @torch.no_grad()
 def clip_outputs(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Tensor) -> Tensor:
-    """Outputs ``[N, C]`` of clips, averaged over their windows, on the CPU; the encoder is put in eval mode."""
-    encoder.eval()
+    """Outputs ``[N, C]`` of clips, averaged over their windows, on the CPU; the net is put in eval mode."""
     model = subject.model
     assert model is not None
+    encoder.eval()
+    model.plain_views.frontend.eval()
     parts = []
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
         wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)

@@ -45,7 +45,7 @@ class Weights(Component[Own]):
 
         Args:
             encoder: freshly made after a seed; it may be on the device ``meta``.
-            frontend: what the encoder is fed with.
+            frontend: what the encoder is fed with; if it learns, a file of weights holds its own too.
             stated: what ``stated`` gave.
             path: of their file, where they have one.
 

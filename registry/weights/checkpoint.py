@@ -29,9 +29,10 @@ class Checkpoint(Weights["Checkpoint.Config"]):
     @classmethod
     def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
         from registry.checkpoint import open_checkpoint
+        from registry.net import load_net
 
         assert path is not None
         opened = open_checkpoint(path, encoder, frontend)
         if not next(encoder.parameters()).is_meta:
-            encoder.load_state_dict(opened.tensors)
+            load_net(encoder, frontend, opened.tensors)
         return list(opened.said)

@@ -46,7 +46,11 @@ def test_show_gives_fields_defaults_and_source(audiobench: Call) -> None:
     assert defaults["queue_size"] == 65536
     assert "He et al. 2020" in found["source"]
     assert all(s["meaning"] for s in found["settings"])
-    assert "queue_size" in audiobench("show", "methods", "moco").out
+    text = audiobench("show", "methods", "moco").out
+    assert all(
+        f"{fact}: {found[fact]}" in " ".join(text.split()) for fact in ("source", "windows", "recipe", "version")
+    )
+    assert "queue_size" in text
     answer = audiobench("show", "methods", "mocco")
     assert answer.status == 2
     assert "did you mean moco?" in answer.err

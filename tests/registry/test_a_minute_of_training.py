@@ -17,7 +17,6 @@ from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus, Method
 from registry.tasks.sounds import Sounds
 from registry.training import Pretraining
-from registry.views import Views
 
 MIX = ("gain", "mix")
 LOGMEL = {"name": "logmel", "hop_length": 320}
@@ -110,7 +109,7 @@ def build(name: str, corpus: Corpus, device: Device) -> Method:
 def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp_path: Path) -> None:
     device, labels = choose_device("cpu", "fp32"), sounds.known()
     method = build(name, Corpus(sounds.recordings, labels.label_N, labels.classes), device)
-    probe = Probe(sounds, labels, Sounds.folds, Views(method.views.frontend), 16000, device, every=12)
+    probe = Probe(sounds, labels, Sounds.folds, 16000, device, every=12)
     before = probe.figure(method)
     budget = {"epochs": 12, "batch_size": 32, "learning_rate": TRIALS[name].learning_rate, "warmup_epochs": 1}
     training = Pretraining.model_validate(budget)

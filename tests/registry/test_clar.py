@@ -46,9 +46,8 @@ def test_without_labels_it_is_nt_xent_of_two_augmentations_of_one_window() -> No
 def test_gradients_reach_all_that_trains(labelled: float) -> None:
     torch.manual_seed(0)
     clar = on(corpus(20), labelled=labelled)
-    loss, scalars = clar(waves(8, 1, 0), torch.arange(8))
+    loss, _ = clar(waves(8, 1, 0), torch.arange(8))
     loss.backward()
-    assert set(scalars) == {"spread"}
     assert all(p.grad is not None and p.grad.isfinite().all() for p in clar.parameters())
     settings = METHODS.choose({"name": "clar", "labelled": labelled}).settings
     assert (clar.classifier is not None) == clar.uses_labels(settings) == (labelled > 0)

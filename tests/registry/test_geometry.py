@@ -15,16 +15,16 @@ def drawn(count: int, dim: int, seed: int = 0) -> torch.Tensor:
     return unit(torch.randn(count, dim, generator=torch.Generator().manual_seed(seed)))
 
 
-def test_a_single_point_has_neither_spread_nor_rank() -> None:
+def test_a_single_point_has_neither_deviation_nor_rank() -> None:
     point = drawn(1, 8).expand(16, -1)
-    assert geometry.spread(point) < 1e-6
+    assert geometry.deviation(point) < 1e-6
     assert geometry.effective_rank(torch.zeros(16, 8)) == 0
     assert geometry.uniformity(point) == pytest.approx(0, abs=1e-6)
 
 
-def test_points_all_round_have_spread_one_and_full_rank() -> None:
+def test_points_all_round_have_deviation_one_and_full_rank() -> None:
     axes = torch.cat([torch.eye(8), -torch.eye(8)])
-    assert geometry.spread(axes) == pytest.approx(1)
+    assert geometry.deviation(axes) == pytest.approx(1)
     assert geometry.effective_rank(axes) == pytest.approx(8)
 
 

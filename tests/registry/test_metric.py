@@ -54,9 +54,8 @@ def test_margins_and_sizes() -> None:
 def test_gradients_reach_all_that_trains(loss: str) -> None:
     torch.manual_seed(0)
     trained = metric(corpus(20), Linear(norm=True), loss=loss)
-    got, scalars = trained(waves(8, 2, 0), torch.arange(8))
+    got, _ = trained(waves(8, 2, 0), torch.arange(8))
     got.backward()
-    assert set(scalars) == {"spread"}
     assert all(p.grad is not None and p.grad.isfinite().all() for p in trained.parameters())
     assert trained.encoder.map[0].weight.grad.abs().sum() > 0
 
@@ -214,9 +213,8 @@ def test_mixing_adds_a_quarter_of_the_energy_in_the_shape_of_the_next_clip() -> 
 def test_triplets_of_each_kind_train(positives: list[str]) -> None:
     torch.manual_seed(0)
     trained = method("triplet", Linear(norm=True), positives=positives, margin=1.0)
-    loss, scalars = trained(waves(8, 2, 0), torch.arange(8))
+    loss, _ = trained(waves(8, 2, 0), torch.arange(8))
     loss.backward()
-    assert set(scalars) == {"spread"}
     assert all(p.grad is not None for p in trained.parameters())
     assert trained.encoder.map[0].weight.grad.abs().sum() > 0
 

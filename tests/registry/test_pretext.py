@@ -102,10 +102,9 @@ def test_gradients_reach_all_that_trains(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half, _ = trained(wave, torch.arange(8))
     assert half.dtype == torch.float32
-    loss, scalars = trained(wave, torch.arange(8))
+    loss, _ = trained(wave, torch.arange(8))
     loss.backward()
     assert loss.isfinite()
-    assert set(scalars) == {"spread"}
     for parameter_name, p in trained.named_parameters():
         assert p.grad is not None, parameter_name
         assert p.grad.abs().sum() > 0, parameter_name

@@ -18,12 +18,11 @@ def test_a_step_waits_for_nothing(name: str) -> None:
     method.before_epoch()
     for step in range(2):
         with Readings() as readings:
-            loss, scalars = method(wave_BVT, index_B)
+            loss, _ = method(wave_BVT, index_B)
             loss.backward()
             method.after_step()
         if step == 1:  # in an epoch's first step DeepCluster clusters the corpus
             assert not readings.found
-            assert not any(scalar.requires_grad for scalar in scalars.values())
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())

@@ -232,6 +232,24 @@ def test_every_epoch_tells_how_the_embeddings_lie(tmp_path: Path) -> None:
         assert row["uniformity"] <= 0
 
 
+class Numbered(Method):
+    """Logs the mean position of a batch's clips in the corpus, as a scalar that carries gradients."""
+
+    windows = 1
+
+    def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        loss = self.embed(self.views(wave_BVT[:, 0])).square().mean()
+        return loss, {"position": index_B.float().mean() + 0 * loss}
+
+
+def test_the_log_has_the_means_of_a_methods_scalars_over_each_epoch(tmp_path: Path) -> None:
+    built = build("npid")
+    method = Numbered(Settings(), built.encoder, built.views, CORPUS)
+    training, device = Pretraining(epochs=2, batch_size=8, learning_rate=0.01), choose_device("cpu", "fp32")
+    log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "checkpoint", Progress()).epochs
+    assert [row["position"] for row in log] == [19.5, 19.5]  # an epoch has all 40 clips
+
+
 def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -> None:
     plain, _ = train("moco", tmp_path / "a")
     device = choose_device("cpu", "fp32")
@@ -249,7 +267,7 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -
     )
     labels = Labels(CORPUS.label_N, folds, torch.arange(40), 4)
     method = build("moco")
-    probe = Probe(pack, labels, (0, 1, 2, 3, 4), Views(method.views.frontend), 4000, device, every=2)
+    probe = Probe(pack, labels, (0, 1, 2, 3, 4), 4000, device, every=2)
     training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
     log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
     assert ["knn" in row for row in log] == [False, True, False]
