@@ -193,7 +193,7 @@ def _show_audit(audited: "Audit") -> None:
 
 
 def _folds(source: "Spanning") -> str:
-    in_folds = (f"fold {fold} {', '.join(classes)}" for fold, classes in source.folds.items())
+    in_folds = (f"fold {fold} {', '.join(classes)}".rstrip() for fold, classes in source.folds.items())
     return f"{source.source}: " + "; ".join(in_folds)
 
 

@@ -207,8 +207,8 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, at, Few)
             return Few()
-        several = [name for name, task in tasks.items() if task.component.multi_label]
-        for key, what, fix in objections(few, choice, several):
+        targets = {name: task.component.target for name, task in tasks.items()}
+        for key, what, fix in objections(few, choice, targets):
             self._mistake(what, (*at, key), fix)
         return few
 

@@ -48,7 +48,7 @@ class Audioset(Task):
     folders = ("AudioSet", "audioset")
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
     folds = (1,)
-    multi_label = True
+    target = "several-labels"
 
     class Config(Settings):
         part: Literal["balanced", "unbalanced", "all"] = Field("balanced", description="what trains")

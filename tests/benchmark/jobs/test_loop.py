@@ -276,9 +276,10 @@ class Scripted(Probe):
     """Answers by the epoch alone, and remembers every encoder that it was asked about."""
 
     def __init__(self, answers: list[float]) -> None:
-        vars(self).update(every=1, answers=answers, seen={})
+        labels = Labels(CORPUS.label_N, torch.arange(40), torch.arange(40), 4)
+        vars(self).update(every=1, answers=answers, seen={}, labels=labels)
 
-    def accuracy(self, method: Method) -> float:
+    def figure(self, method: Method) -> float:
         vars(self)["seen"][method.epoch] = {k: v.clone() for k, v in method.encoder.state_dict().items()}
         answer: float = vars(self)["answers"][method.epoch]
         return answer
