@@ -29,7 +29,7 @@ from registry.views import Views
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry
+    from benchmark.suite.resolved import ResolvedEntry
     from benchmark.suite.shots import Column
 
 T = TypeVar("T")

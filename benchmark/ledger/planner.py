@@ -17,7 +17,7 @@ from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite
+    from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
     from registry.frontends import Frontend
     from registry.weights.pretrain import Pretrain
 
