@@ -4,7 +4,7 @@ The docstring of a check says, in one sentence, what a component does that keeps
 words, or nothing; it raises ``Broken`` for a component that does not, and ``NotApplicable`` for one that need not.
 """
 
-import importlib
+import importlib.util
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 from registry.errors import Mistake
-from registry.lookup import AnyComponent, C, Choice, Kind, chosen
+from registry.lookup import AnyComponent as AnyComponent
+from registry.lookup import C, Choice, Kind, chosen
 
 if TYPE_CHECKING:
     from registry.encoders import Encoder
@@ -78,7 +79,7 @@ class Beside:
 
 
 class Specimen(Generic[C]):
-    """A component that is checked; the files of the kinds add what its checks need.
+    """A component that is checked; the files of the kinds add what its checks need, and say in ``place`` where it is.
 
     Args:
         kind: of the component.
@@ -88,6 +89,8 @@ class Specimen(Generic[C]):
     Raises:
         Mistake: if there is no such component.
     """
+
+    place: ClassVar[str] = ""
 
     def __init__(self, kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside) -> None:
         self.kind, self.reference, self.beside = kind, reference, beside
@@ -122,7 +125,7 @@ def findings(kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside |
     Raises:
         Mistake: if there is no such component, the settings are wrong, or it cannot be checked beside these things.
     """
-    own = importlib.import_module(f"registry.contracts.{kind.folder}")
+    own = contract_of(kind)
     specimen: Specimen[C] = own.Specimen(kind, reference, beside or Beside())
     _require_settings(specimen)
     for check in checks_in(importlib.import_module("registry.contracts._every_kind")):
@@ -136,9 +139,16 @@ def findings(kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside |
         yield _found(check, specimen)
 
 
-def checks_of(kind: Kind[AnyComponent]) -> list[Check]:
-    """The checks of a kind, those of every kind left out."""
-    return checks_in(importlib.import_module(f"registry.contracts.{kind.folder}"))
+def contract_of(kind: Kind[C]) -> ModuleType:
+    """The module of a kind's checks.
+
+    Raises:
+        Mistake: if none are written.
+    """
+    name = f"registry.contracts.{kind.folder}"
+    if importlib.util.find_spec(name) is None:
+        raise Mistake(f"{kind.folder} have no checks yet")
+    return importlib.import_module(name)
 
 
 def checks_in(module: ModuleType) -> list[Check]:
@@ -181,10 +191,8 @@ def _found(check: Check, specimen: Specimen[Any]) -> Finding:
         told = f"expected {broken.expected}; found {broken.found}; to do: {broken.fix}"
     except Mistake as mistake:
         if check is _is_made:
-            raise
-        told = (
-            f"expected no objection; found: {mistake.what}; to do: {mistake.fix or 'see the docstring of the contract'}"
-        )
+            raise Mistake(mistake.what, where=mistake.where or specimen.place, fix=mistake.fix) from mistake
+        told = f"expected no objection; found {mistake.what}; to do: {mistake.fix or 'mend it'}"
     except Exception as error:
         told = f"expected no exception; found {_told(error)}; to do: mend it there"
     return Finding(name, title, "failed", told)

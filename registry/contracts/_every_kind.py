@@ -60,4 +60,4 @@ def settings_are_plain(specimen: Specimen[AnyComponent]) -> str:
             f"{stored.settings.canonical()} of {choice.settings.canonical()}",
             "check settings in validators, and do not change those that are right",
         )
-    return f"{len(choice.config) - 2} settings"
+    return f"{len(config.model_fields)} settings"

@@ -1,4 +1,4 @@
-"""What an encoder keeps. Clips are noise of a tenth of full scale at the front end's rate, unless a check says otherwise."""
+"""What an encoder keeps, behind a front end: of clips of noise, of silence, and of sound at full scale."""
 
 import math
 import time
@@ -26,6 +26,8 @@ _LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; most seco
 
 class Specimen(contracts.Specimen[Encoder]):
     """An encoder behind a front end, in eval mode."""
+
+    place = "behind the front end of the check; --frontend names another"
 
     frontend: Frontend
     encoder: Encoder
@@ -233,7 +235,6 @@ def parts_are_the_embedding(specimen: Specimen) -> str:
             f"sizes that add up to {specimen.encoder.embedding_dim}", str(dict(parts)), "name every stretch, in order"
         )
     return ", ".join(f"{name} {size}" for name, size in parts.items())
-
 
 
 def _largest(x: Tensor) -> float:

@@ -1,6 +1,7 @@
-"""What a front end keeps. Clips are a second of noise of a tenth of full scale, unless a check says otherwise."""
+"""What a front end keeps: of clips of a second, of noise, silence, and sound at full scale."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -10,7 +11,6 @@ from registry.contracts import Broken, NotApplicable
 from registry.contracts._nets import noise, require_equal, with_statistics
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
-
 
 
 class Specimen(contracts.Specimen[Frontend]):
@@ -88,15 +88,34 @@ def is_finite(specimen: Specimen) -> None:
             )
 
 
-def passes_gradients(specimen: Specimen) -> None:
-    """A gradient reaches the waveform, and is finite."""
-    wave_BT = specimen.clips(2).requires_grad_()
-    x = specimen.frontend(wave_BT)
+def passes_gradients(specimen: Specimen) -> str:
+    """A gradient reaches the waveform, and its own parameters if it has some, and is finite."""
+    frontend, wave_BT = deepcopy(specimen.frontend), specimen.clips(2).requires_grad_()
+    x = frontend(wave_BT)
     if not x.requires_grad:
         raise Broken("a gradient", "none", "leave torch.no_grad and numpy out of forward")
     x.square().sum().backward()
-    if wave_BT.grad is None or not wave_BT.grad.isfinite().all() or not wave_BT.grad.any():
-        raise Broken("a finite gradient that is not 0", "another", "leave detach out; guard roots and logarithms")
+    reached = {"the waveform": wave_BT, **dict(frontend.named_parameters())}
+    bare = [name for name, own in reached.items() if own.grad is None or not own.grad.any()]
+    if bare:
+        raise Broken(
+            "gradients that are not 0", f"none of {', '.join(bare)}", "leave detach out, and what nothing needs"
+        )
+    wild = [name for name, own in reached.items() if own.grad is not None and not own.grad.isfinite().all()]
+    if wild:
+        raise Broken("finite gradients", f"others of {', '.join(wild)}", "guard roots and logarithms")
+    return f"{sum(own.numel() for own in frontend.parameters()):,} parameters"
+
+
+def learns_into_its_state(specimen: Specimen) -> str:
+    """Another copy of a front end that learns, with its ``state_dict``, gives the same."""
+    if not specimen.frontend.learns():
+        raise NotApplicable("it has no parameters")
+    torch.manual_seed(1)
+    other = with_statistics(make_frontend(specimen.choice)).eval()
+    other.load_state_dict(specimen.frontend.state_dict())
+    fix = "keep in parameters and buffers whatever the output depends on"
+    return require_equal(other(specimen.clips(2)), specimen.frontend(specimen.clips(2)), fix)
 
 
 def moves_whole(specimen: Specimen) -> str:

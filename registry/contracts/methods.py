@@ -33,6 +33,7 @@ _EQUAL = 1e-5  # how far a loss may be from the same one, computed otherwise, in
 class Specimen(contracts.Specimen[Method]):
     """A method with an encoder, a front end and a labelled corpus of noise, all small."""
 
+    place = "in the small corpus of the check; --frontend and --encoder name what else is beside it"
     frontend: Choice[Frontend]
     encoder: Choice[Encoder]
 
@@ -45,9 +46,7 @@ class Specimen(contracts.Specimen[Method]):
         self.frontend = frontend or FRONTENDS.choose({"name": "logmel", "hop_length": 80} if spectral else "waveform")
         gives = self.frontend.component.gives
         standing = Standing(gives, batch=_BATCH, clips=_CLIPS, classes=_CLASSES, several=False)
-        refuse(
-            self.component.objections(self.choice.settings, standing), f"in the small corpus of its check: {self.name}"
-        )
+        refuse(self.component.objections(self.choice.settings, standing), self.place)
         self.made(0)
 
     def made(self, seed: int) -> Method:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from registry.errors import Mistake
 from registry.frontends import Frontend
@@ -36,8 +36,7 @@ class _Energies(Frontend):
             return self.hear(wave_BT.float()).unsqueeze(1)
 
     def hear(self, wave_BT: Tensor) -> Tensor:
-        energy_BFN = F.conv1d(wave_BT.unsqueeze(1), self.filters, stride=160).square()
-        return energy_BFN.clamp_min(1e-6).log()
+        return F.conv1d(wave_BT.unsqueeze(1), self.filters, stride=160).square().log1p()
 
 
 class Whole(_Energies):
@@ -116,6 +115,29 @@ class Detached(_Energies):
 
     def hear(self, wave_BT: Tensor) -> Tensor:
         return super().hear(wave_BT.detach())
+
+
+class Idle(_Energies):
+    """Has a parameter that nothing goes through."""
+
+    name = "passes_gradients-2"
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.offset = nn.Parameter(torch.zeros(_BINS))
+
+
+class Forgetful(_Energies):
+    """Learns one factor, and keeps another outside of its state."""
+
+    name = "learns_into_its_state"
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.gain, self.level = nn.Parameter(torch.ones(())), float(torch.rand(()))
+
+    def hear(self, wave_BT: Tensor) -> Tensor:
+        return super().hear(wave_BT) * self.gain * self.level
 
 
 class Left(_Energies):

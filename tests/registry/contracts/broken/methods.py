@@ -145,7 +145,8 @@ class Rounded(_Agree):
     def agreement(self, wave_BVT: Tensor) -> Tensor:
         a_BD, b_BD = (self.embedded(wave_BVT[:, v]) for v in (0, 1))
         with self.autocast():
-            return (self.head(a_BD) - self.head(b_BD)).square().mean().to(self.head(a_BD).dtype)
+            far_BD: Tensor = self.head(a_BD) - self.head(b_BD)
+            return far_BD.square().mean().to(far_BD.dtype)
 
 
 class AtOnce(_Agree):

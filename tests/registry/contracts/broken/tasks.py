@@ -20,9 +20,9 @@ class _Tones(Task):
 
     source: ClassVar[str] = "ours"
     licence: ClassVar[str] = "none needed"
-    classes = ("low", "high")
-    folds = (1, 2, 3)
-    counts: Mapping[int, tuple[int, ...]] = MappingProxyType(dict.fromkeys(folds, (4, 4)))
+    classes: tuple[str, ...] = ("low", "high")
+    folds: tuple[int, ...] = (1, 2, 3)
+    counts: Mapping[int, tuple[int, ...]] = MappingProxyType(dict.fromkeys((1, 2, 3), (4, 4)))
 
     def clips(self, data: Path | None) -> list[Clip]:
         return [
@@ -136,7 +136,7 @@ class Doubled(_Tones):
 
     def read(self, clip: Clip) -> tuple[NDArray[np.float32], int]:
         wave_T, rate = super().read(clip)
-        return wave_T.astype(np.float64), rate  # type: ignore[return-value]
+        return wave_T.astype(np.float64), rate
 
 
 class Noisy(_Tones):
