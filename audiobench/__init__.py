@@ -1,9 +1,9 @@
-"""The door: what users and plugins import, loaded when it is first named.
+"""The door: the names that users and plugins import. Each is loaded when it is first used.
 
 from audiobench import Encoder, Settings
 """
 
-TYPE_CHECKING = False  # ``typing`` takes half of the time until the command line listens to Ctrl-C
+TYPE_CHECKING = False  # importing ``typing`` would double the time until the command line handles Ctrl-C
 if TYPE_CHECKING:
     from typing import Any
 

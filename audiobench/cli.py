@@ -1,13 +1,13 @@
-"""The command line: a file a subcommand in ``audiobench/commands``. Nothing heavy is imported before it is needed.
+"""The command line. Each subcommand is a file in ``audiobench/commands``. Heavy modules are imported where needed.
 
-At the top stands only what takes no time: until ``main`` is called, Ctrl-C shows a traceback.
+The imports at the top take no time: until ``main`` is called, Ctrl-C shows a traceback.
 """
 
 import os
 import signal
 import sys
 
-TYPE_CHECKING = False  # typing takes its time, too
+TYPE_CHECKING = False  # importing ``typing`` takes time, too
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -19,9 +19,9 @@ _INTERRUPTED = 130
 def main() -> None:
     """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong, 130 interrupted."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else whoever started this has said what is to happen
+    if before is signal.default_int_handler:  # else the parent process chose what Ctrl-C does
         signal.signal(signal.SIGINT, _interrupt)
-    # Threads that spin while they wait make a step up to ten times slower when anything else runs.
+    # Waiting threads that spin make a step up to ten times slower when another program runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         status = _run()
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """A command's exit status, once all that it says is written."""
+    """Runs the command, writes out all its output, and returns its exit status."""
     from contextlib import suppress
 
     from benchmark.store.files import refusal
@@ -46,18 +46,18 @@ def _run() -> int:
         _speak_any_encoding()
         status = _call()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads this has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         return 0
     except (Mistake, Mistakes, OSError, UnicodeEncodeError) as error:
         if "--debug" in sys.argv:
             raise
-        told: Exception = error
+        shown: Exception = error
         if isinstance(error, UnicodeEncodeError):
-            told = Mistake(f"the locale cannot name a file: {error}", fix="set PYTHONUTF8=1")
+            shown = Mistake(f"the locale cannot name a file: {error}", fix="set PYTHONUTF8=1")
         elif isinstance(error, OSError):
-            told = refusal(error)
+            shown = refusal(error)
         with suppress(OSError):
-            print(f"audiobench: {told}", file=sys.stderr)
+            print(f"audiobench: {shown}", file=sys.stderr)
         return 2
     return status
 
@@ -65,17 +65,17 @@ def _run() -> int:
 def _call() -> int:
     try:
         _app()()
-    except SystemExit as leaving:  # as Typer ends, also where a pipe broke
-        if isinstance(leaving.__context__, BrokenPipeError):
-            raise leaving.__context__ from None
-        return leaving.code if isinstance(leaving.code, int) else 0
+    except SystemExit as end:  # Typer ends with this, also when a pipe broke
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        return end.code if isinstance(end.code, int) else 0
     return 0
 
 
 def _app() -> "Typer":
     from typer import Typer
 
-    from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show, store
+    from audiobench.commands import check, data, leaderboard, list_, plan, report, run, schema, show, store
 
     app = Typer(
         name="audiobench",
@@ -88,6 +88,7 @@ def _app() -> "Typer":
     app.command("plan")(plan.plan)
     app.command("list")(list_.list_)
     app.command("show")(show.show)
+    app.command("check")(check.check)
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
@@ -97,14 +98,14 @@ def _app() -> "Typer":
 
 
 def _are_threads_left() -> bool:
-    """Whether the interpreter would wait for the work of threads."""
+    """Whether threads are still at work, so that the interpreter would wait for them."""
     import threading
 
     return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
 def _interrupt(number: int, frame: "FrameType | None") -> None:
-    """Ctrl-C: while modules are imported the program ends here, for some of them take an interrupt for an error."""
+    """Handles Ctrl-C. During an import the program ends here, because some modules treat an interrupt as an error."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             if sys.stderr and sys.stderr.isatty():
@@ -115,7 +116,7 @@ def _interrupt(number: int, frame: "FrameType | None") -> None:
 
 
 def _speak_any_encoding() -> None:
-    """Lets nothing be lost to a terminal, pipe or file that is not UTF-8, or closed."""
+    """Makes output possible where stdout or stderr is not UTF-8, or is closed."""
     from io import TextIOWrapper
     from pathlib import Path
 
@@ -129,7 +130,7 @@ def _speak_any_encoding() -> None:
 
 
 def _flush() -> None:
-    """Writes what is left, or drops it: the interpreter would complain of what cannot be written."""
+    """Writes the rest of the output, or drops it: else the interpreter would complain if it cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

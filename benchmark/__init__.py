@@ -1,1 +1,1 @@
-"""How a suite is carried out: suite to plan, plan to jobs, jobs to records in the store."""
+"""How a suite is carried out: from the suite to a plan, then to jobs, then to records in the store."""

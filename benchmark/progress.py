@@ -1,4 +1,4 @@
-"""What a person sees while jobs run: bars on a terminal, plain lines elsewhere."""
+"""Shows people how far jobs are: with bars on a terminal, with plain lines elsewhere."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from typing import Self, TextIO
 
 
 class Progress:
-    """Follows one job at a time: ``begin``, ``expect`` so many steps, ``advance``, ``end``. This one is silent."""
+    """Follows one job at a time: ``begin``, ``expect`` so many steps, ``advance``, ``end``. This one shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -16,7 +16,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to clean up."""
+        """Has nothing to clean up."""
 
     def begin(self, title: str) -> None:
         """A job starts."""
@@ -24,14 +24,14 @@ class Progress:
     def expect(self, total: int, done: int = 0) -> None:
         """The job has ``total`` steps, and ``done`` of them were done before."""
 
-    def advance(self, steps: int = 1, fact: str = "") -> None:
-        """Steps were done; ``fact`` is the current loss or accuracy, in words."""
+    def advance(self, steps: int = 1, status: str = "") -> None:
+        """Steps were done; ``status`` is the current loss or accuracy, in words."""
 
     def end(self, message: str) -> None:
         """The job ended."""
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """Prints a line that stays."""
 
 
 class PlainProgress(Progress):
@@ -39,41 +39,40 @@ class PlainProgress(Progress):
 
     def __init__(self, stream: TextIO = sys.stderr, interval: float = 10.0) -> None:
         self.stream, self.interval = stream, interval
-        self.title, self.total, self.done, self.fact = "", 0, 0, ""
-        self.began = self.told = time.monotonic()
+        self.title, self.total, self.done, self.status = "", 0, 0, ""
+        self.began = self.printed = time.monotonic()
         self.first = 0
 
     def begin(self, title: str) -> None:
-        self.title, self.fact = title, ""
+        self.title, self.status = title, ""
         self.expect(0)
 
     def expect(self, total: int, done: int = 0) -> None:
         self.total, self.done, self.first = total, done, done
-        self.began = self.told = time.monotonic()
+        self.began = self.printed = time.monotonic()
 
-    def advance(self, steps: int = 1, fact: str = "") -> None:
+    def advance(self, steps: int = 1, status: str = "") -> None:
         self.done += steps
-        self.fact = fact or self.fact
+        self.status = status or self.status
         now = time.monotonic()
-        if now - self.told >= self.interval:
-            self.told = now
+        if now - self.printed >= self.interval:
+            self.printed = now
             rate = (self.done - self.first) / (now - self.began)
             left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
             of_total = f"/{self.total}" if self.total else ""
-            self.say(
-                f"  {self.title}: {self.done}{of_total}, {rate:.1f}/s{left}{', ' + self.fact if self.fact else ''}"
-            )
+            status = f", {self.status}" if self.status else ""
+            self.say(f"  {self.title}: {self.done}{of_total}, {rate:.1f}/s{left}{status}")
 
     def end(self, message: str) -> None:
         self.say(f"{self.title}: {message}")
 
     def say(self, message: str) -> None:
-        with suppress(OSError):  # whoever read this is gone, and the work goes on
+        with suppress(OSError):  # the reader of the stream has closed it, but the work goes on
             print(message, file=self.stream, flush=True)
 
 
 class BarProgress(Progress):
-    """A rich bar for the job at hand, with rate, time left and current loss or accuracy; ended jobs stay as lines."""
+    """A bar for the current job, with rate, time left and current loss or accuracy. An ended job leaves a line."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -88,10 +87,10 @@ class BarProgress(Progress):
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[fact]}", markup=False),
+            TextColumn("{task.fields[status]}", markup=False),
             console=console,
         )
-        self.task = self.bars.add_task("", visible=False, rate="", fact="")
+        self.task = self.bars.add_task("", visible=False, rate="", status="")
         self.title, self.began, self.first = "", time.monotonic(), 0
 
     def __enter__(self) -> Self:
@@ -110,14 +109,14 @@ class BarProgress(Progress):
     def expect(self, total: int, done: int = 0) -> None:
         self.began, self.first = time.monotonic(), done
         self.bars.reset(
-            self.task, description=self.title, total=total or None, completed=done, visible=True, rate="", fact=""
+            self.task, description=self.title, total=total or None, completed=done, visible=True, rate="", status=""
         )
 
-    def advance(self, steps: int = 1, fact: str = "") -> None:
+    def advance(self, steps: int = 1, status: str = "") -> None:
         done = self.bars.tasks[0].completed + steps - self.first
         self.bars.update(self.task, advance=steps, rate=f"{done / (time.monotonic() - self.began + 1e-9):.1f}/s")
-        if fact:
-            self.bars.update(self.task, fact=fact)
+        if status:
+            self.bars.update(self.task, status=status)
 
     def end(self, message: str) -> None:
         self.say(f"{self.title}: {message}")

@@ -1,4 +1,4 @@
-"""One function for many things, in as many threads as there are processors."""
+"""Calls one function for many items, in as many threads as there are processors."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,16 +11,16 @@ _R = TypeVar("_R")
 
 
 @contextmanager
-def in_threads(function: Callable[[_T], _R], things: Iterable[_T]) -> Iterator[Iterator[_R]]:
-    """The results, in order. A block that is broken off waits for nothing: what was not begun is not done.
+def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[Iterator[_R]]:
+    """The results, in the order of the items. If the block raises, calls that have not begun are cancelled.
 
     Args:
-        function: that releases the interpreter's lock most of its time.
-        things: all are taken at once.
+        function: should release the interpreter's lock most of its time.
+        items: are all read at once.
     """
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield pool.map(function, things)
+        yield pool.map(function, items)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise

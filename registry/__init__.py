@@ -1,4 +1,4 @@
-"""What a suite may name: encoders, front ends, augmentations, methods, tasks and protocols.
+"""The components that a suite may name: encoders, front ends, augmentations, methods, weights, tasks, protocols.
 
-One folder a kind, one file a system. Nothing here knows the files of a run, which device to choose, or executors.
+Each kind has a folder, and each system a file. Nothing here knows the files of a run, devices to choose, or executors.
 """

@@ -19,7 +19,7 @@ class Recordings:
         samples: ``[total]`` int16, full scale 32767, or float32, full scale 1; may be a memory map.
         offsets: ``[clips + 1]`` int64; clip i is ``samples[offsets[i]:offsets[i + 1]]``.
         sample_rate: Hz.
-        chosen: ``[M]`` those of the clips that are meant, in their order; all by default.
+        chosen: ``[M]`` indices of the clips that count, in their order; all clips by default.
     """
 
     samples: NDArray[Sample]
@@ -35,7 +35,7 @@ class Recordings:
         return replace(self, chosen=self._among_all(clips))
 
     def norms(self) -> Tensor:
-        """The Euclidean norm ``[N]`` of every whole clip, float32, at full scale 1; it reads them all."""
+        """The Euclidean norm ``[N]`` of every whole clip, float32, at full scale 1. It reads all samples."""
         clips = range(len(self)) if self.chosen is None else self.chosen.tolist()
         waves = (self.samples[self.offsets[c] : self.offsets[c + 1]].astype(np.float64) for c in clips)
         full_scale = FULL_SCALE if self.samples.dtype == np.int16 else 1
@@ -47,8 +47,8 @@ class Recordings:
         Args:
             clips: ``[B]`` indices of clips.
             samples: window length in samples.
-            crops: windows cut from each clip, independently.
-            generator: decides where.
+            crops: how many windows are cut from each clip, independently.
+            generator: draws the places.
 
         Returns:
             ``[B, crops, samples]`` float32, full scale 1, on the CPU.
@@ -80,8 +80,8 @@ class Recordings:
         starts = [window_starts(int(self.offsets[c + 1] - self.offsets[c]), samples) for c in clips.tolist()]
         out_WT = np.zeros((sum(map(len, starts)), samples), self.samples.dtype)
         rows = iter(out_WT)
-        for clip, of_clip in zip(clips.tolist(), starts, strict=True):
-            for start in of_clip:
+        for clip, clip_starts in zip(clips.tolist(), starts, strict=True):
+            for start in clip_starts:
                 self._copy(clip, start, next(rows))
         owner_W = torch.repeat_interleave(torch.arange(len(starts)), torch.tensor([len(s) for s in starts]))
         return _to_float(out_WT), owner_W
@@ -90,15 +90,15 @@ class Recordings:
         return clips if self.chosen is None else self.chosen[clips]
 
     def _copy(self, clip: int, start: int, out_T: NDArray[Sample]) -> None:
-        """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before it."""
+        """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before the clip."""
         wave = self.samples[self.offsets[clip] : self.offsets[clip + 1]]
-        piece = wave[max(start, 0) : max(start, 0) + len(out_T) + min(start, 0)]
+        window = wave[max(start, 0) : max(start, 0) + len(out_T) + min(start, 0)]
         begin = max(-start, 0)
-        out_T[begin : begin + len(piece)] = piece
+        out_T[begin : begin + len(window)] = window
 
 
 def window_starts(length: int, samples: int) -> list[int]:
-    """Where the windows of a clip begin: half-window stride, the last one flush with the end."""
+    """Where the windows of a clip begin: at half-window stride; the last window ends with the clip."""
     last = max(length - samples, 0)
     return [*range(0, last, max(samples // 2, 1)), last]
 

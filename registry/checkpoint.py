@@ -1,4 +1,4 @@
-"""Files of weights: told from what is none, opened from what they are wrapped in, and judged before they are used."""
+"""Files of weights: recognised, unwrapped, and checked before they are used."""
 
 import struct
 import warnings
@@ -20,12 +20,12 @@ from registry.frontends import Frontend
 from registry.net import net_state
 from registry.tensors import read_tensors
 
-_CONTAINERS = ("state_dict", "model_state_dict", "model")  # torch's habit, many tutorials', PANNs'; Lightning's first
-_PREFIXES = ("module.", "_orig_mod.", "encoder.", "model.")  # DataParallel, torch.compile, and nets inside others
-_COUNTS = "num_batches_tracked"  # of batch norms: kept since torch 0.4.1, and used by none of ours
+_CONTAINERS = ("state_dict", "model_state_dict", "model")  # used by torch and Lightning; many tutorials; PANNs
+_PREFIXES = ("module.", "_orig_mod.", "encoder.", "model.")  # of DataParallel, torch.compile, and nets inside others
+_COUNTS = "num_batches_tracked"  # of batch norms: stored since torch 0.4.1; none of our nets uses it
 _FIX = "name an encoder.safetensors, or a .pth that holds tensors and plain values alone"
-# numpy's arrays, which training code keeps beside the weights: data, though a pickle spells them as calls.
-_ARRAY, _NUMBER = np.ndarray(0).__reduce__()[0], np.float64(0).__reduce__()[0]  # the calls, wherever numpy keeps them
+# Training code stores numpy's arrays beside the weights. They are data, although a pickle writes them as calls.
+_ARRAY, _NUMBER = np.ndarray(0).__reduce__()[0], np.float64(0).__reduce__()[0]  # the called functions
 _PLAIN: list[Any] = [
     np.ndarray,
     np.dtype,
@@ -35,7 +35,7 @@ _PLAIN: list[Any] = [
     (_NUMBER, "numpy.core.multiarray.scalar"),
     (_NUMBER, "numpy._core.multiarray.scalar"),
 ]
-# How files begin that are taken for weights by mistake.
+# First bytes of files that users take for weights by mistake.
 _BEGINNINGS = {
     b"version https://git-lfs": "a pointer of Git LFS: the file itself was not fetched (git lfs pull)",
     b"<": "an HTML page, or another text in angle brackets",
@@ -51,37 +51,37 @@ _BEGINNINGS = {
 
 @dataclass(frozen=True)
 class Opened:
-    """Tensors that fit an encoder and its front end, by their own names, and what was done to find them, in words."""
+    """Tensors that fit an encoder and its front end, by their names, and notes on how they were found."""
 
     tensors: dict[str, Tensor]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def open_checkpoint(path: Path, encoder: Encoder, frontend: Frontend) -> Opened:
-    """The tensors of a file for this encoder: its own, or the source's published ones under its names.
+    """Reads the tensors of a file for this encoder. Published tensors of the source get the encoder's names.
 
-    One container is opened, prefixes are taken off, and what lies beside the prefix (a head) is left out.
+    A container is opened, and a prefix is removed from the names; tensors without this prefix (a head) are left out.
 
     Args:
         path: an ``encoder.safetensors``, a checkpoint in torch's format, or the source's own ``.pth``.
         encoder: of the architecture; it may be on the device ``meta``.
-        frontend: what it is fed with; one that learns must find its own tensors there.
+        frontend: feeds the encoder; if it learns, the file must contain its tensors, too.
 
     Raises:
-        Mistake: if the file holds no weights, those of another architecture (with the names that do not fit), or
-            values that no training leaves.
+        Mistake: if the file contains no weights, weights of another architecture (with the names that do not fit), or
+            values that no training produces.
     """
-    tensors, said = _named_tensors(path)
-    own = net_state(encoder, frontend)
-    prefix = max(_prefixes(tensors), key=lambda p: (sum(p + name in tensors for name in own), -len(p)))
+    tensors, notes = _named_tensors(path)
+    expected = net_state(encoder, frontend)
+    prefix = max(_prefixes(tensors), key=lambda p: (sum(p + name in tensors for name in expected), -len(p)))
     state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if prefix:
-        said.append(f"{prefix!r} before every name")
-    if _misfits(own, state) and (_reads_published(encoder) or not set(own) & set(state)):
+        notes.append(f"{prefix!r} before every name")
+    if _misfits(expected, state) and (_reads_published(encoder) or not set(expected) & set(state)):
         state = encoder.translate(state, frontend)
-    counts = [name for name in own if name.endswith(_COUNTS) and name not in state]
+    counts = [name for name in expected if name.endswith(_COUNTS) and name not in state]
     state |= {name: torch.zeros((), dtype=torch.long) for name in counts}
-    wrong = _misfits(own, state)
+    wrong = _misfits(expected, state)
     if wrong:
         more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         raise Mistake(
@@ -90,40 +90,47 @@ def open_checkpoint(path: Path, encoder: Encoder, frontend: Frontend) -> Opened:
             fix="give the entry the encoder settings that the checkpoint was trained with",
         )
     if prefix and (beside := len(tensors) - sum(name.startswith(prefix) for name in tensors)):
-        said.append(f"{beside} tensors beside them left out")
+        notes.append(f"{beside} tensors beside them left out")
     if counts:
-        said.append("counts of batches, which it lacks, set to 0")
-    judge_values(state, path, {name: tensor.dtype for name, tensor in own.items()})
-    return Opened(state, tuple(said))
+        notes.append("counts of batches, which it lacks, set to 0")
+    require_learned(state, path, {name: tensor.dtype for name, tensor in expected.items()})
+    return Opened(state, tuple(notes))
 
 
-def judge_file(path: Path) -> None:
-    """Raises a Mistake if a file holds no weights, or values that no training leaves."""
+def require_learned_file(path: Path) -> None:
+    """Refuses a file that contains no weights, or values that no training produces.
+
+    Raises:
+        Mistake: with the first wrong tensor.
+    """
 
     def tensors(content: Any) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+        by_name: dict[str, Tensor] = {}
         for name, value in content.items() if isinstance(content, Mapping) else ():
-            found |= {str(name): value} if isinstance(value, Tensor) else tensors(value)
-        return found
+            by_name |= {str(name): value} if isinstance(value, Tensor) else tensors(value)
+        return by_name
 
-    judge_values(tensors(read_weights(path)), path)
+    require_learned(tensors(read_weights(path)), path)
 
 
-def judge_values(state: Mapping[str, Tensor], path: Path, own: Mapping[str, torch.dtype] | None = None) -> None:
-    """Raises a Mistake for values that no training leaves: NaN, infinities, variances below zero.
+def require_learned(state: Mapping[str, Tensor], path: Path, dtypes: Mapping[str, torch.dtype] | None = None) -> None:
+    """Refuses values that no training produces: NaN, infinities, variances below zero.
 
     Args:
-        state: by name.
-        path: the file that they are of.
-        own: the types that they are brought to: what overflows there is infinite.
+        state: tensors by name.
+        path: of their file.
+        dtypes: the types that the tensors will be converted to: a value that overflows there counts as infinite.
+
+    Raises:
+        Mistake: with the first wrong tensor.
     """
     for name, tensor in state.items():
-        kind = (own or {}).get(name, tensor.dtype)
+        dtype = (dtypes or {}).get(name, tensor.dtype)
         problem = ""
-        if kind.is_floating_point and not tensor.dtype.is_floating_point:
+        if dtype.is_floating_point and not tensor.dtype.is_floating_point:
             problem = f"{name} is of whole numbers ({tensor.dtype})".replace("torch.", "")
         elif tensor.dtype.is_floating_point:
-            value = tensor.to(kind) if kind.is_floating_point else tensor
+            value = tensor.to(dtype) if dtype.is_floating_point else tensor
             if value.isnan().any():
                 problem = f"{name} holds NaN"
             elif value.isinf().any():
@@ -131,14 +138,15 @@ def judge_values(state: Mapping[str, Tensor], path: Path, own: Mapping[str, torc
             elif name.endswith("running_var") and (value < 0).any():
                 problem = f"{name} is below zero, and no variance is"
         if problem:
-            raise Mistake(f"no training leaves such weights: {problem}", where=str(path), fix="use another checkpoint")
+            what = f"no training produces such weights: {problem}"
+            raise Mistake(what, where=str(path), fix="use another checkpoint")
 
 
 def read_weights(path: Path) -> Any:
-    """What a file of weights holds: tensors by name, or what a program saved them in. No code in it is run.
+    """Reads a file of weights: tensors by name, or a structure that contains them. No code in the file is run.
 
     Raises:
-        Mistake: if it is no such file; the message says what it is, as far as its beginning tells.
+        Mistake: if it is no file of weights; the message says what its first bytes look like.
     """
     try:
         if foreign := _foreign(path):
@@ -156,18 +164,18 @@ def read_weights(path: Path) -> Any:
         raise Mistake(f"no readable weights: damaged safetensors ({error})", where=str(path), fix=_FIX) from error
     except OSError as error:
         raise Mistake(f"no readable weights: {error.strerror or error}", where=str(path), fix=_FIX) from error
-    except Exception as error:  # whatever the unpickler of torch makes of bytes that are no pickle, or of a part of one
+    except Exception as error:  # torch's unpickler raises any error for bytes that are no pickle, or a cut one
         raise Mistake(
             "no readable weights: this is damaged, or of no known format", where=str(path), fix=_FIX
         ) from error
 
 
 def _named_tensors(path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors by name, and the containers that they lay in."""
-    content, said = read_weights(path), list[str]()
+    """The tensors by name, and a note on each container that was opened."""
+    content, notes = read_weights(path), list[str]()
     while isinstance(content, Mapping) and not _by_name(content) and (inside := _container(content, path)):
         content = content[inside]
-        said.append(f"the container {inside!r}")
+        notes.append(f"the container {inside!r}")
     if not isinstance(content, Mapping) or not content:
         what = "nothing" if isinstance(content, Mapping) else f"one {type(content).__name__}"
         raise Mistake(f"the file holds no tensors by name, but {what}", where=str(path), fix=_FIX)
@@ -176,55 +184,55 @@ def _named_tensors(path: Path) -> tuple[dict[str, Tensor], list[str]]:
             what = f"{name[:60]!r} is {type(value).__name__}" if isinstance(name, str) else f"one is called {name!r}"
             fix = f"save the encoder's alone, or as {', '.join(_CONTAINERS)}"
             raise Mistake(f"the file holds no tensors by name: {what}", where=str(path), fix=fix)
-    return dict(content), said
+    return dict(content), notes
 
 
 def _container(content: Mapping[Any, Any], path: Path) -> str | None:
-    """The part of a checkpoint that holds its weights: one of the usual names, or else the only one with tensors."""
+    """The key of a checkpoint that contains its weights: one of the usual names, else the only key with tensors."""
     usual = [name for name in _CONTAINERS if isinstance(content.get(name), Mapping)]
     filled = [name for name in usual if _by_name(content[name])] or usual
     others = [name for name, value in content.items() if isinstance(name, str) and _by_name(value)]
-    found = filled or others
-    if len(found) > 1:
-        what = f"the file has tensors in several places: {', '.join(found[:5])}"
+    containers = filled or others
+    if len(containers) > 1:
+        what = f"the file has tensors in several places: {', '.join(containers[:5])}"
         raise Mistake(what, where=str(path), fix="save the encoder's alone")
-    return found[0] if found else None
+    return containers[0] if containers else None
 
 
 def _by_name(value: object) -> bool:
-    """Whether something is tensors by name, and no less than one."""
+    """Whether a value is a mapping of names to tensors, with at least one tensor."""
     if not isinstance(value, Mapping) or not value:
         return False
     return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
 
 
 def _prefixes(names: Mapping[str, Tensor]) -> set[str]:
-    """Every row of known prefixes that some name begins with, the empty one included."""
-    found = {""}
+    """Every chain of known prefixes that a name begins with, such as ``module.encoder.``, and the empty one."""
+    chains = {""}
     for name in names:
-        prefix = ""
-        while part := next((p for p in _PREFIXES if name.startswith(prefix + p)), ""):
-            prefix += part
-            found.add(prefix)
-    return found
+        chain = ""
+        while prefix := next((p for p in _PREFIXES if name.startswith(chain + p)), ""):
+            chain += prefix
+            chains.add(chain)
+    return chains
 
 
 def _reads_published(encoder: Encoder) -> bool:
     return type(encoder).translate is not Encoder.translate
 
 
-def _misfits(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """What is missing, too much, or of another shape."""
-    wrong = [f"missing {name}" for name in own if name not in state]
-    wrong += [f"surplus {name}" for name in state if name not in own]
-    for name, tensor in own.items():
+def _misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """The tensors that are missing, surplus, or of another shape."""
+    wrong = [f"missing {name}" for name in expected if name not in state]
+    wrong += [f"surplus {name}" for name in state if name not in expected]
+    for name, tensor in expected.items():
         if name in state and state[name].shape != tensor.shape:
             wrong.append(f"{name} is {list(state[name].shape)}, not {list(tensor.shape)}")
     return wrong
 
 
 def _foreign(path: Path) -> str:
-    """What a file is that holds no weights, from its first bytes; empty where it may hold some."""
+    """What a file is if its first bytes show that it contains no weights; empty where it may contain some."""
     with path.open("rb") as file:
         head = file.read(512)
     if not head:
@@ -236,7 +244,7 @@ def _foreign(path: Path) -> str:
             return name
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if _is_safetensors(path) or head[0] == 0x80:  # as a pickle begins
+    if _is_safetensors(path) or head[0] == 0x80:  # a pickle begins with this byte
         return ""
     return "a text" if all(byte >= 32 or byte in b"\t\n\f\r" for byte in head) else "of no known format"
 
@@ -256,14 +264,14 @@ def _foreign_zip(path: Path) -> str:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors do: the length of a JSON header, and the header's bracket."""
+    """Whether a file begins like a safetensors file: with the length of a JSON header, and the header's bracket."""
     with path.open("rb") as file:
         head = file.read(9)
     return len(head) == 9 and head[8:] == b"{" and struct.unpack("<Q", head[:8])[0] < 2**31
 
 
 def _of_pickle(message: str) -> str:
-    """What keeps a pickle from being read, in our words: torch advises to switch its safety off."""
+    """Why a pickle cannot be read. torch's own message is not shown: it advises to switch off the safety."""
     name = next((line.split("GLOBAL ", 1)[1].split()[0] for line in message.splitlines() if "GLOBAL " in line), "")
     if name:
         return f"this is a pickle with code in it ({name.strip(chr(39))}), which is not run"

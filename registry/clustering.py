@@ -1,23 +1,23 @@
-"""Clustering of a corpus's embeddings, on whichever device they lie."""
+"""Clustering of a corpus's embeddings, on the device where they are."""
 
 import torch
 from torch import Tensor
 
 from registry.methods import unit
 
-_ROWS = 8192  # compared with the centroids at once: a million rows times ten thousand would not fit a device
-_FLOOR = 1e-6  # of the largest variance: directions below it are rounding, which whitening would blow up
+_ROWS = 8192  # compared with the centroids at once: a million rows times ten thousand would not fit on a device
+_FLOOR = 1e-6  # of the largest variance: smaller variances are rounding errors, which whitening would amplify
 
 
 @torch.no_grad()
 def kmeans(x_ND: Tensor, clusters: int, iterations: int, *, spherical: bool = False) -> tuple[Tensor, Tensor]:
-    """Lloyd's algorithm from rows chosen by torch's global generator; a cluster left empty keeps its centroid.
+    """Lloyd's algorithm. torch's global generator chooses the first centroids; an empty cluster keeps its centroid.
 
     Args:
-        x_ND: one row at least for each cluster; of unit norm if ``spherical``.
+        x_ND: at least one row for each cluster; of unit norm if ``spherical``.
         clusters: K.
-        iterations: of moving the centroids.
-        spherical: centroids are brought to unit norm, so that the nearest is the one of the largest cosine.
+        iterations: how often the centroids move.
+        spherical: scale centroids to unit norm, so that the nearest one has the largest cosine.
 
     Returns:
         For each row the index ``[N]`` of the nearest centroid, and the centroids ``[K, D]``.
@@ -35,7 +35,11 @@ def kmeans(x_ND: Tensor, clusters: int, iterations: int, *, spherical: bool = Fa
 
 @torch.no_grad()
 def whiten(x_ND: Tensor, components: int) -> Tensor:
-    """Rows on their first principal components, each of variance 1, then of unit norm, float32 ``[N, components]``."""
+    """Projects rows on their first principal components, scales these to variance 1, then rows to unit norm.
+
+    Returns:
+        Float32 ``[N, components]``.
+    """
     centred_ND = x_ND.double() - x_ND.double().mean(0)
     variance_D, direction_DD = torch.linalg.eigh(centred_ND.T @ centred_ND / len(x_ND))  # in ascending order
     variance_P = variance_D[-components:].clamp_min(_FLOOR * variance_D[-1])

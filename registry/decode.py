@@ -1,7 +1,7 @@
-"""The sound of a file, all of it, or why it cannot be had.
+"""Decodes a whole file, or says why it cannot.
 
-libsndfile reads it. Formats that it does not know, and files of which it reads a part (``registry.extent``), are read
-by PyAV where that is installed (``pip install 'audiobench[av]'``), and else refused.
+libsndfile reads the file. PyAV, where it is installed (``pip install 'audiobench[av]'``), reads formats that libsndfile
+does not know, and files that libsndfile would cut short (``registry.extent``); without PyAV these are refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,16 +21,16 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 _RATES = range(100, 1_000_001)  # Hz; bats are recorded at 500,000
 _LONGEST = 1 << 30  # samples: 6 hours at 48 kHz, 4 GiB of float32
 _AT_ONCE = 1 << 24  # samples of all channels
-_CANCELLED = 1e-6  # of the channels' power, -60 dB
-_ENOUGH = 0.98  # of what a file holds: decoders differ in a few frames at either end
+_CANCELLED = 1e-6  # of the channels' power: -60 dB
+_ENOUGH = 0.98  # of the samples in a file: decoders differ by a few frames at either end
 
 
 class Unusable(RuntimeError):
-    """Why a recording cannot be used, as what follows its name: ``is cut short: ...``."""
+    """Why a recording cannot be used. The message continues a sentence that begins with its name: ``is empty``."""
 
 
 def endings() -> frozenset[str]:
-    """How the names of files end that can be read here, in lower case."""
+    """The file endings that can be read here, in lower case."""
     return SOUND | OTHER_SOUND if find_spec("av") else SOUND
 
 
@@ -38,17 +38,17 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """A file's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
 
     Raises:
-        Unusable: if the file, or a part of it, does not decode; if it is absurdly long, or its rate is none of sound.
+        Unusable: if the file does not decode to its end, is absurdly long, or has a rate that no sound has.
         OSError: if it cannot be opened.
     """
     import soundfile
 
     try:
         with soundfile.SoundFile(path) as file:
-            says, kind, rate = file.frames, file.format, file.samplerate
-            if kind == "FLAC" and says > _LONGEST:
+            stated, kind, rate = file.frames, file.format, file.samplerate
+            if kind == "FLAC" and stated > _LONGEST:
                 return _by_av(path, "its header does not say how long it is")
-            file.seek(0)  # as soundfile.read does: of an MP3 other last digits come without it
+            file.seek(0)  # as soundfile.read does: without it the last digits of an MP3's samples differ
             wave_T = _collect(_blocks(file), rate)
     except soundfile.LibsndfileError as error:
         if error.code == _UNRECOGNISED and path.stat().st_size:
@@ -59,13 +59,13 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
         return _by_av(path, f"it {lack.why}", lack.samples)
     if lack:
         raise Unusable(lack.why)
-    if len(wave_T) < says and kind != "MP3":  # of which libsndfile guesses the length
-        raise Unusable(f"is cut short: its header says {says:,} samples, and {len(wave_T):,} are there")
+    if len(wave_T) < stated and kind != "MP3":  # libsndfile guesses the length of an MP3
+        raise Unusable(f"is cut short: its header says {stated:,} samples, and {len(wave_T):,} are there")
     return wave_T, rate
 
 
 def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
-    """What libsndfile reads, as blocks ``[C, T]``, until one is not full: asking once more would cost a seek."""
+    """Blocks ``[C, T]`` that libsndfile reads, until one is not full: one more call would cost a seek."""
     size = max(_AT_ONCE // file.channels, 1)
     while True:
         block_TC = file.read(size, "float32", always_2d=True)
@@ -75,7 +75,7 @@ def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
 
 
 def _collect(blocks: Iterable[NDArray[np.float32]], rate: int) -> NDArray[np.float32]:
-    """Blocks ``[C, T]`` end to end, their channels averaged."""
+    """Blocks ``[C, T]`` end to end, with their channels averaged."""
     if rate not in _RATES:
         raise Unusable(f"has a rate of {rate:,} Hz, which is none of sound")
     mixed: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
@@ -93,7 +93,7 @@ def _collect(blocks: Iterable[NDArray[np.float32]], rate: int) -> NDArray[np.flo
 def _mixed(block_CT: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the channels ``[T]``."""
     if len(block_CT) == 1:
-        # A tenth of the time of a mean, and its very bytes: 0 is added because a mean of -0.0 is 0.0.
+        # This takes a tenth of the time of a mean, with equal bytes: 0 is added because the mean of -0.0 is 0.0.
         only_T: NDArray[np.float32] = block_CT[0] + np.float32(0)
         return only_T
     mean_T: NDArray[np.float32] = block_CT.mean(0)
@@ -104,12 +104,12 @@ def _mixed(block_CT: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _by_av(path: Path, why: str, at_least: int = 0) -> tuple[NDArray[np.float32], int]:
-    """What PyAV reads.
+    """Reads a file with PyAV: its samples ``[T]``, and their rate in Hz.
 
     Args:
         path: of the file.
-        why: libsndfile does not read it.
-        at_least: how many samples there are, about.
+        why: the reason that libsndfile does not read it.
+        at_least: about how many samples there are.
     """
     if not find_spec("av"):
         raise Unusable(f"does not decode ({why}; pip install 'audiobench[av]' to read it, or convert it)")
@@ -122,12 +122,12 @@ def _by_av(path: Path, why: str, at_least: int = 0) -> tuple[NDArray[np.float32]
             stream = container.streams.audio[0]
             rate = stream.rate
             wave_T = _collect(_frames(container, stream, rate, lenient=at_least > 1), rate)
-            counted = container.format.name not in ("mp3", "aac")  # whose length is a guess
-            says = (stream.duration or 0) * (stream.time_base or 0) * rate if counted else 0
+            counted = container.format.name not in ("mp3", "aac")  # for these the length is a guess
+            stated = (stream.duration or 0) * (stream.time_base or 0) * rate if counted else 0
     except av.FFmpegError as error:
         raise Unusable(f"does not decode ({why}; and by av: {error.strerror or error})") from error
-    if len(wave_T) < _ENOUGH * max(says, at_least):
-        raise Unusable(f"is cut short: {len(wave_T):,} of about {int(max(says, at_least)):,} samples can be read")
+    if len(wave_T) < _ENOUGH * max(stated, at_least):
+        raise Unusable(f"is cut short: {len(wave_T):,} of about {int(max(stated, at_least)):,} samples can be read")
     return wave_T, rate
 
 
@@ -135,20 +135,20 @@ def _frames(container: Any, stream: Any, rate: int, lenient: bool) -> Iterator[N
     """The blocks ``[C, T]`` of a stream, as floats of full scale 1.
 
     Args:
-        container: holds it.
+        container: contains the stream.
         stream: of sound.
-        rate: Hz, of all of it.
-        lenient: pass over what is no sound, such as the tags between two MP3s: how much sound there is is known.
+        rate: Hz, the same in the whole stream.
+        lenient: skip packets that are no sound, such as tags between two MP3s. The amount of sound is known then.
     """
     import av
 
-    made: dict[tuple[str, str], Any] = {}
+    resamplers: dict[tuple[str, str], Any] = {}
     for frame in _decoded(container, stream, lenient):
         if frame.sample_rate != rate:
             raise Unusable(f"changes its rate from {rate:,} to {frame.sample_rate:,} Hz: cut it there")
-        own = (frame.format.name, frame.layout.name)
-        made.setdefault(own, av.AudioResampler(format="fltp"))
-        yield from (whole.to_ndarray() for whole in made[own].resample(frame) if whole.samples)
+        layout = (frame.format.name, frame.layout.name)
+        resamplers.setdefault(layout, av.AudioResampler(format="fltp"))
+        yield from (whole.to_ndarray() for whole in resamplers[layout].resample(frame) if whole.samples)
 
 
 def _decoded(container: Any, stream: Any, lenient: bool) -> Iterator[Any]:

@@ -1,10 +1,10 @@
-"""The exceptions for what a user can mend."""
+"""Exceptions for mistakes that a user can correct."""
 
 from pathlib import Path
 
 
 class Mistake(Exception):
-    """Something the user can mend: what is wrong, where, and what to do about it.
+    """A mistake that the user can correct: what is wrong, where, and what to do.
 
     The command line prints it without a traceback.
 
@@ -31,10 +31,10 @@ class Damaged(Mistake):
     """A file that is not what was written.
 
     Args:
-        what: is wrong with it.
+        what: one sentence that says what is wrong.
         path: of the file.
         fix: what to do.
-        kind: of the job whose record it belongs to, if it does.
+        kind: of the job whose record the file belongs to; empty if there is none.
         key: of that job.
     """
 
@@ -44,7 +44,7 @@ class Damaged(Mistake):
 
 
 class Mistakes(Exception):
-    """Several mistakes found in one pass, reported together."""
+    """Several mistakes, reported together."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         super().__init__(mistakes)

@@ -1,6 +1,6 @@
-"""How much sound a file holds, counted in the file itself: headers may say less, and libsndfile believes them.
+"""Counts how much sound a file contains. Its header may state less, and libsndfile reads only what the header states.
 
-Nothing is decoded here. What is not known to be wrong is taken for right.
+Nothing is decoded here. A file passes unless something shows that it is wrong.
 """
 
 import re
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SLACK = 1024  # bytes: writers count headers in, forget to pad, and put small tags at the end
-_UNKNOWN = 0x7FFF_0000  # a length of this or more in 32 bits is that of a stream: read to the end of the file
+_SLACK = 1024  # bytes: some writers count headers, forget padding, or add small tags at the end
+_UNKNOWN = 0x7FFF_0000  # a 32-bit length of at least this means a stream: read to the end of the file
 _SOUND = (b"data", b"SSND")
 _FILES = (b"RIFF", b"RF64", b"FORM", b"caff", b"riff")
-# By how a file begins: where its chunks begin, their head (name and length), what their length is padded to, and how
-# many bytes of the head it counts.
+# For the first bytes of a file: where its chunks begin, the layout of a chunk's head (name and length), the multiple
+# that lengths are padded to, and how many bytes of the head the length includes.
 _LAYOUTS = {
     b"RIFF": (12, "<4sI", 2, 0),
     b"RF64": (12, "<4sI", 2, 0),
@@ -22,7 +22,7 @@ _LAYOUTS = {
     b"caff": (8, ">4sq", 1, 0),
     b"riff": (40, "<4s12xq", 8, 24),  # Sony's W64
 }
-_MP3_KBPS = {  # by version 1 or 2, layer, and the four bits of a frame's head
+_MP3_KBPS = {  # by version (1 or 2) and layer; then by four bits of a frame's head
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -37,11 +37,11 @@ _FLAC_TAIL = 1 << 18  # bytes; the last frames lie within them
 
 @dataclass(frozen=True)
 class Lack:
-    """What of a file does not arrive.
+    """Sound that is missing from what libsndfile read.
 
     Args:
-        why: for people.
-        samples: how many there are, about; 0 where nothing else could read them.
+        why: the reason, for people.
+        samples: about how many samples the file has; 0 where another decoder could not read more either.
     """
 
     why: str
@@ -49,12 +49,12 @@ class Lack:
 
 
 def lack_of(path: Path, kind: str, samples: int) -> Lack | None:
-    """Whether a file holds another amount of sound than arrived; None where nothing says so.
+    """What is missing if a file contains another amount of sound than was read; None where nothing shows that.
 
     Args:
         path: of the file.
         kind: libsndfile's name of its format: WAV, AIFF, FLAC, OGG, MP3, ...
-        samples: how many arrived, by channel.
+        samples: how many were read, per channel.
     """
     if kind == "OGG":
         return _ogg(path.read_bytes())
@@ -65,7 +65,7 @@ def lack_of(path: Path, kind: str, samples: int) -> Lack | None:
     return _chunks(path, samples) if kind in ("WAV", "WAVEX", "AIFF", "AU", "RF64", "CAF", "W64") else None
 
 
-# Chunks: WAV, AIFF, RF64, W64, CAF; and AU, which has but one.
+# Chunks: WAV, AIFF, RF64, W64, CAF; and AU, which has only one.
 
 
 def _chunks(path: Path, samples: int) -> Lack | None:
@@ -75,7 +75,7 @@ def _chunks(path: Path, samples: int) -> Lack | None:
         if sound is not None and name in (*_SOUND, *_FILES):
             return _more(sound, size - begin)
         if name in _SOUND:
-            if length >= _UNKNOWN or (length == 0 and samples):  # libsndfile has read to the end
+            if length >= _UNKNOWN or (length == 0 and samples):  # libsndfile read to the end
                 return None
             if begin + length > size + _SLACK:
                 return Lack(f"is cut short: its header says {length:,} bytes of sound, and {size - begin:,} are there")
@@ -91,7 +91,7 @@ def _more(sound: int, beyond: int) -> Lack:
 
 
 def _chunks_of(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and length in bytes of each chunk, until one is none or the file ends."""
+    """Name, beginning and length in bytes of each chunk, up to the first that is no chunk, or the end of the file."""
     with path.open("rb") as file:
         head = file.read(80)
         if head[:4] in (b".snd", b"dns."):
@@ -114,8 +114,8 @@ def _chunks_of(path: Path) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _ogg(content: bytes) -> Lack | None:
-    """Streams one after another; those beside one another all begin before any goes on."""
-    begins = [found.start() for found in re.finditer(rb"OggS\x00[\x02\x06]", content)]
+    """Finds streams one after another. (Parallel streams all begin before one of them continues.)"""
+    begins = [match.start() for match in re.finditer(rb"OggS\x00[\x02\x06]", content)]
     first = re.search(rb"OggS\x00[\x00\x01\x04\x05]", content)
     later = [begin for begin in begins if first and begin > first.start()]
     if later:
@@ -131,10 +131,10 @@ def _ogg(content: bytes) -> Lack | None:
 
 
 def _flac(content: bytes, samples: int) -> Lack | None:
-    heads = [found.end() for found in _FLAC_HEAD.finditer(content)]
-    says = [int.from_bytes(content[at + 13 : at + 18]) & (2**36 - 1) for at in heads if len(content) >= at + 34]
-    if len(says) > 1:
-        return Lack(f"holds {len(says)} streams, one after the other, of which the first arrives", sum(says))
+    heads = [match.end() for match in _FLAC_HEAD.finditer(content)]
+    stated = [int.from_bytes(content[at + 13 : at + 18]) & (2**36 - 1) for at in heads if len(content) >= at + 34]
+    if len(stated) > 1:
+        return Lack(f"holds {len(stated)} streams, one after the other, of which the first arrives", sum(stated))
     last = _flac_end(content, heads[0]) if heads else 0
     if last > samples:
         return Lack(f"holds more than its header says: {samples:,} of {last:,} samples arrive", last)
@@ -142,12 +142,16 @@ def _flac(content: bytes, samples: int) -> Lack | None:
 
 
 def _flac_end(content: bytes, head: int) -> int:
-    """Where the last frame ends, in samples; 0 where it cannot be told, as of a frame whose forerunner is not found."""
+    """Where the last frame ends, in samples. A frame counts if it is the first, or follows one that was found.
+
+    Returns:
+        0 where no frame counts.
+    """
     block = int.from_bytes(content[head : head + 2])
     start = max(len(content) - _FLAC_TAIL, 0)
     ends, last = set(), 0
-    for found in _FLAC_FRAME.finditer(content, start):
-        frame = _flac_frame(content[found.start() : found.start() + 16], block)
+    for match in _FLAC_FRAME.finditer(content, start):
+        frame = _flac_frame(content[match.start() : match.start() + 16], block)
         if frame:
             first, length = frame
             last = first + length if first == 0 or first in ends else last
@@ -156,7 +160,7 @@ def _flac_end(content: bytes, head: int) -> int:
 
 
 def _flac_frame(head: bytes, block: int) -> tuple[int, int] | None:
-    """A frame's first sample and how many it has; None where there is no frame.
+    """A frame's first sample, and how many samples it has; None where there is no frame.
 
     Source: RFC 9639, section 9.1.
     """
@@ -191,28 +195,28 @@ def _crc8(content: bytes) -> int:
 
 
 def _mp3(content: bytes, samples: int) -> Lack | None:
-    """Every frame is counted, but for those that only carry a count, of which gapless players leave out both ends."""
-    total = frame_length = gaps = says = tags = 0
+    """Counts every frame, except tag frames, which state a count and the gaps that players leave out at both ends."""
+    total = frame_length = gaps = stated = tags = 0
     for at, length, frame_length in _mp3_frames(content):
-        tag = max(content.find(mark, at, at + min(length, 64)) for mark in (b"Xing", b"Info"))
+        tag = max(content.find(name, at, at + min(length, 64)) for name in (b"Xing", b"Info"))
         if tag < 0:
             total += frame_length
             continue
         tags += 1
         if tags == 1 and content[tag + 7] & 1:
-            says = int.from_bytes(content[tag + 8 : tag + 12]) * frame_length
+            stated = int.from_bytes(content[tag + 8 : tag + 12]) * frame_length
         if content[tag + 120 : tag + 124] in (b"LAME", b"Lavf", b"Lavc") and tags == 1:
             both = int.from_bytes(content[tag + 141 : tag + 144])
             gaps = (both >> 12) + (both & 0xFFF)
     if total - gaps > samples + 2 * frame_length:
         return Lack(f"holds more than its header says: {samples:,} of about {total - gaps:,} samples arrive", total)
-    if says > total + 2 * frame_length:
-        return Lack(f"is cut short: its header says {says:,} samples, and about {total:,} are there")
+    if stated > total + 2 * frame_length:
+        return Lack(f"is cut short: its header says {stated:,} samples, and about {total:,} are there")
     return None
 
 
 def _mp3_frames(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Place and length in bytes of each frame, and how many samples it is."""
+    """Place and length in bytes of each frame, and how many samples it has."""
     at, like = 0, None
     while 0 <= at <= len(content) - 4:
         if content.startswith(b"ID3", at):
@@ -221,7 +225,7 @@ def _mp3_frames(content: bytes) -> Iterator[tuple[int, int, int]]:
             continue
         frame = _mp3_frame(content, at)
         if frame and like is None and not _mp3_frame(content, at + frame[0]):
-            frame = None  # what comes before the first frame may look like one
+            frame = None  # bytes before the first frame may look like a frame
         if frame and like in (None, frame[2]):
             like = frame[2]
             yield at, frame[0], frame[1]
@@ -234,7 +238,11 @@ def _mp3_frames(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _mp3_frame(content: bytes, at: int) -> tuple[int, int, int] | None:
-    """Bytes and samples of the frame at a place, and what all frames of a file share; None where there is none."""
+    """Length in bytes and in samples of the frame at a place, and the bits that all frames of a file share.
+
+    Returns:
+        None where there is no frame.
+    """
     head = int.from_bytes(content[at : at + 4]) if len(content) >= at + 4 else 0
     version, layer, bits, rate = head >> 19 & 3, 4 - (head >> 17 & 3), head >> 12 & 15, head >> 10 & 3
     if head >> 21 != 0x7FF or version == 1 or layer == 4 or bits in (0, 15) or rate == 3:

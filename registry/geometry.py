@@ -1,16 +1,16 @@
-"""How embeddings lie on the sphere: what tells a representation from a collapsed one."""
+"""Measures of how embeddings lie on the sphere. They tell a useful representation from a collapsed one."""
 
 import torch
 from torch import Tensor
 
 
 def deviation(z_ND: Tensor) -> Tensor:
-    """Root of the total variance of unit embeddings: 1 for points all round the sphere, 0 for a single point."""
+    """Root of the total variance of unit embeddings: 1 for points all over the sphere, 0 for a single point."""
     return z_ND.var(0, correction=0).sum().sqrt()
 
 
 def effective_rank(z_ND: Tensor) -> Tensor:
-    """How many directions embeddings vary in: the exponential of the entropy of their singular values, centred.
+    """In how many directions embeddings vary: the exponential of the entropy of the centred rows' singular values.
 
     Between 1 and min(N - 1, D) (Roy & Vetterli 2007); 0 for a single point, NaN if a value is not finite.
     """

@@ -1,4 +1,4 @@
-"""An encoder and the front end that feeds it, as one set of named tensors: what ``encoder.safetensors`` holds."""
+"""An encoder and its front end as one set of named tensors, which ``encoder.safetensors`` contains."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from registry.encoders import Encoder
 from registry.frontends import Frontend
 
-_OF_FRONTEND = "frontend/"  # before its names; no tensor of an encoder has a slash in its name
+_OF_FRONTEND = "frontend/"  # prefix of its names; no tensor of an encoder has a slash in its name
 
 
 def net_state(encoder: Encoder, frontend: Frontend) -> dict[str, Tensor]:
@@ -18,7 +18,7 @@ def net_state(encoder: Encoder, frontend: Frontend) -> dict[str, Tensor]:
 
 def load_net(encoder: Encoder, frontend: Frontend, tensors: Mapping[str, Tensor]) -> None:
     """Puts tensors into an encoder and its front end, by the names that ``net_state`` gives them."""
-    own = {name for name in tensors if name.startswith(_OF_FRONTEND)}
-    encoder.load_state_dict({name: tensor for name, tensor in tensors.items() if name not in own})
+    of_frontend = {name for name in tensors if name.startswith(_OF_FRONTEND)}
+    encoder.load_state_dict({name: tensor for name, tensor in tensors.items() if name not in of_frontend})
     if frontend.learns():
-        frontend.load_state_dict({name.removeprefix(_OF_FRONTEND): tensors[name] for name in own})
+        frontend.load_state_dict({name.removeprefix(_OF_FRONTEND): tensors[name] for name in of_frontend})

@@ -8,11 +8,12 @@ from registry.training import Training
 
 
 def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
-    """The optimiser over a module's trainable parameters: one group of weights, one of biases and norms.
+    """The optimiser of a module's trainable parameters: one group of weights, one of biases and norms.
 
     ``lars`` neither decays nor adapts biases and norms (SimCLR, VICReg, Barlow Twins); ``larc`` decays and adapts
-    everything (apex's, of SwAV and DeepCluster v2). Either divides by ``|g| + decay |w|``, as apex does; SimCLR takes
-    the norm of the sum. Where a gradient is exactly zero apex leaves out the decay, and timm, which this is, does not.
+    everything (apex's version, used by SwAV and DeepCluster v2). Both divide by ``|g| + decay |w|``, as apex does;
+    SimCLR takes the norm of the sum. Where a gradient is exactly zero, apex leaves out the decay; timm's optimiser,
+    which is used here, does not.
     """
     trainable = [p for p in module.parameters() if p.requires_grad]
     adapting, everything = training.optimizer in ("lars", "larc"), training.optimizer == "larc"
@@ -26,10 +27,10 @@ def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
         },
     ]
     if adapting:
-        from timm.optim.lars import Lars  # takes seconds: only where it is asked for
+        from timm.optim.lars import Lars  # the import takes seconds
 
         for group, adapted in zip(groups, (True, everything), strict=True):
-            group["always_adapt"] = adapted  # else timm's adapts what it decays
+            group["always_adapt"] = adapted  # else timm adapts the groups that it decays
         return Lars(groups, lr=training.learning_rate, momentum=training.momentum)
     if training.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum)

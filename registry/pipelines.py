@@ -1,6 +1,7 @@
-"""Named lists of augmentations, as the sources use them. A suite's ``augment`` may name one among its items.
+"""Pipelines: named lists of augmentations, as the sources use them. An item of a suite's ``augment`` may name one.
 
-What the sources do not state is ours, and marked so. Lengths in samples are for windows of one second at 16 kHz.
+A value that the source does not state is ours, and a comment says so. Lengths in samples are for windows of one second
+at 16 kHz.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ class Pipeline(NamedTuple):
 
 
 def _specaugment(kind: str, warp: int, frequency: int, time: int, count: int) -> Pipeline:
-    """A policy of SpecAugment. SM and SS also limit a time mask to a fifth of the frames, which is left out."""
+    """A policy of SpecAugment. SM and SS also limit a time mask to a fifth of the frames; this limit is left out."""
     return Pipeline(
         f"Park et al. 2019, SpecAugment {kind}; mask sizes of fairseq, warp from memory",
         [
@@ -79,5 +80,5 @@ PIPELINES: dict[str, Pipeline] = {
 
 
 def expand(reference: Any) -> list[Any]:
-    """The steps of a pipeline that is named, or the reference alone."""
+    """The steps of the pipeline that a reference names, or the reference itself."""
     return list(PIPELINES[reference].steps) if isinstance(reference, str) and reference in PIPELINES else [reference]

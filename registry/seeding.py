@@ -1,4 +1,4 @@
-"""Seeds that are functions of where a computation stands, so that a resumed run draws what an unbroken one would."""
+"""Seeds that depend only on a place in the computation, so that a resumed run draws the same as an unbroken one."""
 
 import hashlib
 
@@ -17,5 +17,5 @@ def seed_everything(seed: int, *place: str | int) -> None:
 
 
 def generator_for(seed: int, *place: str | int) -> torch.Generator:
-    """A CPU generator of its own, seeded for a place in a computation."""
+    """A new CPU generator, seeded for a place in a computation."""
     return torch.Generator().manual_seed(seed_for(seed, *place))

@@ -1,4 +1,4 @@
-"""The settings of a component: a pydantic model that forbids what it does not know."""
+"""The settings of a component: a pydantic model that forbids unknown fields."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -11,8 +11,8 @@ from registry.standing import Objection, Standing
 
 T = TypeVar("T")
 _LATER = "came later"
-# The type of a field that came after jobs whose keys must last: ``Later[float]``, of a plain value. At its default it
-# stays out of keys, so the default must be what was done before there was the field.
+# ``Later[float]`` is the type of a field that was added later. At its default it stays out of job keys, so that older
+# keys last: the default must be what the code did before the field existed.
 Later = Annotated[T, _LATER]
 
 
@@ -22,7 +22,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
-        """The form that enters job keys: every setting, defaults included but for those of ``Later`` fields."""
+        """The form that enters job keys: every setting, with defaults, except ``Later`` fields at their default."""
         fields = type(self).model_fields.items()
         left_out = {name for name, field in fields if _LATER in field.metadata and getattr(self, name) == field.default}
         return self.model_dump(mode="json", exclude=left_out)
@@ -44,10 +44,10 @@ def with_defaults(settings: type[S], **defaults: Any) -> type[S]:
 
 
 class Component(Generic[Own]):
-    """What every registered class carries, whatever its kind.
+    """Base of every registered class, of any kind.
 
-    ``Config`` holds its settings, ``source`` says where it comes from (paper and section, or repository and path), and
-    ``version`` is part of every job key: raise it when a change of code changes figures. With
+    ``Config`` is the model of its settings. ``source`` says where it comes from (paper and section, or repository and
+    path). ``version`` is part of every job key: raise it when a change of code changes figures. With
     ``class Knn(Protocol["Knn.Config"])`` type checkers know the settings in ``self.config``.
     """
 
@@ -59,13 +59,12 @@ class Component(Generic[Own]):
 
     @classmethod
     def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
-        """What speaks against these settings where the component is to work, as far as settings alone tell.
+        """Why the component cannot work with these settings in this place, as far as the settings show it.
 
-        A suite is judged by it before any work, with the place of the setting; the component itself refuses by the same
-        rule what it meets.
+        A suite is checked by this rule before any work. The component itself raises the same objection when it works.
 
         Args:
             config: the component's own ``Config``.
-            standing: where it is to work.
+            standing: the place where it is to work.
         """
         return ()

@@ -1,4 +1,4 @@
-"""Training budgets and learning-rate schedules, as the sources use them. No torch here."""
+"""Training budgets and learning-rate schedules, as the sources use them. Nothing here imports torch."""
 
 import math
 from typing import Literal
@@ -16,16 +16,16 @@ class Training(Settings):
     optimizer: Literal["sgd", "adam", "adamw", "lars", "larc"] = Field(
         "adamw", description="torch's, or timm's: lars leaves biases and norms alone, larc adapts and decays all"
     )
-    learning_rate: float = Field(..., gt=0, description="at its peak, for the batch size stated here")
+    learning_rate: float = Field(..., gt=0, description="at its peak, for this batch size")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd, lars and larc")
-    weight_decay: float = Field(0.0, ge=0, description="on weights; biases and norms: see decay_norms")
+    weight_decay: float = Field(0.0, ge=0, description="on weights; for biases and norms see decay_norms")
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="step: times 0.1 at each milestone")
-    milestones: list[float] = Field([0.6, 0.8], description="of step, as fractions of the budget")
+    milestones: list[float] = Field([0.6, 0.8], description="for step: points in training, as fractions of the epochs")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up")
-    warmup_from: Later[float] = Field(0.0, ge=0, le=1, description="where warm-up begins, as a share of the peak")
-    final_rate: Later[float] = Field(0.0, ge=0, le=1, description="where cosine ends, as a share of the peak")
-    decay_norms: Later[bool] = Field(False, description="biases and norms decay too; of sgd, adam and adamw")
-    norm_rate: Later[float] = Field(1.0, gt=0, description="rate of biases and norms, as a share of the others'")
+    warmup_from: Later[float] = Field(0.0, ge=0, le=1, description="rate at the start of warm-up, as share of the peak")
+    final_rate: Later[float] = Field(0.0, ge=0, le=1, description="rate at the end of cosine, as share of the peak")
+    decay_norms: Later[bool] = Field(False, description="decay biases and norms, too; for sgd, adam and adamw")
+    norm_rate: Later[float] = Field(1.0, gt=0, description="rate of biases and norms, as share of the rate of weights")
 
     def learning_rate_at(self, epoch: float) -> float:
         """The learning rate at a point of training, in epochs from 0 to ``epochs``."""
@@ -41,15 +41,15 @@ class Training(Settings):
         return self.learning_rate
 
     def _above(self, share: float, rate: float) -> float:
-        """A rate between 0 and the peak, raised to lie between a share of the peak and the peak."""
+        """Maps a rate between 0 and the peak to one between a share of the peak and the peak."""
         return share * self.learning_rate + (1 - share) * rate
 
 
 class Pretraining(Training):
-    """A budget, optimiser and schedule, and how pretraining goes about them."""
+    """A budget, optimiser and schedule, and settings of pretraining alone."""
 
     chunk: int | None = Field(
-        None, ge=1, description="most clips at once through the encoder: gradients are cached, exactly; all by default"
+        None, ge=1, description="most clips in the encoder at once, by exact gradient caching; all by default"
     )
     monitor_every: int = Field(5, ge=1, description="epochs from one probe of the monitor task to the next")
     keep: Later[Literal["last", "best"]] = Field(

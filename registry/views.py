@@ -1,4 +1,4 @@
-"""From waveforms to what an encoder takes: augmentation, front end, augmentation."""
+"""From waveforms to the input of an encoder: augmentations, the front end, augmentations."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from registry.frontends import Frontend
 
 
 class Views(nn.Module):
-    """Waveform augmentations, the front end, then spectrogram augmentations, in the order they are named.
+    """Waveform augmentations, the front end, then spectrogram augmentations, each in the order of the list.
 
-    Gradients reach a front end that learns; of one without parameters nothing is recorded, and nothing kept.
+    Gradients reach a front end that learns. For a front end without parameters autograd records nothing.
 
     Args:
         frontend: ``[B, T]`` to ``[B, C, F, N]``.

@@ -56,7 +56,7 @@ def pretrain_job(corpus: str, method: str = "moco", epochs: int = 1, seed: int =
 def embed_job(
     packed: str, pretrained: str | None = None, width: int = 4, rate: int = 16000, seed: int = 0, blocked: str = ""
 ) -> embed.EmbedJob:
-    weights = embed.Weights(kind="pretrain") if pretrained else embed.Weights(kind="random", seed=seed)
+    weights = embed.WeightsKey(kind="pretrain") if pretrained else embed.WeightsKey(kind="random", seed=seed)
     config = embed.Config(
         encoder=component(ENCODERS, "cnn10", width=width),
         frontend=component(FRONTENDS, "logmel", sample_rate=rate),

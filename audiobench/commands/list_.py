@@ -21,20 +21,20 @@ def list_(
     for path in plugin or []:
         load_plugin(path)
     kinds = [kind_called(kind)] if kind else KINDS
-    found = {of.folder: [summary(of.folder, name) for name in of.names()] for of in kinds}
+    rows_of = {of_kind.folder: [summary(of_kind.folder, name) for name in of_kind.names()] for of_kind in kinds}
     if kind == "augmentations":
-        found["pipelines"] = pipelines()
+        rows_of["pipelines"] = pipelines()
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(rows_of, indent=1))
         return
     from leaderboard.terminal import console, print_grid
 
-    for k, rows in found.items():
+    for folder, rows in rows_of.items():
         columns = list(dict.fromkeys(column for row in rows for column in row))
         cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
         header = [column.replace("_", " ") for column in columns]
         words = {i for i, column in enumerate(columns) if column not in ("parameters", "embedding", "sample_rate")}
-        print_grid(console(), k, header, cells, words=words)
+        print_grid(console(), folder, header, cells, words=words)
 
 
 def _text(value: object) -> str:

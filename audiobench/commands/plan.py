@@ -20,7 +20,7 @@ def plan(
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Print a suite's jobs, which of them are done already, and what differences its tasks could tell."""
+    """Print a suite's jobs, which of them are done already, and how small a difference its tasks could show."""
     from benchmark.ledger.request import Request
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
@@ -34,7 +34,7 @@ def plan(
 
 
 def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
-    """One line a job: whether it is done, its key, and what it does; then what is damaged, and what is blocked."""
+    """Prints a line for each job (its state, kind, key and title), then the damaged records and the blocked jobs."""
     from benchmark.ledger.adopt import left_by_older
 
     done = sum(store.done(job) for job in jobs)

@@ -27,7 +27,7 @@ def report(
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Write one page with all that the records show: tables, figures, maps, costs. It needs no network."""
+    """Write one page with tables, figures, maps and costs from the records. It needs no network."""
     from benchmark.store.files import write_text
     from leaderboard.figures import save
     from leaderboard.page import render
@@ -39,11 +39,11 @@ def report(
     for path in plugin or []:
         load_plugin(path)
     folders = folders_of(runs, others)
-    found = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
-    if output and len(found) > 1:
-        names = ", ".join(plan.name for plan, _ in found)
+    plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
+    if output and len(plans) > 1:
+        names = ", ".join(plan.name for plan, _ in plans)
         raise Mistake(f"{output} is one page, and there are {names}", fix="name one of them: --scale NAME")
-    for plan, store in found:
+    for plan, store in plans:
         page = output or folders[0] / "reports" / f"{plan.name.replace('/', '%')}.html"
         made, drawings = make_report(
             plan,
@@ -59,5 +59,5 @@ def report(
             for drawing in drawings:
                 save(drawing.plot, figures / f"{drawing.name}.pdf")
         print(f"report: {page}")
-    for damage in found[0][1].damaged():
+    for damage in plans[0][1].damaged():
         print(damage, file=sys.stderr)

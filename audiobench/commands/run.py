@@ -40,12 +40,11 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Pretrain, evaluate, and print the leaderboard. What is finished is not done again."""
-    from benchmark.ledger.adopt import take_over
-    from benchmark.ledger.execute import Report, carry_out, mended, needed
+    """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
+    from benchmark.ledger.execute import needed
+    from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
-    from benchmark.store.job import AnyJob
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
 
@@ -60,16 +59,7 @@ def run(
         return
     request.keep(plan, store)
 
-    def still_needed() -> list[AnyJob]:
-        return needed(plan, rows, store, lambda job, damage: request.tell(mended(job, damage, store)))
-
-    def make(jobs: list[AnyJob]) -> Report:
-        return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
-
-    jobs = still_needed()
-    if take_over(plan, jobs, store, make, request.tell):
-        jobs = still_needed()
-    report = make(jobs)
+    ending = fill(plan, rows, store, data, device, precision, tell=request.tell, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest
@@ -82,11 +72,11 @@ def run(
     try:
         keep_smallest(table, separated, store)
         written = write_markdown(table, store)
-    finally:  # where one of disk and terminal fails, the other has the leaderboard
+    finally:  # if writing to the disk fails, the terminal still has the leaderboard
         show(table, console())
     print(f"leaderboard: {written}")
     for damage in store.damaged():
         print(damage, file=sys.stderr)
-    if report.failed:
-        print(report, file=sys.stderr)
+    if ending.failed:
+        print(ending, file=sys.stderr)
         raise typer.Exit(1)

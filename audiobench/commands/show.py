@@ -22,18 +22,18 @@ def show(
 
     for path in plugin or []:
         load_plugin(path)
-    found = details(kind, name)
+    traits = details(kind, name)
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(traits, indent=1))
         return
     from leaderboard.terminal import console, print_grid
 
     say = partial(console().print, highlight=False, markup=False, emoji=False)
     say(f"{name} ({kind})", style="bold")
-    say(found["doc"])
-    for fact, value in found.items():
-        if fact not in ("name", "kind", "what", "doc", "settings"):  # the heading, the docstring, the table below
-            say(f"{fact}: {value}")
+    say(traits["doc"])
+    for trait, value in traits.items():
+        if trait not in ("name", "kind", "what", "doc", "settings"):  # the heading, the docstring, the table below
+            say(f"{trait}: {value}")
     header = ["setting", "type", "default", "meaning"]
-    cells = [[field["name"], field["type"], str(field["default"]), field["meaning"]] for field in found["settings"]]
+    cells = [[field["name"], field["type"], str(field["default"]), field["meaning"]] for field in traits["settings"]]
     print_grid(console(), "", header, cells, words=range(len(header)))

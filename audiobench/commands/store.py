@@ -1,4 +1,4 @@
-"""``audiobench store``: what a folder of records holds, checked and cleaned."""
+"""``audiobench store``: checks and cleans a folder of records."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,18 +25,18 @@ def check(
     from benchmark.ledger.upkeep import examine, put_aside
 
     store = _store(runs)
-    found = examine(store)
-    counts = ", ".join(f"{count} {name}" for name, count in found.looked_at.items())
-    print(f"{runs}: {counts}; {len(found.damaged)} damaged, {len(found.unknown)} without digests")
-    for damage in found.damaged:
+    condition = examine(store)
+    counts = ", ".join(f"{count} {name}" for name, count in condition.looked_at.items())
+    print(f"{runs}: {counts}; {len(condition.damaged)} damaged, {len(condition.unknown)} without digests")
+    for damage in condition.damaged:
         print(f"damaged: {damage}")
-    for path in found.unknown:
+    for path in condition.unknown:
         print(f"without digests, of an earlier version: {path}")
-    if not found.damaged:
+    if not condition.damaged:
         return
     if not yes:
         print(f"--yes moves what is damaged to {runs / '.aside'}, and deletes nothing; the next run makes it again")
-    for damage in found.damaged if yes else ():
+    for damage in condition.damaged if yes else ():
         kept = put_aside(store, damage)
         print(f"set aside: {kept}" if kept else f"left where it is, in use or of another version: {damage.where}")
     raise typer.Exit(1)
@@ -48,7 +48,7 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
     debug: Debug = False,
 ) -> None:
-    """List what no plan and no process needs any more, with sizes; delete it if told so."""
+    """List what no plan and no process needs any more, with sizes; --yes deletes it."""
     from benchmark.ledger.upkeep import delete, surplus
 
     store = _store(runs)
@@ -72,9 +72,9 @@ def _store(runs: Path) -> "Store":
 
 def _show(items: "Sequence[Surplus]", store: "Store") -> None:
     for why in dict.fromkeys(item.why for item in items):
-        own = [item for item in items if item.why == why]
-        print(f"{why}: {len(own)}, {_size(sum(item.size for item in own))}")
-        for item in own:
+        alike = [item for item in items if item.why == why]
+        print(f"{why}: {len(alike)}, {_size(sum(item.size for item in alike))}")
+        for item in alike:
             print(f"  {_size(item.size):>10}  {item.path.relative_to(store.root)}")
     print(f"{store.root}: {len(items)} to delete, {_size(sum(item.size for item in items))}")
 

@@ -1,1 +1,1 @@
-"""Data sets on disk: fetched, verified, compared."""
+"""Data sets on disk: how they are fetched, verified and compared."""

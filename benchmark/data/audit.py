@@ -1,4 +1,4 @@
-"""What data sets share with each other, and what each holds in several folds."""
+"""Which recordings data sets share, and which recordings of a data set lie in several folds."""
 
 import hashlib
 from collections import defaultdict
@@ -24,14 +24,15 @@ class Spanning:
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """What a data set holds in several folds.
+class Audited:
+    """A data set, and its sources and recordings that lie in several folds.
 
     Args:
         clips: how many there are.
-        sources: how many recordings they were cut from.
+        sources: how many recordings the clips were cut from.
         spanning: sources in several folds.
-        repeated: equal recordings in different folds, each as the folds of its clips; None where nothing was decoded.
+        repeated: a mapping for each sound that lies in several folds: the fold of each of its clips. None where no clip
+            was decoded.
         unread: clips that are missing or do not decode, so that their sound is not compared.
     """
 
@@ -45,14 +46,14 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Shared:
-    """What two data sets share.
+    """The recordings that two data sets share.
 
     Args:
-        by: how it was found: the ids of Freesound recordings, or equal samples.
+        by: how they were compared: by the ids of Freesound recordings, or by equal samples.
         recordings: how many ids, or different sounds, are in both.
-        clips: those of the first and of the second data set that belong to them.
+        clips: the clips of these recordings in the first and in the second data set.
         files: how many clips are the same file in both.
-        part: the one that is a part of the other, file by file; empty where neither is.
+        part: name of the data set whose files are all in the other; empty where there is none.
     """
 
     first: str
@@ -65,16 +66,16 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found.
+class Audit:
+    """The result of an audit.
 
     Args:
-        shared: by pair.
-        not_compared: pairs without Freesound ids in both, where nothing was decoded.
+        shared: one for each pair of data sets that was compared.
+        not_compared: the pairs that have no Freesound ids in common, where no clip was decoded.
         left_out: data sets that could not be listed, and why.
     """
 
-    data_sets: list[DataSet]
+    data_sets: list[Audited]
     shared: list[Shared]
     not_compared: list[tuple[str, str]]
     left_out: dict[str, str]
@@ -85,7 +86,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Listing:
-    """A task, its clips, and what each sounds like, as a hash by clip id; None where nothing was decoded."""
+    """A task, its clips, and the hash of each clip's samples by its id (None where no clip was decoded)."""
 
     name: str
     task: Task
@@ -95,17 +96,17 @@ class _Listing:
 
 def audit(
     tasks: Mapping[str, Task], data: Path | None, progress: Progress, *, content: bool = False, lenient: bool = False
-) -> Report:
-    """Compares data sets with each other, and the folds of each.
+) -> Audit:
+    """Compares data sets with each other, and the folds of each data set.
 
-    Two that name recordings by Freesound's ids are compared by these, others by content.
+    Two data sets that both have Freesound ids are compared by these, other pairs by content.
 
     Args:
-        tasks: by the names that the report gives them.
+        tasks: by the names that the audit gives them.
         data: the folder that holds data sets.
-        progress: told clip by clip, where content is compared.
+        progress: advances with each clip, where content is compared.
         content: decode every clip; without it only listings are compared.
-        lenient: leave out what cannot be listed, unless that is everything.
+        lenient: leave out data sets that cannot be listed, unless none can.
 
     Raises:
         Mistake: if a data set or its metadata is missing.
@@ -125,12 +126,12 @@ def audit(
         raise Mistakes(list(lacks.values()))
     shared, not_compared = [], []
     for a, b in combinations(listings, 2):
-        found = _compare(a, b)
-        if found:
-            shared.append(found)
+        of_pair = _compare(a, b)
+        if of_pair:
+            shared.append(of_pair)
         else:
             not_compared.append((a.name, b.name))
-    return Report(
+    return Audit(
         data_sets=[_within(listing) for listing in listings],
         shared=shared,
         not_compared=not_compared,
@@ -139,7 +140,7 @@ def audit(
 
 
 def _list(task: Task, data: Path | None) -> list[Clip]:
-    """Every clip that the metadata name: those without a file have a source all the same."""
+    """Every clip in the metadata. Clips without a file are included: they have a source, too."""
     try:
         return task.clips(data)
     except MissingFiles as lack:
@@ -161,12 +162,12 @@ def _listen(name: str, task: Task, clips: Sequence[Clip], progress: Progress) ->
 
 
 def _digest(task: Task, clip: Clip) -> str:
-    found = "is missing" if clip.size < 0 else read_clip(task, clip)
-    return "" if isinstance(found, str) else hashlib.sha256(found[0].tobytes()).hexdigest()
+    wave_or_fault = "is missing" if clip.size < 0 else read_clip(task, clip)
+    return "" if isinstance(wave_or_fault, str) else hashlib.sha256(wave_or_fault[0].tobytes()).hexdigest()
 
 
 def _compare(a: _Listing, b: _Listing) -> Shared | None:
-    """What two data sets share, or None where it cannot be told."""
+    """Compares two data sets; None where they have no ids in common and no clip was decoded."""
     by: Literal["Freesound id", "content"] = "content"
     if a.task.freesound and b.task.freesound:
         by = "Freesound id"
@@ -184,29 +185,30 @@ def _compare(a: _Listing, b: _Listing) -> Shared | None:
         by=by,
         recordings=len(both),
         clips=(
-            [clip for clip, own in of_a.items() if own in both],
-            [clip for clip, own in of_b.items() if own in both],
+            [clip for clip, recording in of_a.items() if recording in both],
+            [clip for clip, recording in of_b.items() if recording in both],
         ),
         files=files,
         part=next((x.name for x in sorted((a, b), key=lambda x: len(x.clips)) if files == len(x.clips)), ""),
     )
 
 
-def _within(listing: _Listing) -> DataSet:
-    heard = listing.sounds
+def _within(listing: _Listing) -> Audited:
+    sounds = listing.sounds
     of_source: dict[str, list[Clip]] = defaultdict(list)
     of_sound: dict[str, list[Clip]] = defaultdict(list)
     for clip in listing.clips:
         of_source[clip.source].append(clip)
-        if heard and clip.id in heard:
-            of_sound[heard[clip.id]].append(clip)
-    return DataSet(
+        if sounds and clip.id in sounds:
+            of_sound[sounds[clip.id]].append(clip)
+    repeated = [{clip.id: clip.fold for clip in clips} for clips in of_sound.values() if _spans(clips)]
+    return Audited(
         name=listing.name,
         clips=len(listing.clips),
         sources=len(of_source),
-        spanning=[_spanning(listing.task, source, own) for source, own in of_source.items() if _spans(own)],
-        repeated=None if heard is None else [{c.id: c.fold for c in own} for own in of_sound.values() if _spans(own)],
-        unread=[] if heard is None else [clip.id for clip in listing.clips if clip.id not in heard],
+        spanning=[_spanning(listing.task, source, clips) for source, clips in of_source.items() if _spans(clips)],
+        repeated=None if sounds is None else repeated,
+        unread=[] if sounds is None else [clip.id for clip in listing.clips if clip.id not in sounds],
     )
 
 

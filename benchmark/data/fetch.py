@@ -1,21 +1,22 @@
-"""Fetches data sets, or takes them from where they were fetched to. Nothing is fetched twice."""
+"""Fetches data sets, or takes them from a place where they are already. Nothing is fetched twice."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pooch.hashes import hash_matches
 
 from benchmark.data.download import download
-from benchmark.data.unpack import Megabytes, Unusable, require_space, unpack, writing
+from benchmark.data.unpack import BadArchive, Megabytes, require_space, unpack, writing
 from benchmark.progress import Progress
+from benchmark.store.files import move
 from benchmark.store.locks import Hold, locked
 from registry.errors import Mistake
 from registry.tasks import Archive, Task
 
-_WORK = ".downloads"  # below the data folder; gone when all is done
+_WORK = ".downloads"  # below the data folder; it is removed when all is done
 _PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 
 
@@ -23,17 +24,17 @@ def fetch(task: Task, name: str, data: Path, given: Path | None, progress: Progr
     """Puts a data set into the data folder, unless it is there.
 
     Args:
-        task: knows its archives, and whether it is whole.
-        name: the task's.
+        task: lists the archives of the data set, and finds files that are missing.
+        name: of the task.
         data: the folder that holds data sets; made if it is missing.
         given: an archive, or a folder with the archives or with the data set itself, to take instead of a download.
-        progress: told megabytes.
+        progress: counts megabytes.
 
     Returns:
-        What is there now, in words.
+        A sentence for people: how many clips are there, and where.
 
     Raises:
-        Mistake: if it cannot be fetched, is not what was published, or is not whole in the end.
+        Mistake: if the data set cannot be fetched, is not what was published, or is not whole in the end.
     """
     if not task.folders:
         return f"{name}: nothing to fetch"
@@ -82,15 +83,15 @@ def _require_something_to_fetch(task: Task, name: str, data: Path, lack: Mistake
 
 @contextmanager
 def _alone(data: Path) -> Iterator[Path]:
-    """A folder for what is on its way; two fetches at once would write into each other's files."""
+    """A folder for unfinished files. Its lock stops a second fetch, which would write into the same files."""
     work = data / _WORK
     work.mkdir(parents=True, exist_ok=True)
-    with locked(work / "lock", None) as hold:
+    with locked(work / "lock", None, keep=False) as hold:
         if hold == Hold.THEIRS:
             raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended")
         yield work
-        if [path.name for path in work.iterdir()] == ["lock"]:
-            shutil.rmtree(work)
+    with suppress(OSError):  # there is more in it, or another fetch has begun
+        work.rmdir()
 
 
 def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress) -> None:
@@ -102,14 +103,14 @@ def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress)
     files = [download(piece, folder, progress) for piece in pieces]
     try:
         _place(archive, files, data, work, progress)
-    except Unusable:
+    except BadArchive:
         shutil.rmtree(folder)
         raise
     shutil.rmtree(folder)
 
 
 def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
-    """Uses what was fetched elsewhere, and leaves it where it is."""
+    """Uses archives or a folder that were fetched elsewhere, and leaves them there."""
     if not given.exists():
         raise Mistake(f"{given} does not exist", fix="give --from an archive or a folder")
     archives = task.archives or (Archive("", folder=task.folders[0]),)
@@ -119,7 +120,7 @@ def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
         return
     if not supplied:
         raise Mistake(
-            f"{given.name} is none of the archives of {name}, or its other parts are not beside it",
+            f"{given.name} is none of the archives of {name}, or its other pieces are not beside it",
             where=str(given),
             fix=f"give one of {', '.join(archive.name for archive in archives)}, or a folder",
         )
@@ -137,17 +138,17 @@ def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
 
 
 def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive, list[Path]]]:
-    """The archives that are here with all their parts; a lone one may have any name."""
+    """The archives that are here with all their pieces; a lone archive may have any name."""
     if given.is_file() and len(archives) == 1 and not archives[0].parts:
         return [(archives[0], [given])]
     folder = given if given.is_dir() else given.parent
     named = [archive for archive in archives if given.is_dir() or archive.name == given.name]
-    found = [(archive, [folder / piece.name for piece in (*archive.parts, archive)]) for archive in named]
-    return [(archive, files) for archive, files in found if archive.url and all(file.is_file() for file in files)]
+    files_of = [(archive, [folder / piece.name for piece in (*archive.parts, archive)]) for archive in named]
+    return [(archive, files) for archive, files in files_of if archive.url and all(file.is_file() for file in files)]
 
 
 def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress: Progress) -> None:
-    """Unpacks aside, so that a folder is there only when it is whole."""
+    """Unpacks into another folder first, so that the data set's folder is there only when it is whole."""
     target = data / archive.folder
     with _aside(work) as aside:
         progress.begin(f"unpack {files[-1].name}, MB")
@@ -158,12 +159,12 @@ def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress
             entries = [path for path in aside.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
             made = entries[0] if len(entries) == 1 and entries[0].is_dir() else aside
         target.parent.mkdir(parents=True, exist_ok=True)
-        made.rename(target)
+        move(made, target)
         progress.end(f"unpacked into {target}")
 
 
 def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
-    """Copies a data set that was unpacked elsewhere, once it has shown to be whole."""
+    """Copies a data set that was unpacked elsewhere. The copy takes its place only if it is whole."""
     sources = {folder: given / folder for folder in task.folders if (given / folder).is_dir()}
     sources = sources or {task.folders[0]: given}
     for folder in sources:
@@ -190,14 +191,14 @@ def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
             ) from mistake
         for folder in sources:
             (data / folder).parent.mkdir(parents=True, exist_ok=True)
-            (aside / folder).rename(data / folder)
+            move(aside / folder, data / folder)
         progress.end("copied")
 
 
 @contextmanager
 def _aside(work: Path) -> Iterator[Path]:
     aside = work / "aside"
-    shutil.rmtree(aside, ignore_errors=True)  # what a killed run left
+    shutil.rmtree(aside, ignore_errors=True)  # a killed run may have left one
     aside.mkdir()
     try:
         yield aside

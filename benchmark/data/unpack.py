@@ -1,4 +1,4 @@
-"""Unpacks archives that come from elsewhere: nothing leaves the folder; split zips are read as they are."""
+"""Unpacks archives that may be hostile: every file stays inside the folder. A split zip is read from its pieces."""
 
 import errno
 import io
@@ -30,12 +30,12 @@ _LOCATOR = struct.Struct("<4sLQL")
 _SATURATED = 0xFFFFFFFF
 
 
-class Unusable(Mistake):
+class BadArchive(Mistake):
     """An archive that is damaged, or that nobody should unpack."""
 
 
 class Megabytes:
-    """Counts bytes for a progress that is told whole megabytes."""
+    """Counts bytes, and advances a progress by whole megabytes."""
 
     def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
         self.progress, self.done = progress, done
@@ -48,7 +48,7 @@ class Megabytes:
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:
-    """Sees to it that a disk has room for what is to be written.
+    """Refuses to begin where the disk has too little room.
 
     Raises:
         Mistake: with the bytes needed and the bytes free.
@@ -59,7 +59,7 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
 
 @contextmanager
 def writing(folder: Path, needed: int, purpose: str) -> Iterator[None]:
-    """Tells a disk that is full, or that may not be written to, as a mistake."""
+    """Turns the errors of a disk that is full, or that may not be written to, into mistakes."""
     try:
         yield
     except OSError as error:
@@ -86,15 +86,15 @@ def _full(folder: Path, needed: int, purpose: str) -> Mistake:
 def unpack(files: Sequence[Path], folder: Path, progress: Progress) -> None:
     """Unpacks a zip or tar archive into an empty folder.
 
-    Only plain files and folders are taken: a link could lead anywhere.
+    Only plain files and folders are allowed: a link could lead anywhere.
 
     Args:
-        files: the archive; of a split zip all parts in order, the ``.zip`` last.
+        files: the archive; for a split zip, all pieces in order, the ``.zip`` last.
         folder: exists, empty.
-        progress: told megabytes.
+        progress: counts megabytes.
 
     Raises:
-        Unusable: if the archive is truncated or damaged, or if anything in it would be written outside the folder.
+        BadArchive: if the archive is truncated or damaged, or if an entry would be written outside the folder.
         Mistake: if the disk is full.
     """
     archive = files[-1]
@@ -104,7 +104,7 @@ def unpack(files: Sequence[Path], folder: Path, progress: Progress) -> None:
         else:
             _untar(archive, folder, progress)
     except _DAMAGE as error:
-        raise Unusable(
+        raise BadArchive(
             f"{archive.name} is truncated or damaged: {error or type(error).__name__}",
             where=str(archive),
             fix="fetch it again",
@@ -130,7 +130,7 @@ def _unzip(files: Sequence[Path], folder: Path, progress: Progress) -> None:
 def _untar(path: Path, folder: Path, progress: Progress) -> None:
     if not hasattr(tarfile, "data_filter"):
         raise Mistake("this Python cannot unpack a tar safely", fix="use Python 3.11.4 or newer")
-    compressed = path.stat().st_size  # what it becomes is known only once it is unpacked: at least as much
+    compressed = path.stat().st_size  # the unpacked size is known only at the end: it is at least this
     require_space(folder, compressed, f"unpacking {path.name}")
     with path.open("rb") as file, writing(folder, compressed, f"unpacking {path.name}"):
         megabytes = Megabytes(progress, compressed)
@@ -145,14 +145,14 @@ def _untar(path: Path, folder: Path, progress: Progress) -> None:
         except OSError as error:
             if error.errno is not None:
                 raise
-            raise EOFError(str(error)) from error  # gzip tells damage as an OSError without a number
+            raise EOFError(str(error)) from error  # gzip reports damage as an OSError without a number
 
 
 def _refuse_escape(archive: Path, name: str, is_special: bool) -> None:
     path = PureWindowsPath(name)  # knows both kinds of separators, and drives
     if is_special or path.drive or path.root or ".." in path.parts:
         what = "holds a link or a device" if is_special else "would write outside its folder"
-        raise Unusable(
+        raise BadArchive(
             f"{archive.name} {what}: {name!r}; nothing of it was kept",
             where=str(archive),
             fix="do not trust this archive; fetch the data set from its source",
@@ -160,7 +160,7 @@ def _refuse_escape(archive: Path, name: str, is_special: bool) -> None:
 
 
 class _Joined(io.RawIOBase):
-    """Files one after the other, read as one; each with how many of its bytes count."""
+    """Several files read as one, one after the other: of each file so many bytes from its beginning."""
 
     def __init__(self, pieces: Sequence[tuple[IO[bytes], int]]) -> None:
         self.files = [file for file, _ in pieces]
@@ -192,22 +192,22 @@ class _Joined(io.RawIOBase):
 
 
 def joined(files: Sequence[BinaryIO]) -> BinaryIO:
-    """A split zip as the one zip that it was split from, without a copy on the disk.
+    """Joins the pieces of a split zip into the one zip that they were, without a copy on the disk.
 
-    The parts are that zip's bytes, cut; but the directory at its end gives each entry's place as a part's number and an
-    offset within that part, which zipfile takes for an offset from the beginning. So the directory is replaced by one
-    that counts from the beginning. (``zip -s 0`` of Info-ZIP 3.0, the usual advice, damages entries that lie in more
-    than two parts, and takes the room of a copy.)
+    The pieces are the zip's bytes, cut. But the directory at the end gives each entry's place as the number of a piece
+    and an offset within that piece, and zipfile takes this offset for one from the beginning of the zip. So the
+    directory is replaced by one that counts from the beginning. (``zip -s 0`` of Info-ZIP 3.0, the usual advice,
+    damages entries that lie in more than two pieces, and needs room for a copy.)
 
     Raises:
-        zipfile.BadZipFile: if these are not all parts of one zip.
+        zipfile.BadZipFile: if these are not all pieces of one zip.
     """
-    parts = _Joined([(file, file.seek(0, io.SEEK_END)) for file in files])
-    whole = io.BufferedReader(parts)
-    part, count, size, place = _find_directory(whole, parts.starts)
-    start = whole.seek(parts.starts[part] + place)
+    pieces = _Joined([(file, file.seek(0, io.SEEK_END)) for file in files])
+    whole = io.BufferedReader(pieces)
+    piece, count, size, place = _find_directory(whole, pieces.starts)
+    start = whole.seek(pieces.starts[piece] + place)
     entries = io.BytesIO(whole.read(size))
-    directory = b"".join(_moved(entries, parts.starts) for _ in range(count))
+    directory = b"".join(_moved(entries, pieces.starts) for _ in range(count))
     end64 = _END64.pack(b"PK\6\6", _END64.size - 12, 45, 45, 0, 0, count, count, len(directory), start)
     locator = _LOCATOR.pack(b"PK\6\7", 0, start + len(directory), 1)
     end = _END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _SATURATED, _SATURATED, 0)
@@ -216,41 +216,41 @@ def joined(files: Sequence[BinaryIO]) -> BinaryIO:
 
 
 def _find_directory(whole: BinaryIO, starts: Sequence[int]) -> tuple[int, int, int, int]:
-    """Where the directory is: its part, how many entries it has, its bytes, and its offset within its part."""
+    """Where the directory is: the number of its piece, the count of its entries, its bytes, its offset in the piece."""
     whole.seek(max(0, starts[-1] - _END.size - 0xFFFF))
     tail = whole.read()
-    found = tail.rfind(b"PK\5\6")
-    if found < 0:
-        raise zipfile.BadZipFile("the last part has no end record")
-    _, last, part, _, count, size, place, _ = _END.unpack_from(tail, found)
-    before = found - _LOCATOR.size
+    end = tail.rfind(b"PK\5\6")
+    if end < 0:
+        raise zipfile.BadZipFile("the last piece has no end record")
+    _, last, piece, _, count, size, place, _ = _END.unpack_from(tail, end)
+    before = end - _LOCATOR.size
     if before >= 0 and tail[before:].startswith(b"PK\6\7"):
-        _, end_part, end_place, _ = _LOCATOR.unpack_from(tail, before)
-        whole.seek(starts[min(end_part, len(starts) - 1)] + end_place)
-        _, _, _, _, last, part, _, count, size, place = _END64.unpack(whole.read(_END64.size))
+        _, end_piece, end_place, _ = _LOCATOR.unpack_from(tail, before)
+        whole.seek(starts[min(end_piece, len(starts) - 1)] + end_place)
+        _, _, _, _, last, piece, _, count, size, place = _END64.unpack(whole.read(_END64.size))
     if last + 2 != len(starts):
-        raise zipfile.BadZipFile(f"it was split into {last + 1} parts, and {len(starts) - 1} are here")
-    return part, count, size, place
+        raise zipfile.BadZipFile(f"it was split into {last + 1} pieces, and {len(starts) - 1} are here")
+    return piece, count, size, place
 
 
 def _moved(entries: IO[bytes], starts: Sequence[int]) -> bytes:
-    """The next entry of a directory, with its place counted from the beginning of the first part."""
+    """The next entry of a directory, with its place counted from the beginning of the first piece."""
     fields = list(_ENTRY.unpack(entries.read(_ENTRY.size)))
     if fields[0] != b"PK\1\2":
         raise zipfile.BadZipFile("its directory is damaged")
     name, extra, comment = (entries.read(fields[i]) for i in (10, 11, 12))
-    compressed, full, part, place = fields[8], fields[9], fields[13], fields[16]
+    compressed, full, piece, place = fields[8], fields[9], fields[13], fields[16]
     wide, rest = _split_extra(extra)
     at = 8 * ((full == _SATURATED) + (compressed == _SATURATED))
     sizes = wide[:at]
     if place == _SATURATED:
         (place,) = struct.unpack_from("<Q", wide, at)
         at += 8
-    if part == 0xFFFF:
-        (part,) = struct.unpack_from("<L", wide, at)
-    if part >= len(starts) - 1:
-        raise zipfile.BadZipFile(f"an entry lies in part {part + 1}, and {len(starts) - 1} are here")
-    wide = sizes + struct.pack("<Q", starts[part] + place)
+    if piece == 0xFFFF:
+        (piece,) = struct.unpack_from("<L", wide, at)
+    if piece >= len(starts) - 1:
+        raise zipfile.BadZipFile(f"an entry lies in piece {piece + 1}, and {len(starts) - 1} are here")
+    wide = sizes + struct.pack("<Q", starts[piece] + place)
     extra = struct.pack("<2H", 1, len(wide)) + wide + rest
     fields[11], fields[13], fields[16] = len(extra), 0, _SATURATED
     return _ENTRY.pack(*fields) + name + extra + comment

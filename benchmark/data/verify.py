@@ -1,4 +1,4 @@
-"""Whether a data set is what it should be: counts by class and fold, durations, checksums, and faults by file."""
+"""Checks a data set: counts by class and fold, durations, checksums, and the fault of each file that has one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _UNLABELLED = "(no labels)"
 
 
 @dataclass(frozen=True)
-class Row:
+class ClassCount:
     """A class: its clips in each fold, and the seconds of those that can be read."""
 
     name: str
@@ -32,24 +32,24 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found.
+class Verification:
+    """The result of a check.
 
     Args:
-        folder: where the data set is; None for sounds that are made.
-        rows: by class, and all together last.
+        folder: of the data set; None for synthetic sounds.
+        rows: one for each class, and at the end one for all classes together.
         faults: what is wrong with a file, by clip.
-        differences: from the official counts; None where the task states none.
-        unofficial: clips whose files are not the official ones, by their SHA-256; None where the task states none.
+        differences: from the official counts; None where the task states no counts.
+        unofficial: clips whose SHA-256 is not the official one; None where the task states no checksums.
         compared: how many files were compared with their official checksums.
-        not_compared: files that have none, by extension.
-        over: how far the samples of clips go that pass full scale, 1.
-        remarks: what is odd, in sentences.
+        not_compared: how many files have no official checksum, by extension.
+        over: the peak of each clip that passes full scale, 1.
+        remarks: sentences about oddities.
     """
 
     name: str
     folder: Path | None
-    rows: list[Row]
+    rows: list[ClassCount]
     faults: dict[str, str]
     differences: list[str] | None
     unofficial: list[str] | None
@@ -66,14 +66,14 @@ class Report:
         return {**asdict(self), "folder": str(self.folder) if self.folder else None, "is_right": self.is_right}
 
 
-def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Report:
+def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Verification:
     """Counts every clip and reads every file.
 
     Args:
         task: lists its clips and reads them.
-        name: the task's.
+        name: of the task.
         data: the folder that holds data sets.
-        progress: told clip by clip.
+        progress: advances with each clip.
 
     Raises:
         Mistake: if the data set or its metadata is missing, so that there is nothing to count.
@@ -92,19 +92,19 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
     official: dict[str, bool] = {}
     checksums = task.checksums()
     with in_threads(partial(_examine, task, checksums), clips) as examined:
-        for clip, found in zip(clips, examined, strict=True):
+        for clip, file in zip(clips, examined, strict=True):
             progress.advance()
-            if isinstance(found.content, str):
-                faults[clip.id] = found.content
+            if isinstance(file.content, str):
+                faults[clip.id] = file.content
             else:
-                seconds[clip.id] = found.content
-            if found.peak > 1:
-                over[clip.id] = round(found.peak, 4)
-            if found.is_official is not None:
-                official[clip.id] = found.is_official
+                seconds[clip.id] = file.content
+            if file.peak > 1:
+                over[clip.id] = round(file.peak, 4)
+            if file.is_official is not None:
+                official[clip.id] = file.is_official
     progress.end(f"{len(clips)} clips, {len(faults)} of them faulty")
     others = (clip.path for clip in clips if clip.size >= 0 and clip.path and clip.id not in official)
-    return Report(
+    return Verification(
         name=name,
         folder=task.locate(data) if task.folders else None,
         rows=_rows(task, clips, seconds),
@@ -119,10 +119,10 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Repo
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Seconds of a clip, or what is wrong with it, and how far its samples go.
+class _Examined:
+    """The seconds of a clip, or what is wrong with it, and its peak.
 
-    ``is_official`` says whether its file is the official one; None where nobody says.
+    ``is_official`` says whether the clip's file is the official one; None where there is no official checksum.
     """
 
     content: float | str
@@ -130,19 +130,22 @@ class _Found:
     peak: float = 0.0
 
 
-def _examine(task: Task, checksums: Mapping[str, str], clip: Clip) -> _Found:
+def _examine(task: Task, checksums: Mapping[str, str], clip: Clip) -> _Examined:
     if clip.size < 0:
-        return _Found("is missing")
-    found = read_clip(task, clip)
-    content, peak = (
-        (found, 0.0) if isinstance(found, str) else (len(found[0]) / found[1], float(np.abs(found[0]).max()))
-    )
+        return _Examined("is missing")
+    wave_or_fault = read_clip(task, clip)
+    content: float | str
+    if isinstance(wave_or_fault, str):
+        content, peak = wave_or_fault, 0.0
+    else:
+        wave_T, rate = wave_or_fault
+        content, peak = len(wave_T) / rate, float(np.abs(wave_T).max())
     if clip.path is None or clip.id not in checksums:
-        return _Found(content, peak=peak)
-    return _Found(content, file_digest(clip.path).startswith(checksums[clip.id].lower()), peak)
+        return _Examined(content, peak=peak)
+    return _Examined(content, file_digest(clip.path).startswith(checksums[clip.id].lower()), peak)
 
 
-def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[Row]:
+def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[ClassCount]:
     by_class: dict[str, list[Clip]] = {name: [] for name in task.classes}
     for clip in clips:
         for name in task.labels(clip) or (_UNLABELLED,):
@@ -151,9 +154,9 @@ def _rows(task: Task, clips: Sequence[Clip], seconds: dict[str, float]) -> list[
     return [_row(name, group, seconds) for name, group in {**groups, "all": clips}.items()]
 
 
-def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> Row:
+def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> ClassCount:
     lengths = [seconds[clip.id] for clip in clips if clip.id in seconds]
-    return Row(
+    return ClassCount(
         name=name,
         clips=len(clips),
         folds=dict(sorted(Counter(clip.fold for clip in clips).items())),
@@ -164,7 +167,7 @@ def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> Row:
 
 
 def _differences(task: Task, clips: Sequence[Clip]) -> list[str]:
-    """Where the counts are not the official ones, in the folds that the task uses."""
+    """A line for each count that differs from the official one, in the folds that the task uses."""
     lines = []
     for fold in sorted({*task.folds, *(clip.fold for clip in clips)}):
         here = [clip for clip in clips if clip.fold == fold]

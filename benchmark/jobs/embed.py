@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from registry.frontends import Frontend
 
 
-class Weights(BaseModel):
-    """What names an encoder's weights in a key; a pretraining is named by its own.
+class WeightsKey(BaseModel):
+    """Names an encoder's weights in a key. Pretrained weights are named by the key of their pretraining.
 
-    Beside these fields stands what the source of the weights states.
+    The source of the weights adds fields of its own: see ``stated``.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -36,7 +36,7 @@ class Weights(BaseModel):
         return self.model_extra or {}
 
 
-StatedWeights = Annotated[Weights, PlainSerializer(lambda weights: weights.model_dump(exclude_unset=True))]
+StatedWeights = Annotated[WeightsKey, PlainSerializer(lambda weights: weights.model_dump(exclude_unset=True))]
 
 
 class Config(job.Config):
@@ -126,7 +126,7 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
     return frontend.to(at.device.device), place(encoder, at.device)
 
 
-def fetched_digest(weights: Weights) -> str | None:
+def fetched_digest(weights: WeightsKey) -> str | None:
     """SHA-256 of the file that weights without one of their own came from, where that is known.
 
     It is in no key, which would change with the first download.

@@ -1,1 +1,1 @@
-"""From what is asked to its plan, and from the plan to its records."""
+"""From a request to its plan, and from the plan to the records."""

@@ -1,8 +1,8 @@
-"""Work of older versions, whose packs were named by the sizes of recordings: taken over where recordings are the same.
+"""Takes over the records of older versions, which named packs by the sizes of recordings, not by their contents.
 
-A plan knows under which key an older version kept each of its jobs. A record tells the hash of the decoded samples that
-it was made from: where that is the hash of the pack that the plan names by contents, the record is the plan's. Packs
-are made anew for that, which takes seconds.
+A plan knows the key under which an older version kept each of its jobs. A record contains the hash of the decoded
+samples that it was made from. If this is also the hash of the plan's pack, the record becomes the plan's. Packs are
+made anew for this comparison, which takes seconds.
 """
 
 import os
@@ -17,6 +17,7 @@ from benchmark.jobs.evaluate import EvaluateJob, model_of
 from benchmark.jobs.pack import PackJob
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.upkeep import Surplus, delete, records
+from benchmark.store.files import move
 from benchmark.store.integrity import read_json, seal
 from benchmark.store.job import AnyJob
 from benchmark.store.locks import Hold
@@ -32,14 +33,14 @@ def take_over(
     make: Callable[[list[AnyJob]], object],
     tell: Callable[[str], None],
 ) -> bool:
-    """Takes over what an older version left in a store.
+    """Takes over the results that an older version left in a store.
 
     Args:
         plan: of a suite.
-        jobs: of the plan that are needed.
+        jobs: those of the plan that are needed.
         store: of the records.
-        make: runs jobs: the packs that are to be compared.
-        tell: is told what was taken over.
+        make: runs jobs: the packs that must be compared.
+        tell: gets a line that says how many results were taken over.
 
     Returns:
         Whether other jobs are needed now.
@@ -56,17 +57,17 @@ def take_over(
 
 
 def adopt(plan: Plan, store: Store, packs: Store) -> list[AnyJob]:
-    """Moves the records of older versions to the keys that a plan has for them, where their recordings are the same.
+    """Moves the records of older versions to the plan's keys, where their recordings are the same.
 
     Args:
         plan: its packs are named by contents.
-        store: of the records; one whose recordings changed, or of which nothing tells, is left where it is.
-        packs: where the plan's packs are, and what else tells of which samples older packs were.
+        store: of the records. A record stays where it is if its recordings changed, or if no record states their hash.
+        packs: the store with the plan's packs; its other records may state the hashes of older packs, too.
 
     Returns:
-        What was taken over.
+        The jobs whose records were taken over.
     """
-    heard = _heard((store, packs))
+    hashes = _hashes((store, packs))
     named = _named_by_others(plan, store)
     taken = []
     for job in plan.jobs.values():
@@ -74,7 +75,7 @@ def adopt(plan: Plan, store: Store, packs: Store) -> list[AnyJob]:
         if (
             older is None
             or job.kind == "pack"
-            or not all(_is_same(plan, key, heard, packs) for key in _packs(plan, job))
+            or not all(_is_same(plan, key, hashes, packs) for key in _packs(plan, job))
         ):
             continue
         _move_checkpoint(job, older, store)
@@ -99,40 +100,40 @@ def _is_left(plan: Plan, job: AnyJob, store: Store) -> bool:
 
 
 def _packs(plan: Plan, job: AnyJob) -> set[str]:
-    """The keys of all packs that a job's result rests on."""
+    """The keys of all packs that a job's result depends on."""
     if job.kind == "pack":
         return {job.key}
     return {key for need in job.needs.all_keys() for key in _packs(plan, plan.jobs[need])}
 
 
-def _heard(stores: Collection[Store]) -> dict[str, set[str]]:
-    """By the key of a pack, the hashes of the samples that whole records of whatever suite say were in it."""
-    heard = defaultdict(set)
+def _hashes(stores: Collection[Store]) -> dict[str, set[str]]:
+    """For the key of each pack, the hashes of its samples that undamaged records of any suite state."""
+    hashes = defaultdict(set)
     for store in stores:
         for kind, folder in records(store):
             if not store.has(kind, folder.name) or not (folder / "job.json").exists():
                 continue
             record, needs = read_json(folder / "result.json"), read_json(folder / "job.json")["needs"]
             if kind == "pack":
-                heard[folder.name].add(record["content_hash"])
+                hashes[folder.name].add(record["content_hash"])
                 continue
             role = "corpus" if kind == "pretrain" else "pack"
-            for own in (needs, record.get("older", {}).get("needs", needs)):
-                heard[own[role]].add(record["data_hash"])
-    return heard
+            for keys in (needs, record.get("older", {}).get("needs", needs)):
+                hashes[keys[role]].add(record["data_hash"])
+    return hashes
 
 
-def _is_same(plan: Plan, pack: str, heard: dict[str, set[str]], packs: Store) -> bool:
-    """Whether all that is known of a pack's older form says that it held the same samples."""
+def _is_same(plan: Plan, pack: str, hashes: dict[str, set[str]], packs: Store) -> bool:
+    """Whether the older pack had the same samples: the records must state one hash for it, that of the new pack."""
     if pack not in plan.older:
         return True
     if not packs.done(plan.jobs[pack]):
         return False
-    return heard.get(plan.older[pack]) == {packs.result(PackJob, pack).content_hash}
+    return hashes.get(plan.older[pack]) == {packs.result(PackJob, pack).content_hash}
 
 
 def _has_weights(plan: Plan, job: AnyJob, store: Store, older: str) -> bool:
-    """Whether weights that an older version did not name in full must be those that the plan names."""
+    """Whether a record used the weights that the plan names. Older versions did not name timm's weights in full."""
     if isinstance(job, EvaluateJob):
         weights = model_of(job, plan.jobs)[0].weights
     elif isinstance(job, EmbedJob):
@@ -144,10 +145,11 @@ def _has_weights(plan: Plan, job: AnyJob, store: Store, older: str) -> bool:
 
 
 def _move(plan: Plan, job: AnyJob, store: Store, *, keep: bool) -> None:
-    """A record under its new key; ``keep`` leaves it under the older one, too, at no cost but that of its name."""
+    """Puts a record under its new key; ``keep`` also leaves it under the older one, as links, which need no space."""
     older = plan.older[job.key]
     folder = store.find(job.kind, older)
-    record = {name: own for name, own in read_json(folder / "result.json").items() if name not in ("files", "sha256")}
+    stored = read_json(folder / "result.json")
+    record = {name: value for name, value in stored.items() if name not in ("files", "sha256")}
     record |= {"key": job.key, "older": {"key": older, "needs": plan.older_needs(job)}}
     with store.writing(job, lambda what: None) as partial:
         if partial is None:
@@ -164,7 +166,7 @@ def _move(plan: Plan, job: AnyJob, store: Store, *, keep: bool) -> None:
 def _link(path: Path, other: Path) -> None:
     try:
         os.link(path, other)
-    except OSError:  # a file system without
+    except OSError:  # this file system has no links
         shutil.copy2(path, other)
 
 
@@ -173,12 +175,12 @@ def _checkpoint(older: str, job: AnyJob, store: Store) -> Path:
 
 
 def _move_checkpoint(job: AnyJob, older: str, store: Store) -> None:
-    """Has an unfinished pretraining go on under its new key."""
+    """Lets an unfinished pretraining go on under its new key."""
     path, new = _checkpoint(older, job, store), store.checkpoint(job)
     if path.exists() and not new.exists() and not store.done(job):
         with store.locked(older, None) as hold:
             if hold != Hold.THEIRS:
-                path.rename(new)
+                move(path, new)
 
 
 def _named_by_others(plan: Plan, store: Store) -> set[str]:
@@ -194,7 +196,7 @@ def _named_by_others(plan: Plan, store: Store) -> set[str]:
 
 
 def _forget_plan(plan: Plan, store: Store) -> None:
-    """Deletes the plan that an older version stored by this one's name alone, if this one has all its results."""
+    """Deletes the plan that an older version stored under the same name, if the new plan has all its results."""
     path = store.plan_path(plan.name)
     if not path.exists():
         return
@@ -209,5 +211,5 @@ def _forget_plan(plan: Plan, store: Store) -> None:
 
 
 def _is_here(job: AnyJob, older: str, store: Store) -> bool:
-    """Whether an older version's result is not there, or there under its new key as well."""
+    """Whether the result is there under its new key, or was not there under the older one."""
     return store.done(job) or not store.has(job.kind, older)

@@ -1,4 +1,4 @@
-"""Runs the jobs of a plan, one after the other; whatever fails, the rest is kept and goes on."""
+"""Runs the jobs of a plan, one after the other. If a job fails, finished jobs are kept, and the others go on."""
 
 import sys
 import time
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Report:
-    """How a run ended: jobs by what became of them, and why."""
+class Ending:
+    """How a run ended: which jobs are done, which failed and why, which were skipped."""
 
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -35,15 +35,15 @@ class Report:
 
 
 def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[AnyJob, Damaged], None]) -> list[AnyJob]:
-    """The jobs that some cells still need, in order, once what is stored of them and of all they rest on was checked.
+    """Checks the stored results of some cells, and lists the jobs that the cells still need, in order.
 
-    Large files are hashed only where they are about to be read, or were changed after their record.
+    Large files are hashed only if they are about to be read, or were changed after their record.
 
     Args:
         plan: of the suite.
         rows: the cells.
         store: of the records.
-        deal_with: is told of every damaged record. Its job is among those needed.
+        deal_with: is called with every damaged record and its job, which is needed again.
     """
     damaged: dict[str, AnyJob] = {}
 
@@ -61,7 +61,7 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[A
 
 
 def mended(job: AnyJob, damage: Damaged, store: Store) -> str:
-    """Sets a damaged record aside, and says so."""
+    """Sets a damaged record aside, and returns a line about it."""
     return f"{job.title}: {_set_aside(damage, store)}"
 
 
@@ -75,8 +75,8 @@ def carry_out(
     *,
     skip_bad: bool = False,
     debug: bool = False,
-) -> Report:
-    """Runs jobs of a plan, with progress on standard error. Loads torch only if there are any.
+) -> Ending:
+    """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
 
     Raises:
         Mistake: before any work, if data are missing, or the device cannot be used.
@@ -85,7 +85,7 @@ def carry_out(
     if blocked:
         raise Mistakes([Mistake(why) for why in blocked])
     if not jobs:
-        return Report()
+        return Ending()
     from benchmark.jobs.model import choose_device
     from benchmark.jobs.workplace import Workplace
 
@@ -94,28 +94,28 @@ def carry_out(
         return run_jobs(jobs, at, debug=debug)
 
 
-def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Report:
-    """Runs jobs in order; one that another run has finished is passed over, one whose needs failed is skipped.
+def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Ending:
+    """Runs jobs in order. A job that is finished counts as done; a job that needs a failed job is skipped.
 
     Args:
         jobs: in an order in which they can run.
         at: where and with what.
         debug: let unexpected errors through, with their tracebacks.
     """
-    report = Report()
+    ending = Ending()
     lost: set[str] = set()
     for job in jobs:
         if at.store.done(job):
-            report.done += 1
+            ending.done += 1
             continue
         if lost & set(job.needs.all_keys()):
             lost.add(job.key)
-            report.skipped.append(job.title)
+            ending.skipped.append(job.title)
             continue
         at.progress.begin(job.title)
         try:
             at.progress.end(_run(job, at))
-            report.done += 1
+            ending.done += 1
             continue
         except KeyboardInterrupt:
             at.progress.end("interrupted; the same command goes on from here")
@@ -133,9 +133,9 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
                 f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
             )
         lost.add(job.key)
-        report.failed[job.title] = reason
+        ending.failed[job.title] = reason
         at.progress.end(f"failed: {reason}")
-    return report
+    return ending
 
 
 def _run(job: AnyJob, at: "Workplace") -> str:
@@ -147,15 +147,16 @@ def _run(job: AnyJob, at: "Workplace") -> str:
         began = time.monotonic()
         made = job.run(folder, at)
         seconds = time.monotonic() - began
-        about = {"key": job.key, "seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
-        record = made.model_copy(update={**about, "environment": environment(at.device)}).model_dump(mode="json")
+        costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
+        update = {"key": job.key, **costs, "environment": environment(at.device)}
+        record = made.model_copy(update=update).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
         write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))
     return f"{made.summary} ({seconds:.1f} s)"
 
 
 def _set_aside(damage: Damaged, store: Store) -> str:
-    """What is damaged, and where it lies now that it was set aside."""
+    """Sets a damaged record aside. Returns the damage and the new place in words."""
     kept = store.set_aside(damage.kind, damage.key)
     fix = f"nothing but to run this suite: it is kept in {kept}, and made anew" if kept else damage.fix
     return str(Mistake(damage.what, where=damage.where, fix=fix))

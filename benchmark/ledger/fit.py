@@ -1,6 +1,6 @@
-"""Whether encoders, front ends, windows, weights and methods go together: found out before any work.
+"""Checks before any work that encoders, front ends, windows, weights and methods fit together.
 
-Nets are built on the device ``meta``, which computes shapes alone, so that any size takes no memory and little time.
+Nets are built on the device ``meta``, which computes only shapes: a net of any size takes no memory and little time.
 """
 
 import json
@@ -29,26 +29,27 @@ from registry.views import Views
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry
+    from benchmark.suite.resolved import ResolvedEntry
     from benchmark.suite.shots import Column
 
 T = TypeVar("T")
-_CLIPS = 2**31  # of a supposed corpus: more than any method asks for
-_ONE_VALUE = "Expected more than 1 value per channel"  # torch's batch norm, of a batch that leaves it one value
+_CLIPS = 2**31  # of an imagined corpus: more than any method asks for
+_ONE_VALUE = "Expected more than 1 value per channel"  # torch's batch norm says this of a batch with one value
 
 
 def check_fit(
-    entries: "Sequence[ResolvedEntry]", columns: "Mapping[str, Column]", tell: Callable[[str], None] = lambda said: None
+    entries: "Sequence[ResolvedEntry]", columns: "Mapping[str, Column]", tell: Callable[[str], None] = lambda line: None
 ) -> None:
-    """Tries what a suite's entries are made of.
+    """Tries the components of a suite's entries.
 
     Args:
-        entries: resolved; what several share is tried once.
+        entries: resolved; a combination that several entries share is tried once.
         columns: the protocols, by column.
-        tell: told, in words, what was done to open checkpoints.
+        tell: gets a line that says how a checkpoint was opened.
 
     Raises:
-        Mistakes: every part that does not fit another, window that is too short, and weight file that is none.
+        Mistakes: for every component that does not fit another, every window that is too short, and every file that
+            holds no weights.
     """
     fitting = _Fitting(tell)
     for entry in entries:
@@ -58,7 +59,7 @@ def check_fit(
 
 
 class _Fitting:
-    """Tries entries, and gathers what does not fit."""
+    """Tries entries, and collects mistakes."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
@@ -87,13 +88,15 @@ class _Fitting:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
                 self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
         self._once([*net, entry.window_samples, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
-        asked = weights.pretraining
-        if asked:
-            named = [asked.method.config, asked.training.canonical(), _configs(asked.augment)]
-            self._once([*net, entry.window_samples, *named], entry.places["weights"], lambda: _steps(entry, asked))
+        pretraining = weights.pretraining
+        if pretraining:
+            named = [pretraining.method.config, pretraining.training.canonical(), _configs(pretraining.augment)]
+            self._once(
+                [*net, entry.window_samples, *named], entry.places["weights"], lambda: _steps(entry, pretraining)
+            )
 
-    def _once(self, asked: object, where: str, action: Callable[[], object]) -> None:
-        key = json.dumps([where.partition(" ")[0], asked], sort_keys=True)
+    def _once(self, combination: object, where: str, action: Callable[[], object]) -> None:
+        key = json.dumps([where.partition(" ")[0], combination], sort_keys=True)
         if key not in self.tried:
             self.tried.add(key)
             self._attempt(where, action)
@@ -101,10 +104,10 @@ class _Fitting:
     def _attempt(self, where: str, action: Callable[[], T]) -> T | None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of copies to meta, which copy nothing
+                warnings.simplefilter("ignore")  # torch warns that a copy to meta copies nothing
                 return action()
         except NotImplementedError:
-            return None  # an operation without shapes-only form: the job itself will tell
+            return None  # meta does not know this operation: the job itself will show a mistake
         except Mistake as mistake:
             of_file = f"{mistake.where}, named at " if Path(mistake.where).is_file() else ""
             self.mistakes.setdefault(mistake.what, Mistake(mistake.what, where=of_file + where, fix=mistake.fix))
@@ -115,10 +118,10 @@ class _Fitting:
 
     def _open(self, entry: "ResolvedEntry", path: Path, encoder: Encoder) -> None:
         source = entry.weights.source
-        frontend = build_views(entry.frontend).frontend  # with values, which published weights are compared with
-        said = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
-        if said:
-            self.tell(f"{path}: opened {', '.join(said)}")
+        frontend = build_views(entry.frontend).frontend  # with real values: published weights are compared with them
+        changes = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
+        if changes:
+            self.tell(f"{path}: opened {', '.join(changes)}")
 
 
 def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]:
@@ -126,7 +129,7 @@ def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]
 
 
 def _views(entry: "ResolvedEntry", augment: Sequence[Choice[Augmentation]] = ()) -> Views:
-    """On torch's default device, with statistics as if they had been measured."""
+    """Views on torch's default device, with statistics of 0 and 1 in place of the measured ones."""
     views = build_views(entry.frontend, augment)
     for normalisation in views.frontend.measured().values():
         normalisation.set(0.0, 1.0)
@@ -150,21 +153,21 @@ def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
 
 
 def _augment(entry: "ResolvedEntry") -> None:
-    """Augmentations on windows: what they say of them counts, and what the device meta cannot do does not."""
+    """Tries the augmentations on windows. Only their mistakes count, not the operations that meta does not know."""
     with torch.device("meta"):
         views = _views(entry, entry.augment)
         _only_mistakes(lambda: views(torch.empty(2, entry.window_samples)))
 
 
-def _steps(entry: "ResolvedEntry", asked: Pretrain.Config) -> None:
-    """A step of a method, without augmentations where the device meta can do one of them not."""
-    if not _step(entry, asked, asked.augment):
-        _step(entry, asked, ())
+def _steps(entry: "ResolvedEntry", pretraining: Pretrain.Config) -> None:
+    """Tries a step of a method; without augmentations, if meta does not know one of them."""
+    if not _step(entry, pretraining, pretraining.augment):
+        _step(entry, pretraining, ())
 
 
-def _step(entry: "ResolvedEntry", asked: Pretrain.Config, augment: Sequence[Choice[Augmentation]]) -> bool:
-    """One step of a method on a supposed corpus: what it says counts, and what the device meta cannot do does not."""
-    training, task = asked.training, asked.corpus.component
+def _step(entry: "ResolvedEntry", pretraining: Pretrain.Config, augment: Sequence[Choice[Augmentation]]) -> bool:
+    """Tries one step of a method on an imagined corpus. Returns whether it went through; only mistakes count."""
+    training, task = pretraining.training, pretraining.corpus.component
     target, classes = find_target(task.target or Task.target), len(task.classes) or 2
     none, batch = target.tensor(target.array([], classes)), training.batch_size
     with torch.device("meta"):
@@ -174,7 +177,7 @@ def _step(entry: "ResolvedEntry", asked: Pretrain.Config, augment: Sequence[Choi
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method = asked.method.build(encoder, views, _Supposed(silence, label_N, classes, target))
+            method = pretraining.method.build(encoder, views, _Imagined(silence, label_N, classes, target))
             method.chunk = training.chunk
             method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 
@@ -182,10 +185,10 @@ def _step(entry: "ResolvedEntry", asked: Pretrain.Config, augment: Sequence[Choi
 
 
 def _only_mistakes(action: Callable[[], object]) -> bool:
-    """Whether something went through to its end.
+    """Whether an action went through to its end.
 
     Raises:
-        Mistake: if it does, or a batch norm has too little to learn from.
+        Mistake: if the action raises one, or if a batch norm has only one value to learn from.
     """
     try:
         action()
@@ -195,7 +198,7 @@ def _only_mistakes(action: Callable[[], object]) -> bool:
         if _ONE_VALUE in str(error):
             what = "a batch norm has one value a channel to learn its statistics from"
             raise Mistake(what, fix="use a larger batch_size or longer windows") from error
-    except Exception:  # values that the device meta has none of: the job itself will tell
+    except Exception:  # meta has no values to compute with: the job itself will show a mistake
         return False
     else:
         return True
@@ -203,8 +206,8 @@ def _only_mistakes(action: Callable[[], object]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Supposed(Corpus):
-    """A corpus of more clips than there are."""
+class _Imagined(Corpus):
+    """A corpus that claims to have many clips."""
 
     def __len__(self) -> int:
         return _CLIPS

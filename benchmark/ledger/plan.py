@@ -1,7 +1,7 @@
 """Plans: the jobs of a suite and the cells of its leaderboard.
 
-A plan is plain data and is kept beside the records, so that a finished suite is recognised, and its leaderboard
-written, without loading torch: nothing here imports it.
+A plan is plain data, stored beside the records. Nothing here imports torch, so a finished suite is recognised, and its
+leaderboard written, without loading it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,23 +19,23 @@ from registry.lookup import nearest
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of a leaderboard: which job's record fills it."""
+    """A row of a plan: the job whose record fills a cell of the leaderboard. Several seeds or draws fill one cell."""
 
     entry: str
     task: str
     protocol: str
     seed: int
     key: str
-    draw: int = 0  # of the training clips, where they are a few of each class
+    draw: int = 0  # number of the random subset, where only a few clips of each class train
 
 
 @dataclass
 class Plan:
-    """The jobs of a suite, in an order in which they can run, and the cells they fill.
+    """The jobs of a suite, in an order in which they can run, and the cells that they fill.
 
-    ``facts`` is what a leaderboard needs to know of the suite; ``files`` maps the SHA-256 of a weight file, which
-    stands in keys, to its path, which does not; ``texts`` are the suite's files, by name, as they were read;
-    ``older`` is under which key older versions kept a job, where that is another.
+    ``facts`` is what a leaderboard must know of the suite. ``files`` maps the SHA-256 of a weight file, which is in
+    keys, to its path, which is not. ``texts`` are the names and contents of the suite's files. ``older`` maps a job's
+    key to the key that older versions gave it, where the two differ.
     """
 
     name: str
@@ -47,21 +47,21 @@ class Plan:
     older: dict[str, str] = field(default_factory=dict)
 
     def add(self, job: AnyJob, older: Mapping[str, Any] = MappingProxyType({})) -> str:
-        """Adds a job once, and returns its key; ``older`` is what older versions had in its configuration instead."""
+        """Adds a job once, and returns its key; ``older`` are the settings that differ in older versions."""
         self.jobs.setdefault(job.key, job)
         config = {**job.config.canonical(), **older}
         if "model" in config.get("weights", {}):
-            config["weights"] = {name: own for name, own in config["weights"].items() if name != "model"}
+            config["weights"] = {name: value for name, value in config["weights"].items() if name != "model"}
         before = key_of(job.kind, config, self.older_needs(job))
         if before != job.key:
             self.older[job.key] = before
         return job.key
 
     def older_needs(self, job: AnyJob) -> dict[str, str]:
-        """What a job needs, by the keys that older versions gave it."""
+        """The keys of the jobs that a job needs, as older versions named them."""
         older: dict[str, Any] = {}
         for role, keys in job.needs:
-            several = isinstance(keys, tuple)  # which stand in the order of their keys
+            several = isinstance(keys, tuple)  # these are sorted
             older[role] = (
                 tuple(sorted(self.older.get(key, key) for key in keys)) if several else self.older.get(keys, keys)
             )
@@ -80,7 +80,7 @@ class Plan:
         return job
 
     def needed_for(self, keys: Iterable[str], done: Callable[[AnyJob], bool]) -> list[AnyJob]:
-        """The jobs that some of them still need, in order: what only finished jobs used may be gone."""
+        """The jobs to run, in order, so that those with these keys are done. What only done jobs need may be gone."""
         wanted: set[str] = set()
         queue = list(keys)
         while queue:
@@ -91,7 +91,7 @@ class Plan:
         return [job for key, job in self.jobs.items() if key in wanted]
 
     def _read_by(self, job: AnyJob) -> Iterator[str]:
-        """What a job reads: what it needs, and of an evaluation the recordings that its encoder was pretrained on."""
+        """The jobs whose results a job reads; an evaluation also reads the packs that its encoder was pretrained on."""
         yield from job.needs.all_keys()
         pretrained = pretraining_of(job, self.jobs) if isinstance(job, EvaluateJob) else None
         if pretrained:
@@ -111,10 +111,10 @@ class Plan:
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Plan":
-        """A plan from its stored form, of any age: the earliest kept no texts, and later ones no older keys.
+        """A plan from its stored form, of any age: the earliest plans had no texts, and later ones no older keys.
 
         Raises:
-            Mistake: if what it says of the suite is not what this version knows.
+            Mistake: if this version cannot read the suite's facts.
         """
         rows = [Row(**row) for row in stored["rows"]]
         texts = [(name, text) for name, text in stored.get("texts", ())]
@@ -134,15 +134,15 @@ def plan_name(suite: str, scale: str | None) -> str:
 def choose_rows(
     plan: Plan, entries: Sequence[str] | None, tasks: Sequence[str] | None, protocols: Sequence[str] | None
 ) -> list[Row]:
-    """The cells of the named entries, tasks and protocols; None or empty is all.
+    """The cells of the named entries, tasks and protocols; None or empty means all.
 
-    A swept entry is all its variations, a protocol all its numbers of shots.
+    A swept entry means all its variations, a protocol all its columns.
 
     Raises:
-        Mistake: if one is not in the suite (with the nearest names).
+        Mistake: if a name is not in the suite; it suggests the nearest names.
     """
     facts = plan.facts
-    protocol_of = {column: own.protocol for column, own in facts.protocols.items()}
+    protocol_of = {column: of_column.protocol for column, of_column in facts.protocols.items()}
     for kind, asked, known in (
         ("entry", entries, [*facts.entries, *facts.swept]),
         ("task", tasks, list(facts.tasks)),

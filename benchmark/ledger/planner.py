@@ -1,4 +1,4 @@
-"""From a resolved suite to its plan. Nothing here imports torch but through the components that a suite names."""
+"""From a resolved suite to its plan. Nothing here imports torch; the components that a suite names may."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite
+    from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
     from registry.frontends import Frontend
     from registry.weights.pretrain import Pretrain
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def make_plan(
     resolved: "ResolvedSuite", data: Path | None, seeds: Sequence[int], digests: Digests | None = None
 ) -> Plan:
-    """Every job of a suite, each once, whatever number of cells needs it; ``digests`` remembers what recordings hold.
+    """Plans every job of a suite, each once, however many cells need it; ``digests`` remembers hashes of recordings.
 
-    A task or weights whose files are missing block their jobs instead of failing, so that a plan can be read without.
+    A task or weights whose files are missing block their jobs, and do not fail: a plan can be made without the files.
     """
     return _Planner(resolved, data, seeds, digests or Digests()).plan()
 
@@ -82,13 +82,13 @@ class _Planner:
             packed = self._pack(task, entry.frontend, column)
             folds = task.build().folds
             # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
-            for part in [(fold,) for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
-                statistics = self._statistics(entry, measure.Needs(pack=packed), column, part[0])
+            for group in [(fold,) for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
+                statistics = self._statistics(entry, measure.Needs(pack=packed), column, group[0])
                 needs = embed.Needs(pack=packed, pretrain=pretrained, statistics=statistics)
-                title = f"embed {column} with {entry.name}" + (f", fold {part[0]}" if len(part) == 1 else "")
+                title = f"embed {column} with {entry.name}" + (f", fold {group[0]}" if len(group) == 1 else "")
                 embedding = embed.EmbedJob(model, needs, title, entry.weights.missing)
                 for name in entry.protocols:
-                    self._evaluate(entry, column, name, part, seed, embedding)
+                    self._evaluate(entry, column, name, group, seed, embedding)
 
     def _evaluate(
         self,
@@ -100,34 +100,35 @@ class _Planner:
         embedding: embed.EmbedJob,
     ) -> None:
         """The jobs of one entry under one protocol, on some folds; ``embedding`` makes its embeddings of the task."""
-        few = self.resolved.protocols[name]
-        protocol = few.choice.build()
-        stated: dict[str, Any] = {"protocol": few.choice, "seed": seed}
+        of_protocol = self.resolved.protocols[name]
+        protocol, shots = of_protocol.choice.build(), of_protocol.shots
+        settings: dict[str, Any] = {"protocol": of_protocol.choice, "seed": seed}
         needs: dict[str, Any] = {"pack": embedding.needs.pack}
         if protocol.uses_embeddings:
             needs["embed"] = self._plan.add(embedding)
         if protocol.uses_model:
-            stated |= {**dict(embedding.config), "augment": entry.augment}
+            settings |= {**dict(embedding.config), "augment": entry.augment}
             needs |= dict(embedding.needs)
-        for part in [folds] if protocol.one_job else [(fold,) for fold in folds]:
-            title = f"{few.protocol} {entry.name} on {column}" + (f", fold {part[0]}" if len(part) == 1 else "")
-            for draw in range(few.draws):
-                drawn = {} if few.shots is None else {"shots": few.shots, "draw": draw}
-                of_draw = f", {few.shots} shot{'s' * (few.shots > 1)}, draw {draw}" if few.shots else ""
-                config, own = evaluate.Config(**stated, folds=part, **drawn), evaluate.Needs(**needs)
-                key = self._plan.add(evaluate.EvaluateJob(config, own, title + of_draw, embedding.blocked))
-                self._plan.rows.append(Row(entry.name, column, name, seed, key, draw))
+        for group in [folds] if protocol.one_job else [(fold,) for fold in folds]:
+            title = f"{of_protocol.protocol} {entry.name} on {column}"
+            title += f", fold {group[0]}" if len(group) == 1 else ""
+            for draw in range(of_protocol.draws):
+                drawn = {} if shots is None else {"shots": shots, "draw": draw}
+                of_draw = f", {shots} shot{'s' * (shots > 1)}, draw {draw}" if shots else ""
+                config = evaluate.Config(**settings, folds=group, **drawn)
+                job = evaluate.EvaluateJob(config, evaluate.Needs(**needs), title + of_draw, embedding.blocked)
+                self._plan.rows.append(Row(entry.name, column, name, seed, self._plan.add(job), draw))
 
     def _statistics(self, entry: "ResolvedEntry", needs: measure.Needs, clips: str, held_out: int | None) -> str | None:
-        """The measurement that a front end normalised by its data set needs: of all clips but a fold's, or a corpus."""
+        """The job that measures a front end's statistics, if it needs any: on a corpus, or without one fold."""
         if not _is_measured(entry.frontend.config):
             return None
         config = measure.Config(frontend=entry.frontend, window_samples=entry.window_samples, held_out=held_out)
         title = f"measure {clips}" + (f" without fold {held_out}" if held_out is not None else "")
         return self._plan.add(measure.MeasureJob(config, needs, title))
 
-    def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[embed.Weights, str | None]:
-        """What names an entry's weights in a key, and the pretraining they need."""
+    def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[embed.WeightsKey, str | None]:
+        """The name of an entry's weights in keys, and the key of the pretraining that makes them."""
         weights = entry.weights
         stated: dict[str, Any] = weights.source.build().stated(entry.encoder, seed)
         if weights.missing:
@@ -135,8 +136,9 @@ class _Planner:
         elif weights.path:
             stated["sha256"] = file_digest(weights.path)
             self._plan.files[stated["sha256"]] = str(weights.path)
-        asked = weights.pretraining
-        return embed.Weights(kind=weights.source.name, **stated), self._pretrain(entry, asked, seed) if asked else None
+        settings = weights.pretraining
+        pretrained = self._pretrain(entry, settings, seed) if settings else None
+        return embed.WeightsKey(kind=weights.source.name, **stated), pretrained
 
     def _pretrain(self, entry: "ResolvedEntry", weights: "Pretrain.Config", seed: int) -> str:
         config = pretrain.Config(
@@ -149,7 +151,7 @@ class _Planner:
             seed=seed,
         )
         corpus = self._pack(weights.corpus, entry.frontend)
-        # In the order of their keys, so that the order in a suite changes nothing.
+        # Sorted, so that their order in a suite changes nothing.
         exclude = tuple(sorted({self._pack(task, entry.frontend) for task in weights.exclude}))
         measured = measure.Needs(pack=corpus, exclude=exclude)
         needs = pretrain.Needs(
@@ -163,10 +165,10 @@ class _Planner:
         return self._plan.add(pretrain.PretrainJob(config, needs, title))
 
     def _pack(self, task: Choice[Task], frontend: "Choice[Frontend]", column: str = "") -> str:
-        asked = json.dumps(task.config, sort_keys=True)
-        if asked not in self.inputs:
-            self.inputs[asked] = _inputs(task, self.data, self.digests)
-        inputs = self.inputs[asked]
+        settings = json.dumps(task.config, sort_keys=True)
+        if settings not in self.inputs:
+            self.inputs[settings] = _inputs(task, self.data, self.digests)
+        inputs = self.inputs[settings]
         rate, samples = frontend.component.rate_of(frontend.settings), self.resolved.suite.samples
         kept: dict[str, Any] = {} if samples == "int16" else {"samples": samples}  # defaults are in no key
         kept |= {} if inputs.target == 1 else {"target": inputs.target}
@@ -176,7 +178,7 @@ class _Planner:
 
 
 def _is_measured(config: Any) -> bool:
-    """Whether a front end, or one inside it, is normalised by statistics of the clips that train."""
+    """Whether a front end, or one inside it, is normalised by statistics of the training clips."""
     if isinstance(config, Mapping):
         return config.get("normalise") == "dataset" or any(map(_is_measured, config.values()))
     return isinstance(config, list) and any(map(_is_measured, config))
@@ -184,12 +186,12 @@ def _is_measured(config: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """A task's clips: the hash of them and what they hold, the one that older versions had, and what is odd.
+    """A task's clips, as a plan knows them.
 
     Args:
-        hash: None where there is none.
-        older: likewise.
-        blocked: why there is none; else empty.
+        hash: of the list of clips and the contents of their files; None where they cannot be listed.
+        older: the hash that older versions used, of the list and the sizes.
+        blocked: why the clips cannot be listed; else empty.
         odd: remarks about the clips.
         target: version of what is predicted of them.
     """
@@ -214,9 +216,10 @@ def _inputs(task: Choice[Task], data: Path | None, digests: Digests) -> _Inputs:
 def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
     """Whether the files that a stored plan was made from are what they were."""
     if any(job.blocked for job in plan.jobs.values()):
-        return False  # what was missing may be there by now
+        return False  # the missing files may be there by now
     packs = [job for job in plan.jobs.values() if isinstance(job, pack.PackJob)]
-    listed = {json.dumps([dict(job.config.task.config), job.config.inputs]): job for job in packs}  # once for all rates
+    # One pack for each task, whatever the sample rates.
+    listed = {json.dumps([dict(job.config.task.config), job.config.inputs]): job for job in packs}
     for job in listed.values():
         inputs = _inputs(job.config.task, data, digests)
         if inputs.blocked or (inputs.hash, inputs.odd) != (job.config.inputs, job.remarks):

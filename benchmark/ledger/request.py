@@ -1,4 +1,4 @@
-"""What was asked on the command line, and its plan: made, or recognised as made before from the very same files."""
+"""A request from the command line, and its plan. A stored plan is used again if its files have not changed."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def _on_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """A suite and what shapes its plan.
+    """A suite, and the options that shape its plan.
 
     Args:
         suite: the suite file.
@@ -34,8 +34,7 @@ class Request:
         data: the folder of data sets.
         seeds: instead of the suite's own; may be empty.
         plugins: Python files with components, besides the suite's own.
-        tell: is told of recordings that changed, of a stored plan that cannot be used, and of what checkpoints were
-            wrapped in.
+        tell: gets a line about recordings that changed, a stored plan that cannot be used, or a checkpoint's wrapping.
     """
 
     suite: Path
@@ -46,13 +45,12 @@ class Request:
     tell: Callable[[str], None] = _on_stderr
 
     def plan(self, store: Store) -> Plan:
-        """The stored plan where nothing it was made from has changed, which loads no torch; else a new one.
+        """The stored plan, if none of its sources has changed (this loads no torch); else a new plan.
 
-        What a new plan is of has been tried: a suite that cannot work is told here. What was done to open checkpoints
-        is told.
+        The components of a new plan are tried first, so that a suite that cannot work is refused here.
 
         Raises:
-            Mistakes: every mistake in the suite, or all that does not fit together.
+            Mistakes: every mistake in the suite, or every component that does not fit another.
         """
         document, files = read_suite(self.suite, self.scale)
         digests = Digests(store.root / "digests", self.tell)
@@ -76,7 +74,7 @@ class Request:
         store.save_plan(plan.name, stored)
 
     def _stored(self, document: Document, store: Store) -> dict[str, Any] | None:
-        """The plan of this very suite, if it can be read: it is only a cache."""
+        """The stored plan of this suite, if it can be read: it is only a cache."""
         try:
             return store.load_plan(plan_name(str(document.data["name"]), self.scale), asked_digest(document))
         except Mistake as mistake:
@@ -84,9 +82,9 @@ class Request:
             return None
 
     def _digest(self) -> str:
-        """SHA-256 of what was asked: the suite's texts, the options, the plugins' texts, and the code that plans.
+        """SHA-256 of the request: the suite's texts, the options, the plugins' texts, and the code that plans.
 
-        timm's is known by its version: it names weights that a suite does not.
+        It includes the version of timm, which decides which weights a name means.
         """
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
@@ -97,12 +95,12 @@ class Request:
             for folder in ("registry", "benchmark")
             for file in sorted((root / folder).rglob("*.py"))
         ]
-        asked = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        content = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def asked_digest(document: Document) -> str:
-    """SHA-256 of what a suite asks at its scale, however it is written: comments, order and other scales do not count.
+    """SHA-256 of what a suite asks at its scale. Comments, the order of keys and other scales do not count.
 
     Args:
         document: as ``read_suite`` gives it.

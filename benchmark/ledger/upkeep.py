@@ -1,4 +1,4 @@
-"""A store as a whole: what in it is damaged, and what is in nobody's use."""
+"""Checks and cleans a whole store: finds what is damaged, and what nobody uses."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import set_aside
+from benchmark.store.files import move, set_aside
 from benchmark.store.integrity import is_sealed, read_json
 from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
@@ -17,18 +17,18 @@ from benchmark.store.store import Store
 from registry.errors import Damaged, Mistake
 from registry.tensors import carries_digest, read_tensors
 
-_STRAY = re.compile(r"\..+\.\d+")  # what ``replace_file`` writes to first
-_STRAY_SECONDS = 3600.0  # no file takes so long to write; another machine's process ids tell nothing here
+_STRAY = re.compile(r"\..+\.\d+")  # the name that ``replace_file`` gives to an unfinished file
+_STRAY_SECONDS = 3600.0  # no file takes so long to write. A process id says nothing: it may be another machine's
 
 
 @dataclass
 class Condition:
-    """What a look at everything in a store found.
+    """The condition of everything in a store.
 
     Args:
-        looked_at: how many there are of records, plans and checkpoints.
+        looked_at: how many records, plans and checkpoints there are.
         damaged: what is wrong, and where.
-        unknown: records and checkpoints of earlier versions, which hold no digests; their figures and form are right.
+        unknown: records and checkpoints of earlier versions, without digests; their figures and format are right.
     """
 
     looked_at: dict[str, int] = field(default_factory=lambda: {"records": 0, "plans": 0, "checkpoints": 0})
@@ -38,39 +38,39 @@ class Condition:
 
 def examine(store: Store) -> Condition:
     """Reads every record, plan and checkpoint of a store."""
-    found = Condition()
+    condition = Condition()
     for kind, folder in records(store):
-        found.looked_at["records"] += 1
+        condition.looked_at["records"] += 1
         damage = store.check(kind, folder.name, large=True)
         if damage:
-            found.damaged.append(damage)
+            condition.damaged.append(damage)
         elif not is_sealed(read_json(folder / "result.json")):
-            found.unknown.append(folder)
+            condition.unknown.append(folder)
     for path in _plans(store):
-        found.looked_at["plans"] += 1
+        condition.looked_at["plans"] += 1
         try:
             read_plan(path)
         except Mistake as mistake:
-            found.damaged.append(mistake)
+            condition.damaged.append(mistake)
     for path in sorted(store.root.glob(".partial/*.checkpoint")):
-        found.looked_at["checkpoints"] += 1
+        condition.looked_at["checkpoints"] += 1
         try:
-            _, facts = read_tensors(path)
+            _, metadata = read_tensors(path)
             known = carries_digest(path)
-            if "step" not in facts or facts.get("of", path.name) != path.name:
+            if "step" not in metadata or metadata.get("of", path.name) != path.name:
                 raise Damaged(f"{path.name} is of another pretraining, or of none", path)
         except FileNotFoundError:
             continue  # its pretraining ended just now
-        except Exception as error:  # as of records: parsers meet bytes that their authors did not think of
+        except Exception as error:  # of any kind, as with records: the bytes may be anything
             what = error.what if isinstance(error, Mistake) else f"{path.name} cannot be read: {error}"
-            found.damaged.append(Damaged(what, path, "run the suite again: the pretraining begins anew"))
+            condition.damaged.append(Damaged(what, path, "run the suite again: the pretraining begins anew"))
         else:
-            found.unknown += [] if known else [path]
-    return found
+            condition.unknown += [] if known else [path]
+    return condition
 
 
 def put_aside(store: Store, damage: Mistake) -> Path | None:
-    """Sets aside what ``examine`` found; None where it is in use, or is of another version and not damaged."""
+    """Sets something damaged aside, and returns its new place; None if it is in use, or only of another version."""
     if not isinstance(damage, Damaged):
         return None
     if damage.key:
@@ -87,9 +87,9 @@ class Surplus:
     """Something in a store that nobody uses.
 
     Args:
-        why: it is surplus.
+        why: the reason, in words.
         path: of a file or a folder.
-        key: of the job whose lock must be free; empty if there is none.
+        key: of the job whose lock must be free; empty if there is no such job.
     """
 
     why: str
@@ -104,35 +104,38 @@ class Surplus:
 
 
 def surplus(store: Store, tell: Callable[[str], None]) -> list[Surplus]:
-    """What nobody needs: half-done work, checkpoints and locks that no process holds, what was set aside, results that
-    no plan asks for any more, and files that were not written to the end.
+    """Lists what nobody needs.
+
+    That is: half-done work, checkpoints and locks that no process holds; files and folders that were set aside; results
+    that no plan asks for any more; and files that were not written to the end.
 
     Args:
         store: nothing in it is changed.
-        tell: is told why results are all kept, where a plan cannot be read or there is none.
+        tell: gets a line if all results must be kept, because a plan cannot be read or there is none.
     """
     aside = [Surplus("set aside", path) for path in sorted(store.root.glob(".aside/*/*"))]
     return [*_partial(store), *aside, *_unasked(store, tell), *_unfinished(store)]
 
 
 def delete(store: Store, item: Surplus) -> bool:
-    """Deletes it, unless a process has begun to work on its job meanwhile."""
+    """Deletes an item, unless a process is at work on its job by now; returns whether it was deleted."""
     if not item.key:
         _remove(item.path)
         return True
-    with store.locked(item.key, None) as hold:
+    with store.locked(item.key, None, keep=False) as hold:
         if hold != Hold.OURS:
             return False
         gone = item.path
-        if gone.is_dir():  # first out of sight: a record is never there by half
-            gone = gone.rename(store.root / ".partial" / f"{item.key}.gone")
-        _remove(gone)
-        (store.root / ".partial" / f"{item.key}.lock").unlink(missing_ok=True)
+        if gone.is_dir():  # it is moved first, so that a record is never half there
+            gone = store.root / ".partial" / f"{item.key}.gone"
+            move(item.path, gone)
+        if gone.suffix != ".lock":  # the lock goes at the end
+            _remove(gone)
     return True
 
 
 def records(store: Store) -> Iterator[tuple[str, Path]]:
-    """The kind and the folder of everything that is finished."""
+    """The kind and the folder of every finished job."""
     for kind in KINDS:
         yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
 
@@ -149,7 +152,7 @@ def _partial(store: Store) -> Iterator[Surplus]:
 
 
 def _held(store: Store, key: str) -> bool:
-    """Whether a process works on a job, or may, where locks do nothing."""
+    """Whether a process works on a job, or may do so, where locks do not work."""
     if not (store.root / ".partial" / f"{key}.lock").exists():
         return False
     with store.locked(key, None) as hold:
@@ -173,7 +176,7 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
 
 
 def _plans(store: Store) -> list[Path]:
-    """Every stored plan, whatever suites they are of: a result is needed as long as any asks for it."""
+    """Every stored plan, of any suite: a result is needed as long as one plan asks for it."""
     return sorted(store.root.glob("plans/*.json"))
 
 

@@ -1,1 +1,1 @@
-"""What is asked: from a YAML document to components with complete settings."""
+"""Suites: from a YAML document to components with complete settings."""

@@ -1,4 +1,4 @@
-"""YAML documents that know where each value stands, and how one document overrides another."""
+"""YAML documents that know the place of each value, and how one document overrides another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Document:
     places: Mapping[Keys, str]
 
     def place(self, path: Keys) -> str:
-        """Where a value stands, or its nearest ancestor that is written down."""
+        """The place of a value, or of its nearest ancestor that the file contains."""
         while path not in self.places and path:
             path = path[:-1]
         return self.places.get(path, "")
 
     def file(self, path: Keys) -> Path:
-        """The file that a value stands in: what it says of other files is relative to that."""
+        """The file that contains a value. Names of other files in this value are relative to that file."""
         return Path(self.place(path).rsplit(":", 2)[0])
 
     def find(self, path: Keys) -> Any:
@@ -40,11 +40,11 @@ class Document:
         return value
 
     def moved(self, old: Keys, new: Keys) -> "Document":
-        """The part at ``old`` alone, as if it stood at ``new``; an empty document where there is no such part."""
-        return Document({}, {}) if self.find(old) is None else self.stated(old, new)
+        """A document with only the value at ``old``, put at ``new``; empty where ``old`` holds nothing or null."""
+        return Document({}, {}) if self.find(old) is None else self.moved_even_null(old, new)
 
-    def stated(self, old: Keys, new: Keys) -> "Document":
-        """The part at ``old`` alone, as if it stood at ``new``, be it null."""
+    def moved_even_null(self, old: Keys, new: Keys) -> "Document":
+        """A document with only the value at ``old``, put at ``new``, also where the value is null."""
         value = self.find(old)
         places = {(*new, *p[len(old) :]): place for p, place in self.places.items() if p[: len(old)] == old}
         for key in reversed(new):
@@ -53,13 +53,13 @@ class Document:
 
 
 def read_suite(path: Path, scale: str | None) -> tuple[Document, list[Path]]:
-    """Reads a suite file, laid over those that it extends, with a scale's override on top.
+    """Reads a suite file, lays it over the suites that it extends, and lays the scale's overrides on top.
 
     Returns:
-        The document, whose values know the file they stand in, and the files that were read.
+        The document, which knows the file of each value, and the files that were read.
 
     Raises:
-        Mistake: if one cannot be read, extends itself, or there is no such scale.
+        Mistake: if a file cannot be read or extends itself, or if there is no such scale.
     """
     files, documents = [path], [_read_mapping(path)]
     while (extended := documents[-1].data.get("extends")) is not None:
@@ -97,12 +97,12 @@ def _read_mapping(path: Path) -> Document:
 
 
 def _extended(name: Any, document: Document, files: list[Path]) -> Path:
-    """The file that a suite extends; ``files`` are those read so far."""
+    """The file that a suite extends; ``files`` are the files read so far."""
     where, folder = document.place(("extends",)), document.file(("extends",)).parent
     if not isinstance(name, str) or not (folder / name).is_file():
         missing = folder / str(name)
-        there = sorted(path.name for path in missing.parent.glob("*.yaml") if path not in files)
-        hint = f"; {nearest(missing.name, there)}" if there else ""
+        others = sorted(path.name for path in missing.parent.glob("*.yaml") if path not in files)
+        hint = f"; {nearest(missing.name, others)}" if others else ""
         raise Mistake(f"extends no suite file: {name}", where=where, fix=f"give a path relative to this file{hint}")
     if (folder / name).resolve() in [file.resolve() for file in files]:
         raise Mistake(f"{name} extends this file in turn", where=where, fix="take one of the two extends out")
@@ -110,12 +110,12 @@ def _extended(name: Any, document: Document, files: list[Path]) -> Path:
 
 
 def _extend(base: Document, child: Document) -> Document:
-    """A suite laid over the one it extends: null takes a key out, and what names the base's tables stays there."""
-    taken = _nulls(base.data, child.data, ())
-    gone: list[Keys] = [("name",), ("title",), ("reproduces",), *taken]
-    # What is taken out must not come back with a scale's settings for it.
-    gone += [("scales", scale, *path) for scale in _scales(base) for path in gone]
-    merged = merge(_without(base, gone), _without(child, taken))
+    """Lays a suite over the one that it extends. Null removes a key; name, title and reproduces are not inherited."""
+    nulls = _nulls(base.data, child.data, ())
+    removed: list[Keys] = [("name",), ("title",), ("reproduces",), *nulls]
+    # A scale's settings for a removed key must not bring the key back.
+    removed += [("scales", scale, *path) for scale in _scales(base) for path in removed]
+    merged = merge(_without(base, removed), _without(child, nulls))
     return Document(merged.data, {**merged.places, (): child.place(())})
 
 
@@ -125,23 +125,23 @@ def _scales(document: Document) -> list[str]:
 
 
 def _nulls(base: Mapping[str, Any], child: Mapping[str, Any], at: Keys) -> list[Keys]:
-    """The keys of ``base`` that ``child`` says null over."""
-    found: list[Keys] = []
+    """The keys of ``base`` that ``child`` overrides with null."""
+    nulls: list[Keys] = []
     for key in base.keys() & child.keys():
         if child[key] is None:
-            found.append((*at, key))
+            nulls.append((*at, key))
         elif isinstance(base[key], dict) and isinstance(child[key], dict):
-            found += _nulls(base[key], child[key], (*at, key))
-    return found
+            nulls += _nulls(base[key], child[key], (*at, key))
+    return nulls
 
 
-def _without(document: Document, gone: list[Keys]) -> Document:
+def _without(document: Document, removed: list[Keys]) -> Document:
     def kept(value: Any, path: Keys) -> Any:
         if not isinstance(value, dict):
             return value
-        return {k: kept(v, (*path, k)) for k, v in value.items() if (*path, k) not in gone}
+        return {k: kept(v, (*path, k)) for k, v in value.items() if (*path, k) not in removed}
 
-    places = {p: place for p, place in document.places.items() if not any(p[: len(g)] == g for g in gone)}
+    places = {p: place for p, place in document.places.items() if not any(p[: len(r)] == r for r in removed)}
     return Document(kept(document.data, ()), places)
 
 
@@ -149,7 +149,7 @@ def read_document(path: Path) -> Document:
     """Reads a YAML file.
 
     Raises:
-        Mistake: if it cannot be read, is no YAML, or says a key twice.
+        Mistake: if the file cannot be read, is not YAML, or contains a key twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -161,20 +161,20 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(text: str, name: str) -> Document:
-    """Parses YAML text; ``name`` stands in the places.
+    """Parses YAML text; the places begin with ``name``.
 
     Raises:
-        Mistake: for what ``parse`` refuses.
+        Mistake: if ``parse`` refuses the text.
     """
     return Document(*parse(text, name))
 
 
 def merge(base: Document, override: Document) -> Document:
-    """``base`` with ``override`` laid over it: mappings merge key by key, anything else replaces.
+    """Lays ``override`` over ``base``: mappings merge key by key, any other value replaces.
 
     A component reference merges too: ``esresnet`` and ``{depth: 18}`` make ``{name: esresnet, depth: 18}``. A different
-    ``name``, or weights of a different kind, replace the whole. ``{0: {p: 0.5}}`` over a list is laid over
-    its first item.
+    ``name``, or weights of a different kind, replace the whole mapping. ``{0: {p: 0.5}}`` over a list changes the first
+    item of the list.
     """
     places = dict(base.places)
 
@@ -193,7 +193,7 @@ def merge(base: Document, override: Document) -> Document:
         return replace(below, above, path)
 
     def replace(below: Any, value: Any, path: Keys) -> Any:
-        if isinstance(below, Mapping | list):  # else nothing stands further down, and looking for it takes long
+        if isinstance(below, Mapping | list):  # else there are no places inside, and looking for them takes long
             for old in [p for p in places if p[: len(path)] == path and p != path]:
                 del places[old]
         places.update({p: place for p, place in override.places.items() if p[: len(path)] == path})
@@ -203,42 +203,42 @@ def merge(base: Document, override: Document) -> Document:
 
 
 def inherit(document: Document, parent: Keys, child: Keys) -> Document:
-    """The document with the part at ``child`` completed from the part at ``parent``, which it refines or replaces."""
+    """The document, with the value at ``parent`` laid under the value at ``child``, which refines or replaces it."""
     aside: Keys = ("inherited",)
     completed = merge(document.moved(parent, aside), document.moved(child, aside))
     return merge(document, completed.moved(aside, child))
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """A value that is a mapping, or an empty one: what is of another type, the schema reports."""
+    """The value if it is a mapping, else an empty mapping: the schema reports values of another type."""
     return value if isinstance(value, dict) else {}
 
 
 def _naming(path: Keys) -> set[str]:
-    """The keys that say which component, or which kind of weights, a mapping at this path means."""
+    """The keys that name the component, or the kind of weights, in a mapping at this path."""
     if path[-1:] == ("weights",):
         return set(WEIGHTS.names())
     return {"name"} if path else set()
 
 
 def _names_another(below: Mapping[str, Any], above: Mapping[str, Any], path: Keys) -> bool:
-    """Whether ``above`` is another component, or weights of another kind, than ``below``."""
+    """Whether ``above`` names another component, or another kind of weights, than ``below``."""
     named = _naming(path) & set(above)
     return bool(named) and (named != _naming(path) & set(below) or above.get("name") != below.get("name"))
 
 
 def suite_path(reference: str) -> Path:
-    """A path as it is, or a shipped suite by its name.
+    """The path of a suite file: the reference itself, or the shipped suite of that name.
 
     Raises:
-        Mistake: if there is neither.
+        Mistake: if there is no such file and no such suite.
     """
     path = Path(reference)
     if path.is_file():
         return path
     if (SHIPPED / f"{reference}.yaml").is_file():
         return SHIPPED / f"{reference}.yaml"
-    known = sorted(str(p.relative_to(SHIPPED)).removesuffix(".yaml") for p in SHIPPED.rglob("*.yaml"))
+    known = sorted(p.relative_to(SHIPPED).as_posix().removesuffix(".yaml") for p in SHIPPED.rglob("*.yaml"))
     asked = Path(reference.removesuffix(".yaml"))
     name = "/".join(asked.parts[-2:]) if (SHIPPED / asked.parent.name).is_dir() else asked.name
     raise Mistake(f"no suite file or shipped suite is called {reference!r}", fix=nearest(name, known))

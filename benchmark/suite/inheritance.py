@@ -1,4 +1,4 @@
-"""What entries inherit from their suite: encoder, front end, augmentation, pretraining."""
+"""Entries inherit from their suite: the encoder, the front end, the augmentations, the pretraining."""
 
 from collections import defaultdict
 
@@ -7,35 +7,35 @@ from benchmark.suite.parse import Keys
 
 
 def inherit_all(document: Document) -> Document:
-    """The document with what entries inherit written into each: encoder, pretraining, augmentation."""
+    """The document, with the inherited encoder, front end, augmentations and pretraining written into each entry."""
     entries = as_mapping(document.data.get("entries"))
-    shared, own = _places_by_entry(document)
+    shared, of_entry = _places_by_entry(document)
     data, places = dict(document.data), dict(document.places)
     for name, entry in entries.items():
-        # An entry at a time: whole documents of hundreds of entries would be copied for each of them.
-        completed = _inherit_one(Document({**data, "entries": {name: entry}}, {**shared, **own[name]}), name)
+        # A document of this entry alone: else hundreds of entries would be copied for each of them.
+        completed = _inherit_one(Document({**data, "entries": {name: entry}}, {**shared, **of_entry[name]}), name)
         data = {**data, "entries": {**data["entries"], **completed.data["entries"]}}
         places |= {path: place for path, place in completed.places.items() if path[:2] == ("entries", name)}
     return Document(data, places)
 
 
 def _places_by_entry(document: Document) -> tuple[dict[Keys, str], dict[str | int, dict[Keys, str]]]:
-    """The places of what entries inherit, and those within each entry."""
+    """The places of the values that all entries inherit, and the places within each entry."""
     shared: dict[Keys, str] = {}
-    own: defaultdict[str | int, dict[Keys, str]] = defaultdict(dict)
+    of_entry: defaultdict[str | int, dict[Keys, str]] = defaultdict(dict)
     for path, place in document.places.items():
         if path[:1] == ("entries",) and len(path) > 1:
-            own[path[1]][path] = place
+            of_entry[path[1]][path] = place
         elif path[:1] in ((), ("encoder",), ("frontend",), ("augment",), ("pretrain",)):
             shared[path] = place
-    return shared, own
+    return shared, of_entry
 
 
 def _inherit_one(document: Document, name: str) -> Document:
     entry = document.data["entries"][name]
     at: Keys = ("entries", name)
-    for part in ("encoder", "frontend"):
-        document = inherit(document, (part,), (*at, part))
+    for field in ("encoder", "frontend"):
+        document = inherit(document, (field,), (*at, field))
     if "augment" not in as_mapping(entry):
         document = inherit(document, ("augment",), (*at, "augment"))
     if "pretrain" in as_mapping(as_mapping(entry).get("weights")):

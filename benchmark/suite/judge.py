@@ -1,4 +1,4 @@
-"""What components say to the place where a suite puts them: a rule of theirs, and the setting that it is about."""
+"""Asks components whether they can work where a suite puts them. Each objection names the setting that it is about."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A task, and its clips where they can be listed: its data may be elsewhere."""
+    """A task and its clips; None where the clips cannot be listed, because the data are elsewhere."""
 
     task: Task
     clips: Sequence[Clip] | None
@@ -40,13 +40,13 @@ class Listings:
         self._known: dict[str, Listed] = {}
 
     def of(self, choice: Choice[Task]) -> Listed:
-        """A task as a suite names it."""
+        """The task that a suite names, with its clips."""
         asked = json.dumps(choice.config, sort_keys=True)
         if asked not in self._known:
             task = choice.build()
             try:
                 self._known[asked] = Listed(task, task.clips(self.data))
-            except Mistake:  # the plan says why, and what it blocks
+            except Mistake:  # the plan gives the reason, and the jobs that it blocks
                 self._known[asked] = Listed(task, None)
         return self._known[asked]
 
@@ -76,7 +76,7 @@ def of_protocol(protocol: "Choice[Protocol]", task: Listed) -> Iterable[Objectio
 
 
 def _usable(corpus: Listed) -> int | None:
-    """How many clips of a corpus are pretrained on, but for those that other data sets take out."""
+    """How many clips of a corpus can be pretrained on; recordings that ``exclude`` names still count here."""
     if corpus.clips is None:
         return None
     tested = sum(clip.fold in corpus.task.folds for clip in corpus.clips)
@@ -84,14 +84,14 @@ def _usable(corpus: Listed) -> int | None:
 
 
 def _fewest_training(task: Listed) -> int | None:
-    """Of the folds that are tested, how many clips train where they are fewest."""
+    """The smallest number of training clips, over the folds that are tested."""
     if task.clips is None or not task.task.folds:
         return None
     return min(sum(clip.fold != fold for clip in task.clips) for fold in task.task.folds)
 
 
 def _classes(listed: Listed) -> int | None:
-    """How many; those of a task that finds them in its files are known once they are listed."""
+    """How many classes there are. A task that reads its classes from files knows them once its clips are listed."""
     known = listed.clips is not None or listed.task.classes
     return len(listed.task.classes) if known else None
 

@@ -1,4 +1,4 @@
-"""YAML text to plain data and the place of every value: no more of YAML than a suite needs, and nothing unbounded."""
+"""Reads YAML text into plain data and the place of every value. Accepts no more YAML than a suite needs."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from registry.errors import Mistake
 Keys = tuple[str | int, ...]
 
 _DEEPEST = 50  # levels; the shipped suites have ten
-_MOST_VALUES = 20_000  # what aliases repeat counts again; the largest shipped suite has a few hundred
+_MOST_VALUES = 20_000  # with each value that an alias repeats; the largest shipped suite has a few hundred
 _LONGEST = 1_000_000  # characters
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
@@ -24,7 +24,7 @@ _MERGE = "<<"
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes without tags, so many and so deep as a suite may have."""
+    """Composes nodes. It refuses tags, and more nodes or levels than a suite may have."""
 
     depth = 0
     values = 0
@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            _refuse(f"tags are not read, and here stands {_short(tag)}", event.start_mark, "leave it out")
+            _refuse(f"tags are not read, and here stands {_short(tag)}", event.start_mark, "leave the tag out")
         if self.depth > _DEEPEST:
             _refuse(f"values are nested more than {_DEEPEST} levels deep", event.start_mark)
         self.values += 1
@@ -46,15 +46,15 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse(text: str, name: str) -> tuple[Any, dict[Keys, str]]:
-    """Plain data, and ``file:line:column`` of every value in it, by path; ``name`` stands for the file.
+    """Reads text into plain data, and ``file:line:column`` of every value by its path; ``name`` is the file's.
 
-    Unquoted words are what YAML 1.2 says they are: ``no`` and ``on`` are words, and so are ``1:30`` and ``2024-01-01``.
-    Keys are words too, but for whole numbers, which count the items of a list. ``<<`` merges. What it merges stands
-    where it is written.
+    Unquoted words mean what YAML 1.2 says: ``no`` and ``on`` are words, and so are ``1:30`` and ``2024-01-01``. Keys
+    are words too, except whole numbers, which count the items of a list. ``<<`` merges mappings; a merged value keeps
+    the place where it is written.
 
     Raises:
-        Mistake: if it is no YAML, says a key twice, has a tag, a number that is not finite or not exactly known, a key
-            that is no word, an alias in itself, or more levels or values than any suite.
+        Mistake: if the text is not YAML; if it has a key twice, a tag, a number that is infinite, too large or octal, a
+            key that is not a word, an alias inside itself, or more levels or values than any suite.
     """
     if len(text) > _LONGEST:
         raise Mistake(f"{len(text)} characters are more than a suite has", where=name, fix="name a suite file")
@@ -70,30 +70,30 @@ def parse(text: str, name: str) -> tuple[Any, dict[Keys, str]]:
         what = f"not valid YAML: the character U+{ord(text[error.position]):04X} may not stand in it"
         raise Mistake(what, where=where, fix="take it out") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        position = getattr(error, "problem_mark", None)
+        where = _place(name, position) if position else name
         what = f"not valid YAML: {getattr(error, 'problem', None) or error}"
         raise Mistake(what, where=where, fix="mend the file") from error
 
 
 class _Refusal(Exception):
-    """What is YAML, and cannot stand in a suite."""
+    """Something that is YAML, but may not be in a suite."""
 
-    def __init__(self, what: str, mark: yaml.Mark, fix: str) -> None:
+    def __init__(self, what: str, position: yaml.Mark, fix: str) -> None:
         super().__init__(what)
-        self.what, self.mark, self.fix = what, mark, fix
+        self.what, self.position, self.fix = what, position, fix
 
     def mistake(self, name: str) -> Mistake:
-        return Mistake(self.what, where=f"{name}:{self.mark.line + 1}:{self.mark.column + 1}", fix=self.fix)
+        return Mistake(self.what, where=_place(name, self.position), fix=self.fix)
 
 
 class _Reading:
-    """Reads nodes into plain data, and notes places."""
+    """Reads nodes into plain data, and notes their places."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.places: dict[Keys, str] = {}
-        self.within: set[int] = set()  # the nodes around the one that is read: an alias of one would never end
+        self.within: set[int] = set()  # the nodes around the current one: an alias of such a node would never end
         self.values = 0
 
     def value(self, node: yaml.Node, path: Keys) -> Any:
@@ -124,22 +124,22 @@ class _Reading:
             _refuse(f"aliases repeat more than {_MOST_VALUES:,} values", node.start_mark, "repeat less")
 
     def _note(self, path: Keys, node: yaml.Node) -> None:
-        self.places[path] = f"{self.name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        self.places[path] = _place(self.name, node.start_mark)
 
     def _items(self, node: yaml.MappingNode) -> Iterator[tuple[str | int, yaml.Node, yaml.Node]]:
-        """A mapping's own keys with their values, and those that it merges, of which the first one of a name counts."""
-        own: dict[str | int, tuple[yaml.Node, yaml.Node]] = {}
+        """The merged keys of a mapping (the first of equal ones counts), then its written keys, with their values."""
+        written: dict[str | int, tuple[yaml.Node, yaml.Node]] = {}
         merged: list[yaml.MappingNode] = []
         for key_node, value_node in node.value:
             merges = key_node.value == _MERGE and key_node.style is None
             key = _MERGE if merges else _key(key_node)
-            if key in own or (merges and merged):
+            if key in written or (merges and merged):
                 _refuse(f"the key {_short(repr(key))} stands here twice", key_node.start_mark)
             if merges:
                 merged = _merged(value_node)
             else:
-                own[key] = (key_node, value_node)
-        # What is merged comes first, as if it were written above what is laid over it.
+                written[key] = (key_node, value_node)
+        # Merged keys come first, as if they were written above the keys that override them.
         inherited: dict[str | int, tuple[yaml.Node, yaml.Node]] = {}
         for source in merged:
             if id(source) in self.within:
@@ -150,16 +150,16 @@ class _Reading:
                 self._count(key_node)
                 inherited.setdefault(key, (key_node, value_node))
             self.within.discard(id(source))
-        for key, (key_node, value_node) in {**inherited, **own}.items():
+        for key, (key_node, value_node) in {**inherited, **written}.items():
             yield key, key_node, value_node
 
 
 def _merged(node: yaml.Node) -> list[yaml.MappingNode]:
     """The mappings that ``<<`` names: one, or several in a list."""
     nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-    for one in nodes:
-        if not isinstance(one, yaml.MappingNode):
-            _refuse("<< merges a mapping, or a list of mappings", one.start_mark, "name one: <<: *anchor")
+    for merged in nodes:
+        if not isinstance(merged, yaml.MappingNode):
+            _refuse("<< merges a mapping, or a list of mappings", merged.start_mark, "name one: <<: *anchor")
     return list(nodes)
 
 
@@ -174,7 +174,7 @@ def _key(node: yaml.Node) -> str | int:
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    """What a word means: by YAML 1.2, but for numbers that are not finite or not exactly known."""
+    """The value of a word by YAML 1.2; numbers that are infinite, too large or octal are refused."""
     text: str = node.value
     if node.style is not None:
         return text  # quoted, or a block of text
@@ -215,9 +215,13 @@ def _decimal(text: str, node: yaml.ScalarNode) -> float | str:
 
 
 def _short(text: str) -> str:
-    """A text as it is shown in a message: whole, or its beginning."""
+    """A text for a message: the whole text, or its beginning if it is long."""
     return text if len(text) <= 60 else f"{text[:40]}..."
 
 
-def _refuse(what: str, mark: yaml.Mark, fix: str = "mend the file") -> NoReturn:
-    raise _Refusal(what, mark, fix)
+def _place(name: str, position: yaml.Mark) -> str:
+    return f"{name}:{position.line + 1}:{position.column + 1}"
+
+
+def _refuse(what: str, position: yaml.Mark, fix: str = "mend the file") -> NoReturn:
+    raise _Refusal(what, position, fix)

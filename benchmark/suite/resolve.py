@@ -1,4 +1,4 @@
-"""Suites: what is asked, resolved into components with complete settings."""
+"""Resolves suites: finds every component that a suite names, and completes its settings."""
 
 import os
 import reprlib
@@ -15,8 +15,9 @@ from benchmark.suite.fields import Entry, Suite
 from benchmark.suite.inheritance import inherit_all
 from benchmark.suite.judge import Listings
 from benchmark.suite.parse import Keys
+from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite, ResolvedWeights
 from benchmark.suite.shots import Column, Few, columns_of, objections, without_few
-from benchmark.suite.sweep import Variations, expand_sweep
+from benchmark.suite.sweep import expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import (
     AUGMENTATIONS,
@@ -41,7 +42,6 @@ from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
-    from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.protocols import Protocol
 
@@ -50,69 +50,17 @@ C = TypeVar("C", bound=AnyComponent)
 _LONGEST_MESSAGE = 300  # characters
 
 
-@dataclass(frozen=True)
-class ResolvedWeights:
-    """Where an encoder's weights come from.
-
-    Args:
-        source: with complete settings.
-        path: of their file, where they have one and it is there.
-        missing: why a file that is named cannot be read.
-    """
-
-    source: Choice[Weights]
-    path: Path | None = None
-    missing: str = ""
-
-    @property
-    def pretraining(self) -> Pretrain.Config | None:
-        """How they are pretrained, where they are."""
-        settings = self.source.settings
-        return settings if isinstance(settings, Pretrain.Config) else None
-
-
-@dataclass(frozen=True)
-class ResolvedEntry:
-    """An entry with complete settings."""
-
-    name: str
-    encoder: "Choice[Encoder]"
-    frontend: "Choice[Frontend]"
-    augment: "tuple[Choice[Augmentation], ...]"
-    crop: float
-    weights: ResolvedWeights
-    protocols: tuple[str, ...]  # columns
-    places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
-
-    @property
-    def window_samples(self) -> int:
-        """Samples of a training crop and of an evaluation window."""
-        return round(self.crop * self.frontend.component.rate_of(self.frontend.settings))
-
-
-@dataclass(frozen=True)
-class ResolvedSuite:
-    """A suite at one scale, every component found and every setting complete."""
-
-    suite: Suite
-    scale: str | None
-    entries: tuple[ResolvedEntry, ...]
-    tasks: dict[str, Choice[Task]]  # by column
-    protocols: dict[str, Column]  # by column
-    variations: Variations
-
-
 def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequence[Path] = ()) -> ResolvedSuite:
     """Reads, overrides, validates and resolves a suite.
 
     Args:
         path: of the YAML file.
         scale: a name among its ``scales``, or None.
-        data: the data folder; relative weight paths are looked up there too.
+        data: the data folder; relative paths of weights are looked up there too.
         plugins: Python files with components, besides the suite's own.
 
     Raises:
-        Mistakes: every mistake in it at once, each with its place.
+        Mistakes: every mistake in the suite at once, each with its place.
     """
     document, _ = read_suite(path, scale)
     for plugin in [*plugin_files(document), *plugins]:
@@ -122,7 +70,7 @@ def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequen
 
 @dataclass
 class _Resolver:
-    """Resolves a document, gathering mistakes instead of stopping at the first."""
+    """Resolves a document. It collects all mistakes instead of stopping at the first."""
 
     document: Document
     data: Path | None
@@ -165,7 +113,7 @@ class _Resolver:
         )
 
     def _tasks(self) -> dict[str, Choice[Task]]:
-        """What is evaluated on, by column: the task's name, or the key of a mapping."""
+        """The tasks by column. A column is called by the task's name, or by the key of a mapping."""
         listed = self.document.find(("tasks",))
         named = isinstance(listed, dict)
         columns: dict[str, Choice[Task]] = {}
@@ -186,24 +134,24 @@ class _Resolver:
         return columns
 
     def _columns(self, tasks: Mapping[str, Choice[Task]]) -> dict[str, Column]:
-        """Every protocol's columns: itself, or one for each number of shots."""
+        """The columns of all protocols: a protocol has one column, or one for each number of shots."""
         columns: dict[str, Column] = {}
         for name in self._keys(("protocols",)):
             at: Keys = ("protocols", name)
-            own, stated = without_few(as_mapping(self.document.find(at)))
-            choice = self._choose_from(PROTOCOLS, {"name": name, **own}, at)
-            for column in columns_of(name, choice, self._few(stated, choice, tasks, at)) if choice else ():
+            settings, of_few = without_few(as_mapping(self.document.find(at)))
+            choice = self._choose_from(PROTOCOLS, {"name": name, **settings}, at)
+            for column in columns_of(name, choice, self._few(of_few, choice, tasks, at)) if choice else ():
                 if column.name in columns:
                     self._mistake(f"two protocols make a column {column.name!r}", at, "give one another name")
                 columns[column.name] = column
         return columns
 
     def _few(
-        self, stated: Mapping[str, Any], choice: "Choice[Protocol]", tasks: Mapping[str, Choice[Task]], at: Keys
+        self, settings: Mapping[str, Any], choice: "Choice[Protocol]", tasks: Mapping[str, Choice[Task]], at: Keys
     ) -> Few:
-        """What is said of few labels."""
+        """The settings of few-label training, once they are validated."""
         try:
-            few = Few.model_validate(stated)
+            few = Few.model_validate(settings)
         except ValidationError as error:
             self._report(error, at, Few)
             return Few()
@@ -226,32 +174,32 @@ class _Resolver:
                 hint = nearest(str(protocol), [*protocols, *columns])
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
         if encoder and frontend:
-            self._tell(judge.of_encoder(encoder, frontend), (*at, "encoder"))
+            self._note(judge.of_encoder(encoder, frontend), (*at, "encoder"))
         if not (encoder and frontend and weights):
             return None
-        own_crop: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
-        parts: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": own_crop, "weights": (*at, "weights")}
-        parts |= {column: ("protocols", of_column.protocol) for column, of_column in columns.items()}
-        places = {part: self._where(stands) for part, stands in parts.items()}
+        crop_at: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
+        paths: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": crop_at, "weights": (*at, "weights")}
+        paths |= {name: ("protocols", column.protocol) for name, column in columns.items()}
+        places = {setting: self._where(path) for setting, path in paths.items()}
         entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
         if crop and entry.window_samples < 1:
             what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
-            self._mistake(what, own_crop, "crop: 1.0")
+            self._mistake(what, crop_at, "crop: 1.0")
         return entry
 
     def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice[Task]]) -> None:
         for column in columns.values():
             for task in tasks.values() if column.shots is None else ():
                 objections = judge.of_protocol(column.choice, self.listings.of(task))
-                self._tell(objections, ("protocols", column.protocol))
+                self._note(objections, ("protocols", column.protocol))
 
-    def _tell(self, objections: Iterable[Objection], at: Keys) -> None:
-        """Notes what a component at a place objects to."""
+    def _note(self, objections: Iterable[Objection], at: Keys) -> None:
+        """Notes the objections of the component at a place."""
         for objection in objections:
             self._mistake(objection.what, (*at, *objection.key.split(".")), objection.fix)
 
     def _augmentations(self, at: Keys, frontend: "Choice[Frontend] | None") -> "tuple[Choice[Augmentation], ...]":
-        """What a list of augmentations names, pipelines as their steps."""
+        """The augmentations that a list names; a pipeline counts as its steps."""
         listed = self.document.find(at)
         chosen = []
         for i, item in enumerate(listed if isinstance(listed, list) else ()):
@@ -274,8 +222,8 @@ class _Resolver:
             return ResolvedWeights(source) if source else None
         named = set(WEIGHTS.names()) & set(raw)
         if len(named) != 1:
-            takes = sorted(name for name in WEIGHTS.names() if WEIGHTS.find(name).value)
-            self._mistake(f"weights need one of {', '.join(takes)}", at, f"got {', '.join(map(str, raw))}")
+            known = sorted(name for name in WEIGHTS.names() if WEIGHTS.find(name).value)
+            self._mistake(f"weights need one of {', '.join(known)}", at, f"got {', '.join(map(str, raw))}")
             return None
         name = named.pop()
         if name == "pretrain":
@@ -299,7 +247,7 @@ class _Resolver:
         if monitor and not _tests(monitor):
             self._mistake(f"{monitor.name} is a corpus alone: nothing can be probed on it", (*at, "monitor"))
         augment = self._augmentations((*at, "augment"), frontend)
-        # Of an unknown method nothing is asked that its recipe may have.
+        # An unknown method may have a recipe, so its missing settings are no mistakes.
         recipe = method.component.recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
         budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
         try:
@@ -312,11 +260,11 @@ class _Resolver:
         listed = self.listings.of(corpus) if corpus else None
         for objection in judge.of_method(method, training, frontend, listed):
             of_training = objection.key in ("corpus", *Pretraining.model_fields)
-            self._tell([objection], at if of_training else (*at, "pretrain"))
+            self._note([objection], at if of_training else (*at, "pretrain"))
         if training.keep == "best" and raw.get("monitor") is None:
             self._mistake("the best epoch is kept by a monitor, and none is named", (*at, "keep"), "add monitor: TASK")
         elif training.keep == "best" and training.monitor_every > training.epochs:
-            what = f"of {training.epochs} epochs none is probed, and the best is kept by its probe"
+            what = f"none of the {training.epochs} epochs is probed, and the probe chooses the best one"
             self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
         if corpus is None:
             return None
@@ -326,7 +274,7 @@ class _Resolver:
         return ResolvedWeights(Choice.of(WEIGHTS, "pretrain", settings))
 
     def _corpus(self, at: Keys) -> tuple[Choice[Task] | None, tuple[Choice[Task], ...]]:
-        """What is pretrained on, and the data sets whose recordings are left out of it."""
+        """The data set to pretrain on, and those whose recordings are left out of it."""
         reference = self.document.find(at)
         if not isinstance(reference, dict) or "exclude" not in reference:
             return self._choose(TASKS, at), ()
@@ -371,7 +319,7 @@ class _Resolver:
                 self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner), fix)
 
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
-        """Notes a mistake, once for every place: what entries inherit is looked at once an entry."""
+        """Notes a mistake, once for each place: inherited settings are checked again in every entry."""
         what = what if len(what) <= _LONGEST_MESSAGE else f"{what[:_LONGEST_MESSAGE]}..."
         self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
 
@@ -382,26 +330,26 @@ class _Resolver:
         return list(as_mapping(self.document.find(at)))
 
     def _with_file(self, source: Choice[Weights], at: Keys) -> ResolvedWeights:
-        """Weights and their file: as given, beside the suite that names it, in the data folder, or beside that."""
+        """Weights and their file, which may lie here, beside the suite, in the data folder or beside that folder."""
         name = source.build().file()
         if not name:
             return ResolvedWeights(source)
         folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
-        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if found and not os.access(found, os.R_OK):
-            unreadable = Mistake(f"{found} may not be read", where=self._where(at), fix="see to its permissions")
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if path and not os.access(path, os.R_OK):
+            unreadable = Mistake(f"{path} may not be read", where=self._where(at), fix="see to its permissions")
             return ResolvedWeights(source, missing=str(unreadable))
-        if found:
-            return ResolvedWeights(source, found)
+        if path:
+            return ResolvedWeights(source, path)
         looked = ", ".join(str(folder) for folder in folders)
         fix = f"looked in {looked}; give its path, or --data beside it"
         return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
 
 
 def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:
-    """The columns that are named, each once: a protocol's name means all of its own."""
-    found = [name for asked in protocols for name, column in columns.items() if asked in (name, column.protocol)]
-    return tuple(dict.fromkeys(found))
+    """The columns that are named, each once. A name is that of a column, or of a protocol with all its columns."""
+    named = [name for asked in protocols for name, column in columns.items() if asked in (name, column.protocol)]
+    return tuple(dict.fromkeys(named))
 
 
 def _tests(task: Choice[Task]) -> bool:
@@ -410,7 +358,7 @@ def _tests(task: Choice[Task]) -> bool:
 
 
 def _is_branch(key: str | int) -> bool:
-    """Whether a location names a branch of a union, which the document does not have."""
+    """Whether a key in an error's location names a branch of a union type; the document has no such key."""
     return isinstance(key, str) and (
         key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
     )

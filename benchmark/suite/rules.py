@@ -1,4 +1,4 @@
-"""Rules that say which epoch's figures count: one name each for suites, the command line and leaderboards."""
+"""The rules that choose the epoch whose figures are shown: each has one name in suites, commands and leaderboards."""
 
 from typing import Literal
 

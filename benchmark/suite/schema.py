@@ -1,4 +1,4 @@
-"""The JSON Schema of suite files: the suite's own fields, and every component the registry holds with its settings."""
+"""The JSON Schema of suite files: the fields of a suite, and every component of the registry with its settings."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def suite_schema() -> dict[str, Any]:
         if kind is TARGETS:
             continue  # tasks name them, and suites do not
         components = [_component(kind, name) for name in kind.names()]
-        for component in components:  # what a component's settings refer to is looked up at the root
+        for component in components:  # references in a component's settings are looked up at the root
             definitions.update(component.pop("$defs", {}))
         definitions[kind.folder] = {"anyOf": [{"enum": kind.names()}, *components]}
     definitions["augmentations"]["anyOf"].append({"enum": sorted(PIPELINES)})
@@ -35,7 +35,7 @@ def suite_schema() -> dict[str, Any]:
     properties["protocols"]["properties"] = {
         name: {**_settings(PROTOCOLS, name), "type": ["object", "null"]} for name in PROTOCOLS.names()
     }
-    # A protocol may stand again as a variant, under a name of its own.
+    # A protocol may appear again as a variant, under another name.
     properties["protocols"]["additionalProperties"] = {"$ref": "#/$defs/protocols"}
     properties["sweep"]["additionalProperties"] = {
         "anyOf": [_GRID, {"type": "array", "minItems": 1, "items": _GRID}, {"type": "null"}]
@@ -48,12 +48,12 @@ def suite_schema() -> dict[str, Any]:
     entry["augment"] = {"type": "array", "items": {"$ref": "#/$defs/augmentations"}}
     definitions["weights"] = _weights({"$ref": "#/$defs/methods"}, ["pretrain"])
     entry["weights"] = _weights({"anyOf": [{"$ref": "#/$defs/methods"}, {"type": "object"}]}, [])
-    _allow_parts(schema)
+    _allow_incomplete(schema)
     return schema
 
 
-def _allow_parts(schema: dict[str, Any]) -> None:
-    """Lets a suite that extends another leave out what that one says, and take keys of it out; others are complete."""
+def _allow_incomplete(schema: dict[str, Any]) -> None:
+    """Lets a suite that extends another leave keys out, or remove keys with null; every other suite is complete."""
     properties, entry = schema["properties"], schema["$defs"]["Entry"]
     whole: dict[str, Any] = {field: {"$ref": f"#/$defs/{kind}"} for field, kind in _REFERENCES.items()}
     for field in _REFERENCES:
@@ -73,7 +73,7 @@ def _allow_parts(schema: dict[str, Any]) -> None:
 
 
 def _budget() -> dict[str, Any]:
-    """What a pretraining takes beside its method."""
+    """The settings of a pretraining, apart from its method."""
     return {
         **Pretraining.model_json_schema()["properties"],
         "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
@@ -83,7 +83,7 @@ def _budget() -> dict[str, Any]:
 
 
 def _weights(method: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """Where weights come from: a word, a file, or a pretraining; of a suite that extends another a part of one."""
+    """Where weights come from: a word, a file, or a pretraining. ``required`` are the keys that a pretraining needs."""
 
     def kind(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
@@ -121,5 +121,5 @@ def _settings(kind: Kind[AnyComponent], name: str) -> dict[str, Any]:
     settings.setdefault("properties", {})
     if kind is PROTOCOLS and takes_few(PROTOCOLS.find(name)):
         settings["properties"] |= Few.model_json_schema()["properties"]
-    settings.pop("required", None)  # a scale or an entry may complete what is left out
+    settings.pop("required", None)  # a scale or an entry may add the missing settings
     return settings

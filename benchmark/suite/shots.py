@@ -1,4 +1,4 @@
-"""Few labels: how many clips of a class train, and the columns of a leaderboard that this makes of a protocol."""
+"""Training on few labels: how many clips of each class train, and the leaderboard columns that a protocol has then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ def _is_shot(value: Any) -> Any:
 
 
 class Few(BaseModel):
-    """What a protocol that works on embeddings alone takes beside its own settings."""
+    """Settings of few-label training, which every protocol that works on embeddings alone accepts."""
 
     model_config = ConfigDict(extra="forbid")
     shots: list[Annotated[Annotated[int, Field(ge=1)] | Literal["all"], BeforeValidator(_is_shot)]] = Field(
         [ALL],
         min_length=1,
         json_schema_extra={"uniqueItems": True},
-        description="a column each: how many clips of each class train, or all",
+        description="how many clips of each class train, or all; each makes a column",
     )
-    draws: int = Field(5, ge=1, le=1000, description="random subsets of so many clips, a job each")
+    draws: int = Field(5, ge=1, le=1000, description="how many random subsets of that size, a job each")
 
     @field_validator("shots")
     @classmethod
@@ -44,13 +44,13 @@ class Few(BaseModel):
 
 @dataclass(frozen=True)
 class Column:
-    """A protocol on all training clips, or on few.
+    """A column of a leaderboard: a protocol on all training clips, or on few.
 
     Args:
         protocol: its name in the suite.
         choice: the component with its settings.
         shots: how many clips of each class train; None for all.
-        draws: how many random subsets of so many are evaluated.
+        draws: how many random subsets of that size are evaluated.
     """
 
     protocol: str
@@ -60,7 +60,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """What stands above it."""
+        """The column's title."""
         return self.protocol if self.shots is None else f"{self.protocol} {self.shots}-shot"
 
 
@@ -73,32 +73,32 @@ def columns_of(protocol: str, choice: "Choice[Protocol]", few: Few) -> list[Colu
 
 
 def objections(few: Few, choice: "Choice[Protocol]", targets: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """What speaks against it: the key, what is wrong, and what to do.
+    """Why a protocol cannot train on these few labels. Each objection is a key, what is wrong, and what to do.
 
     Args:
-        few: what is asked.
-        choice: of which protocol.
-        targets: of each task, empty where its clips are not listed yet.
+        few: the settings of few-label training.
+        choice: the protocol.
+        targets: the name of each task's target; empty for a task whose clips are not listed yet.
     """
-    found = []
+    objections = []
     if "draws" in few.model_fields_set and "shots" not in few.model_fields_set:
-        found.append(("draws", "draws are of few shots, and none are named", "add shots: [1, 5, all]"))
+        objections.append(("draws", "draws are of few shots, and none are named", "add shots: [1, 5, all]"))
     if "shots" in few.model_fields_set and not takes_few(choice.build()):
         what = f"{choice.name} works on the model here, and few shots are for protocols on embeddings alone"
-        found.append(("shots", what, "leave shots out, and augment where it is what asks for the model"))
+        objections.append(("shots", what, "leave shots out; or leave augment out, if augment makes it need the model"))
     holds = {task: find_target(name).holds for task, name in targets.items() if name and not find_target(name).by_class}
     if holds and any(shots != ALL for shots in few.shots):
         listed = ", ".join(f"{task} has {what}" for task, what in holds.items())
-        found.append(("shots", f"shots are drawn class by class, and {listed}", "leave shots out, or the task"))
-    return found
+        objections.append(("shots", f"shots are drawn class by class, and {listed}", "leave shots out, or the task"))
+    return objections
 
 
 def without_few(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A protocol's own settings, and what is said of few labels."""
-    own = {key: value for key, value in fields.items() if key not in Few.model_fields}
-    return own, {key: value for key, value in fields.items() if key in Few.model_fields}
+    """Splits fields into the protocol's settings and those of few-label training."""
+    settings = {key: value for key, value in fields.items() if key not in Few.model_fields}
+    return settings, {key: value for key, value in fields.items() if key in Few.model_fields}
 
 
 def takes_few(protocol: "Protocol | type[Protocol]") -> bool:
-    """Whether few labels can be asked of a protocol, or of its class: it works on embeddings alone."""
+    """Whether a protocol, or its class, can train on few labels: it must work on embeddings alone."""
     return bool(protocol.uses_embeddings and not protocol.uses_model)

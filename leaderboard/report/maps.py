@@ -145,4 +145,12 @@ def _audio(evidence: Evidence, pack: PackJob) -> dict[str, str]:
     except Mistake:
         return {}
     here = evidence.beside.resolve()
-    return {clip.id: quote(os.path.relpath(Path(clip.path).resolve(), here)) for clip in clips if clip.path}
+    return {clip.id: _link(clip.path.resolve(), here) for clip in clips if clip.path}
+
+
+def _link(path: Path, here: Path) -> str:
+    """A link from a page in a folder to a file; in full where the two are on different drives of Windows."""
+    try:
+        return quote(Path(os.path.relpath(path, here)).as_posix())
+    except ValueError:
+        return path.as_uri()

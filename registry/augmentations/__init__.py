@@ -13,15 +13,15 @@ from registry.settings import Component, Own, Settings
 
 
 class AugmentationConfig(Settings):
-    """What every augmentation has."""
+    """Settings of every augmentation."""
 
     p: float = Field(1.0, ge=0, le=1, description="probability, drawn for each example")
 
 
 class Augmentation(nn.Module, Component[Own]):
-    """Contract of an augmentation: a batch in, the changed batch out; ``apply_batch`` changes every example.
+    """Contract of an augmentation: a batch in, the changed batch out. ``apply_batch`` changes every example.
 
-    ``domain`` says what it takes: ``waveform`` ``[B, T]`` or ``spectrogram`` ``[B, C, F, N]``.
+    ``domain`` says what it works on: ``waveform`` ``[B, T]`` or ``spectrogram`` ``[B, C, F, N]``.
     """
 
     domain: ClassVar[Literal["waveform", "spectrogram"]]
@@ -32,7 +32,7 @@ class Augmentation(nn.Module, Component[Own]):
         self.p = config.p
 
     def apply_batch(self, x: Tensor) -> Tensor:
-        """The whole batch, changed."""
+        """The batch with every example changed."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,12 +45,12 @@ class Augmentation(nn.Module, Component[Own]):
 
 
 def uniform(low: float, high: float, like: Tensor) -> Tensor:
-    """One draw an example from U[low, high), shaped ``[B, 1, ...]`` to broadcast against ``like``."""
+    """One draw from U[low, high) for each example, shaped ``[B, 1, ...]`` to broadcast against ``like``."""
     return torch.empty(len(like), *[1] * (like.ndim - 1), device=like.device).uniform_(low, high)
 
 
 def stripes(x: Tensor, axis: int, widest: int, count: int) -> Tensor:
-    """Masks of random stripes along one axis: width uniform in 0..widest, start uniform over what fits.
+    """Masks of random stripes along one axis: width uniform in 0..widest, start uniform over the places that fit.
 
     Returns:
         Boolean, shaped to broadcast against ``x``: true inside a stripe.

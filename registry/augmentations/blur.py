@@ -13,7 +13,7 @@ _REACH = 3.0  # deviations, beyond which the kernel is cut
 
 
 class Blur(Augmentation["Blur.Config"]):
-    """Blurs time and frequency alike, with a deviation uniform for each example; edges are replicated."""
+    """Blurs time and frequency equally, with a random deviation for each example; edges are replicated."""
 
     domain = "spectrogram"
     source: ClassVar[str] = "Chen et al. 2020, MoCo v2 and SimCLR (images)"

@@ -13,16 +13,17 @@ _SHAPES = 5
 
 
 class Fade(Augmentation):
-    """Fades the beginning and the end, each over a length uniform up to a share of the waveform, in one of five shapes.
+    """Fades the beginning and the end of a waveform, each over a random length, in one of five shapes.
 
-    Linear, exponential, logarithmic, quarter sine and half sine, drawn for each example, the same at both ends.
+    A length is uniform up to a share of the waveform. The shape is linear, exponential, logarithmic, quarter sine or
+    half sine, drawn for each example, and the same at both ends.
     """
 
     domain = "waveform"
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR (code)"
 
     class Config(AugmentationConfig):
-        share: float = Field(0.5, gt=0, le=1, description="of the waveform, the longest fade")
+        share: float = Field(0.5, gt=0, le=1, description="longest fade, as share of the waveform")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -39,7 +40,7 @@ class Fade(Augmentation):
 
 
 def _gain(position_BT: Tensor, shape_B: Tensor) -> Tensor:
-    """From 0 where the position is 0 to 1 where it is 1, and 1 beyond."""
+    """The gain: from 0 at position 0 to 1 at position 1, and 1 beyond."""
     p = position_BT.clamp(0, 1)
     shapes = torch.stack(
         [

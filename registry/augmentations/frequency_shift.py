@@ -10,9 +10,9 @@ from registry.augmentations import Augmentation, AugmentationConfig
 
 
 class FrequencyShift(Augmentation):
-    """Shifts the bins up or down by an integer uniform in [-bins, bins]; the vacated bins fall to the example's floor.
+    """Shifts the bins up or down by an integer uniform in [-bins, bins]; vacated bins get the example's lowest value.
 
-    Wang 2021 fills them with zero energy; on a logarithmic scale that is no 0, but the example's lowest value.
+    Wang 2021 fills them with zero energy. On a logarithmic scale this is not 0, so the lowest value stands for it.
     """
 
     domain = "spectrogram"

@@ -10,7 +10,7 @@ from registry.augmentations import Augmentation, AugmentationConfig, uniform
 
 
 class LogMixup(Augmentation):
-    """``log((1 - a) exp(x) + a exp(z))``: a quiet other sound z behind x, a uniform in [0, ratio).
+    """``log((1 - a) exp(x) + a exp(z))``: another sound z, quiet, behind x. The share a is uniform in [0, ratio).
 
     z is another example of the batch; the source keeps a memory of 2,048 past inputs.
     """

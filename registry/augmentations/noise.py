@@ -14,7 +14,7 @@ _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # the amplitude falls as
 class Noise(Augmentation["Noise.Config"]):
     """Adds Gaussian noise at a signal-to-noise ratio uniform in decibels; silence stays silent.
 
-    Power falls with frequency: not (white), in proportion (pink), or as its square (brown).
+    Power does not fall with frequency (white), falls with 1 / frequency (pink), or with 1 / frequency^2 (brown).
     """
 
     domain = "waveform"
@@ -36,7 +36,7 @@ class Noise(Augmentation["Noise.Config"]):
         self.config = config
 
     def apply_batch(self, x: Tensor) -> Tensor:
-        from torchaudio.functional import add_noise
+        from registry.torchaudio import add_noise
 
         snr_B = torch.empty(len(x), device=x.device).uniform_(self.config.min_snr, self.config.max_snr)
         noisy: Tensor = add_noise(x, self._noise(x), snr_B)

@@ -10,7 +10,7 @@ from registry.augmentations import Augmentation, AugmentationConfig
 
 
 class Pad(Augmentation):
-    """Adds zeros before and after: ``[B, T]`` to ``[B, T + 2 * samples]``; a crop after it shifts at random."""
+    """Adds zeros before and after: ``[B, T]`` to ``[B, T + 2 * samples]``. A crop after it shifts the sound."""
 
     domain = "waveform"
     source: ClassVar[str] = "Lin 2022 (flip, pad, crop), length not stated"

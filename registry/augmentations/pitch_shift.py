@@ -12,17 +12,17 @@ from registry.augmentations._vocoder import frames, sped_up, stretch
 
 
 class PitchShift(Augmentation):
-    """Shifts the pitch by an integer of semitones uniform in [-semitones, semitones), drawn for each example.
+    """Shifts the pitch by an integer number of semitones, uniform in [-semitones, semitones), drawn for each example.
 
-    The waveform is sped up, what would fold left out, and stretched back to its length by a phase vocoder. The range
-    is CLAR's; Lin 2022 states none.
+    The waveform is sped up without aliasing, and a phase vocoder stretches it back to its length. The range is CLAR's;
+    Lin 2022 states none.
     """
 
     domain = "waveform"
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR (code); Lin 2022, range not stated"
 
     class Config(AugmentationConfig):
-        semitones: int = Field(15, ge=1, le=36, description="largest shift, a twelfth of an octave each")
+        semitones: int = Field(15, ge=1, le=36, description="largest shift; a semitone is a twelfth of an octave")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

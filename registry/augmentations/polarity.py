@@ -12,7 +12,7 @@ class Polarity(Augmentation):
     """Negates the waveform."""
 
     domain = "waveform"
-    source: ClassVar[str] = "one reading of Lin 2022's random flip; what it did there is not recoverable"
+    source: ClassVar[str] = "one reading of Lin 2022's random flip, whose meaning is not recoverable"
 
     class Config(AugmentationConfig):
         p: float = Field(0.5, ge=0, le=1, description="probability, drawn for each example")

@@ -11,19 +11,19 @@ from registry.augmentations import Augmentation, AugmentationConfig, uniform
 
 
 class ResizedCrop(Augmentation["ResizedCrop.Config"]):
-    """A crop of random height, width and place, resized (bicubic) to the whole: pitch and time shift and stretch.
+    """A crop of random height, width and place, resized (bicubic) to full size: shifts and stretches pitch and time.
 
-    The spectrogram lies in the middle of a canvas of zeros, 1.5 times as long and just as high; the crop is a part of
-    it. With a normalised front end the zeros are the data set's mean.
+    The spectrogram lies in the middle of a canvas of zeros, 1.5 times as long and equally high; the crop is taken from
+    the canvas. With a normalised front end the zeros are the data set's mean.
     """
 
     domain = "spectrogram"
     source: ClassVar[str] = "Niizumi et al. 2021, BYOL-A; nttcslab/byol-a"
 
     class Config(AugmentationConfig):
-        min_scale: float = Field(0.6, gt=0, description="least height and width of the crop, in those of the input")
+        min_scale: float = Field(0.6, gt=0, description="smallest height and width of the crop; 1 is the input's")
         max_scale: float = Field(1.5, gt=0, description="largest height and width, cut to the canvas")
-        canvas: float = Field(1.5, ge=1, description="length of the canvas, in that of the input")
+        canvas: float = Field(1.5, ge=1, description="length of the canvas; 1 is the input's")
 
         @model_validator(mode="after")
         def _ordered(self) -> Self:

@@ -11,7 +11,7 @@ from registry.augmentations import Augmentation, AugmentationConfig
 class TimeReversal(Augmentation):
     """Plays the waveform backwards.
 
-    ESResNet's RandomFlip means this and, on mono input, does nothing: its flip runs over the channel axis.
+    ESResNet's RandomFlip is meant to do this, but does nothing on mono input: it flips the channel axis.
     """
 
     domain = "waveform"

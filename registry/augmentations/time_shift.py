@@ -10,7 +10,7 @@ from registry.augmentations import Augmentation, AugmentationConfig
 
 
 class TimeShift(Augmentation):
-    """Shifts the waveform by an integer uniform in [-samples, samples]; what leaves at one end enters at the other."""
+    """Shifts the waveform by an integer uniform in [-samples, samples], and wraps it round at the ends."""
 
     domain = "waveform"
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR (code)"

@@ -11,10 +11,11 @@ from registry.augmentations._vocoder import frames, stretch
 
 
 class TimeStretch(Augmentation):
-    """Plays each waveform at a rate uniform in [min_rate, max_rate) times its speed, at its pitch and of its length.
+    """Plays each waveform at a rate uniform in [min_rate, max_rate) times its speed, with the same pitch and length.
 
-    Of a slower one a random stretch is kept; a faster one lies at a random place between zeros. CLAR keeps the
-    beginning and pads the end; its code then also resamples to the old length, which shifts the pitch instead.
+    A slower waveform is cut to its old length at a random place; a faster one lies at a random place between zeros.
+    CLAR keeps the beginning and pads the end; its code then also resamples to the old length, which shifts the pitch
+    instead.
     """
 
     domain = "waveform"
@@ -37,6 +38,6 @@ class TimeStretch(Augmentation):
     def apply_batch(self, x: Tensor) -> Tensor:
         count = frames(x.shape[1])
         rate_B1 = uniform(self.min_rate, self.max_rate, x)
-        # Frames cut off before what is kept; where the waveform has grown shorter, less than none: silent ones.
+        # Frames that are cut off at the beginning; a negative number means silent frames before a shorter waveform.
         first_B1 = (uniform(0, 1, x) * (count / rate_B1 - count)).trunc()
         return stretch(x, (torch.arange(count, device=x.device) + first_B1) * rate_B1, x.shape[1])

@@ -11,10 +11,11 @@ from registry.augmentations import Augmentation, AugmentationConfig, uniform
 
 
 class TimeWarp(Augmentation):
-    """Moves one random frame by up to W frames; what lies before and after it is stretched or squeezed linearly.
+    """Moves one random frame by up to W frames; the frames before and after it are stretched or squeezed linearly.
 
-    The frame is uniform over those at least W from either end, its way over [-W, W). Where the spectrogram has fewer
-    than four times W frames W is a quarter of them, so that neither side vanishes; the source has long utterances.
+    The frame is uniform over those at least W from either end, and its shift is uniform in [-W, W). If the spectrogram
+    has fewer than 4 W frames, W is a quarter of its frames, so that neither side vanishes; the source has long
+    utterances.
     """
 
     domain = "spectrogram"

@@ -1,4 +1,4 @@
-"""A stretch of a waveform masked by noise."""
+"""Noise in place of a stretch of a waveform."""
 
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ class WaveformMask(Augmentation):
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR (code)"
 
     class Config(AugmentationConfig):
-        share: float = Field(0.125, ge=0, le=1, description="of the waveform, the stretch")
+        share: float = Field(0.125, ge=0, le=1, description="length of the stretch, as share of the waveform")
         deviation: float = Field(0.01, ge=0, description="of the noise, at full scale 1")
 
     def __init__(self, config: Config) -> None:

@@ -16,8 +16,8 @@ class Encoder(nn.Module, Component[Own]):
     """Contract of an encoder.
 
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
-    least number of frames (of samples, for a waveform) it accepts. ``parts`` names stretches of the embedding, in their
-    order, with their sizes, where a protocol may choose among them.
+    least number of frames (of samples, for a waveform) it accepts; 1 where it does not know. ``parts`` names stretches
+    of the embedding, in their order, with their sizes, where a protocol may choose among them.
 
     Args:
         config: the encoder's own ``Config``.

@@ -1,4 +1,4 @@
-"""Front ends: from a batch of waveforms to what an encoder takes."""
+"""Front ends: from a batch of waveforms to the input of an encoder."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -14,9 +14,9 @@ from registry.settings import Component, Own, Settings
 class Frontend(nn.Module, Component[Own]):
     """Contract of a front end: ``[B, T]`` float32 in [-1, 1] to ``[B, C, F, N]``, or ``[B, 1, T]`` for raw audio.
 
-    ``gives`` says which. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A front end is
-    differentiable and computes in float32, inside autocast too. Its parameters, if it has any, train with the encoder,
-    in pretraining and in fine-tuning, and ``encoder.safetensors`` holds them beside the encoder's.
+    ``gives`` says which of the two. ``sample_rate`` is in Hz, ``channels`` is C, ``bins`` is F (0 for raw audio). A
+    front end is differentiable and computes in float32, also inside autocast. If it has parameters, these train with
+    the encoder, in pretraining and in fine-tuning; ``encoder.safetensors`` contains them beside the encoder's.
     """
 
     gives: ClassVar[Literal["spectrogram", "waveform"]] = "spectrogram"
@@ -29,11 +29,11 @@ class Frontend(nn.Module, Component[Own]):
 
     @classmethod
     def rate_of(cls, config: Any) -> int:
-        """Hz, of a front end with these settings, which is not made for that."""
+        """The sample rate in Hz that a front end with these settings has; it need not be made."""
         return int(config.sample_rate)
 
     def forward(self, wave_BT: Tensor) -> Tensor:
-        """What the encoder takes, float32."""
+        """The encoder's input, float32."""
         raise NotImplementedError
 
     def learns(self) -> bool:
@@ -41,15 +41,15 @@ class Frontend(nn.Module, Component[Own]):
         return next(self.parameters(), None) is not None
 
     def measured(self) -> "dict[str, Normalisation]":
-        """The modules, by name, that normalise by statistics of the clips that train."""
+        """The modules, by name, that normalise by statistics of the training clips."""
         return {name: m for name, m in self.named_modules() if isinstance(m, Normalisation) and m.kind == "dataset"}
 
 
 class Normalisation(nn.Module):
     """Shifts and scales a spectrogram to zero mean and unit variance.
 
-    ``kind`` says whose: ``none``, of each window (``clip``), of ``fixed`` mean and standard deviation, or of the
-    ``dataset``'s, which are ``set`` once they have been measured on the clips that train.
+    ``kind`` says by which mean and deviation: ``none``; those of each window (``clip``); ``fixed`` ones; or those of
+    the ``dataset``, which ``set`` sets once they are measured on the training clips.
     """
 
     def __init__(self, kind: Literal["none", "clip", "dataset", "fixed"], mean: float, std: float) -> None:
@@ -59,7 +59,7 @@ class Normalisation(nn.Module):
         self.mean, self.std = mean, std
 
     def set(self, mean: float, std: float) -> None:
-        """Fixes the statistics of ``dataset``."""
+        """Sets the statistics of ``dataset``."""
         self.mean, self.std, self.known = mean, std, True
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
@@ -69,18 +69,18 @@ class Normalisation(nn.Module):
             return x_BCFN
         if self.kind != "clip":
             return (x_BCFN - self.mean) / self.std
-        # A silent window has no variance and stays all zeros.
+        # A silent window has no variance: it stays zero.
         x_BCFN = x_BCFN - x_BCFN.mean((1, 2, 3), keepdim=True)
         return x_BCFN / x_BCFN.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
 
 
 def make_frontend(choice: "Choice[Frontend] | str | Mapping[str, Any]") -> Frontend:
-    """A front end as it is chosen, or named, on torch's default device.
+    """Makes the front end that is chosen or named, on torch's default device.
 
-    Filter banks are computed from values, which the device ``meta`` has none of: they are made on the CPU and moved.
+    It is made on the CPU and then moved: filter banks are computed from values, and the device ``meta`` has no values.
 
     Raises:
-        Mistake: for one that learns and is normalised by statistics that are measured before it has learnt.
+        Mistake: if the front end learns, and is normalised by statistics that are measured before it learns.
     """
     chosen = choice if isinstance(choice, Choice) else FRONTENDS.choose(choice)
     with torch.device("cpu"):

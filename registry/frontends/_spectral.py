@@ -1,4 +1,4 @@
-"""What spectral front ends share: settings, logarithm, normalisation."""
+"""Spectral front ends: the settings, logarithm and normalisation that they share."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal, Self
@@ -20,7 +20,7 @@ class SpectralSettings(Settings):
     hop_length: int = Field(160, gt=0, description="samples between frames")
     normalise: Literal["none", "clip", "dataset", "fixed"] = Field(
         "none",
-        description="zero mean, unit variance: of each window, of the clips that train (measured), or by mean and std",
+        description="to zero mean and unit variance: each window, the training clips (measured), or by mean and std",
     )
     mean: float = Field(0.0, description="subtracted, for normalise: fixed")
     std: float = Field(1.0, gt=0, description="divides, for normalise: fixed")
@@ -28,7 +28,7 @@ class SpectralSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _mean_and_std_fall_with_fixed(cls, given: Any) -> Any:
-        """A preset with a mean and deviation of its own loses them where another normalisation is asked for."""
+        """Drops a preset's mean and deviation where the settings ask for another normalisation."""
         if isinstance(given, dict) and given.get("normalise", "fixed") != "fixed":
             return {"mean": 0.0, "std": 1.0, **given}
         return given
@@ -80,7 +80,7 @@ Spectral = TypeVar("Spectral", bound=SpectralSettings, default=SpectralSettings,
 class SpectralFrontend(Frontend[Spectral]):
     """A front end that makes a spectrogram ``[B, C, F, N]`` and normalises it; ``shortest`` is in samples.
 
-    A subclass says in ``transform`` what it computes.
+    A subclass computes the spectrogram in ``transform``.
     """
 
     shortest: int = 1
@@ -92,7 +92,7 @@ class SpectralFrontend(Frontend[Spectral]):
         self.normalisation = Normalisation(config.normalise, config.mean, config.std)
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        """``[B, C, F, N]`` of float32 waveforms, not yet normalised."""
+        """The spectrogram ``[B, C, F, N]`` of float32 waveforms, not yet normalised."""
         raise NotImplementedError
 
     def forward(self, wave_BT: Tensor) -> Tensor:
@@ -107,14 +107,14 @@ class SpectralFrontend(Frontend[Spectral]):
 
 
 def float32(device: torch.device) -> AbstractContextManager[None]:
-    """Leaves autocast, where the device has it."""
+    """A context without autocast, where the device has autocast."""
     if torch.amp.autocast_mode.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
 
 
 def logarithm(x: Tensor, settings: LogSettings, power: int) -> Tensor:
-    """Decibels (of power 10 log10, of magnitude 20 log10) or natural logarithm, cut at the floor."""
+    """Decibels (10 log10 of power, 20 log10 of magnitude) or natural logarithm; values below the floor are raised."""
     if settings.log == "none":
         return x
     x = x.clamp_min(settings.floor)

@@ -28,9 +28,9 @@ class _Settings(LogSettings):
 class Ast(SpectralFrontend[_Settings]):
     """Kaldi's filter bank: 128 bins of 25 ms every 10 ms.
 
-    ``[B, T]`` to ``[B, 1, n_mels, (T - 400) // 160 + 1]``. No frame reaches beyond the waveform. Each loses its mean,
-    is pre-emphasised by 0.97 and windowed by a symmetric Hann window. Normalised by AudioSet's statistics, ``(x - mean)
-    / (2 * deviation)``.
+    ``[B, T]`` to ``[B, 1, n_mels, (T - 400) // 160 + 1]``. No frame reaches beyond the waveform. The mean of each frame
+    is subtracted, then pre-emphasis by 0.97 and a symmetric Hann window are applied. The result is normalised by
+    AudioSet's statistics, ``(x - mean) / (2 * deviation)``.
     """
 
     source: ClassVar[str] = "Gong et al. 2021, AST (AudioSet: mean -4.268, deviation 4.569); Kaldi"
@@ -41,7 +41,7 @@ class Ast(SpectralFrontend[_Settings]):
 
     def __init__(self, config: _Settings) -> None:
         super().__init__(config, 1, config.n_mels)
-        from torchaudio.compliance.kaldi import get_mel_banks
+        from registry.torchaudio import get_mel_banks
 
         self.config = config
         self.shortest = config.win_length

@@ -12,9 +12,9 @@ from registry.settings import with_defaults
 class ByolA(LogMel):
     """64 mels of 64 ms every 10 ms, natural logarithm, normalised by the data set.
 
-    Slaney's mels of 60 to 7800 Hz at 16 kHz, ``ln(x + floor)``. The floor is added, not cut at: float32's epsilon.
-    Clips are 0.95 s there. Slaney's are librosa's, with which the published weights were trained; the source's other
-    path takes torchaudio's HTK mels.
+    Slaney's mels of 60 to 7800 Hz at 16 kHz, ``ln(x + floor)``: the floor, float32's epsilon, is added. Clips have
+    0.95 s in the source. Its published weights were trained with librosa, which has Slaney's mels; its other code path
+    uses torchaudio's HTK mels.
     """
 
     source: ClassVar[str] = "Niizumi et al. 2021, BYOL-A; nttcslab/byol-a"

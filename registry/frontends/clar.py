@@ -11,16 +11,16 @@ from torch import Tensor
 from registry.frontends._spectral import BandSettings, SpectralFrontend
 
 _FLOOR = 1e-5  # of the mel power
-_EPSILON = 1e-8  # added to the power of the first channel, whose level thus ends at -100 dB
+_EPSILON = 1e-8  # added to the power of the first channel, so that its level is at least -100 dB
 _REFERENCE_DB = 10.0  # the source passes a 1 where torchaudio expects the reference's logarithm
 
 
 class Clar(SpectralFrontend["Clar.Config"]):
     """Magnitude and phase at logarithmic frequencies, and a log-mel.
 
-    ``[B, T]`` to ``[B, 3, 128, T // 128 + 1]``. The frequencies of the first two are ``fmin * (fmax / fmin)^(k /
+    ``[B, T]`` to ``[B, 3, 128, T // 128 + 1]``. The first two channels have the frequencies ``fmin * (fmax / fmin)^(k /
     bins)`` for k from 0 to bins - 1; levels are in decibels, the phase in radians. The paper states windows of 16 ms
-    every 8 ms; the code has those of 128 ms.
+    every 8 ms; the code has windows of 128 ms.
     """
 
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR; haideraltahan/CLAR (code)"
@@ -35,7 +35,7 @@ class Clar(SpectralFrontend["Clar.Config"]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, 3, config.bins)
-        from torchaudio.transforms import MelSpectrogram
+        from registry.torchaudio import MelSpectrogram
 
         self.n_fft, self.hop_length = config.n_fft, config.hop_length
         self.shortest = config.n_fft // 2 + 1

@@ -12,9 +12,9 @@ from registry.settings import with_defaults
 class Cola(LogMel):
     """64 HTK mels of 25 ms every 10 ms over magnitudes, natural logarithm.
 
-    ``[B, T]`` to ``[B, 1, 64, (T - 400) // 160 + 1]``, 60 to 7800 Hz at 16 kHz. As TensorFlow computes it: no frame
-    reaches beyond the waveform, and the bands are triangles in mel rather than in Hz. Each window is first scaled to
-    unit Euclidean norm; COLA does so with the whole clip, before it cuts windows.
+    ``[B, T]`` to ``[B, 1, 64, (T - 400) // 160 + 1]``, 60 to 7800 Hz at 16 kHz, as TensorFlow computes it: no frame
+    reaches beyond the waveform, and the bands are triangles in mel, not in Hz. Each window is first scaled to unit
+    Euclidean norm; COLA scales the whole clip before it cuts windows.
     """
 
     source: ClassVar[str] = "Saeed et al. 2021, COLA; google-research/cola"
@@ -34,7 +34,7 @@ class Cola(LogMel):
 
     def __init__(self, config: LogMel.Config) -> None:
         super().__init__(config)
-        from torchaudio.compliance.kaldi import get_mel_banks
+        from registry.torchaudio import get_mel_banks
 
         self.shortest = config.win_length
         around = config.n_fft - config.win_length  # torch's frames are n_fft long, the window in the middle

@@ -13,8 +13,8 @@ _FULL_SCALE = 32768.0
 class Esresnet(Spectrogram):
     """Power of 37.5 ms every 12.7 ms in decibels, three bands as channels.
 
-    ``[B, T]`` to ``[B, 3, 341, T // 561 + 1]`` at 44.1 kHz. Waveforms are scaled to 16-bit integers' range, as the
-    source does with ESC-50. It scales each clip of UrbanSound8K to the full range instead, which is not done here.
+    ``[B, T]`` to ``[B, 3, 341, T // 561 + 1]`` at 44.1 kHz. Waveforms are scaled to the range of 16-bit integers, as
+    the source does with ESC-50. The source scales each clip of UrbanSound8K to the full range; this is not done here.
     """
 
     source: ClassVar[str] = "Guzhov et al. 2020; ESResNet:model/esresnet.py"

@@ -12,7 +12,8 @@ class LogMel(SpectralFrontend["LogMel.Config"]):
     """Mel filter bank over the spectrogram, logarithmic.
 
     ``[B, T]`` to ``[B, 1, n_mels, T // hop_length + 1]``. Hann window, centred frames with reflected edges. Lin 2022
-    uses it and states none of its numbers; the defaults are those of PANNs at 16 kHz, with each window normalised.
+    uses a log-mel and states none of its numbers; the defaults are those of PANNs at 16 kHz, with each window
+    normalised.
     """
 
     source: ClassVar[str] = "Kong et al. 2020 (16 kHz variant); Lin 2022, numbers not stated there"
@@ -22,12 +23,12 @@ class LogMel(SpectralFrontend["LogMel.Config"]):
         mel: Literal["slaney", "htk"] = Field("slaney", description="mel formula; slaney's bands have unit area")
         normalise: Literal["none", "clip", "dataset", "fixed"] = Field(
             "clip",
-            description="zero mean, unit variance: of each window, of the clips that train (measured), by mean and std",
+            description="to zero mean and unit variance: each window, the training clips (measured), by mean and std",
         )
 
     def __init__(self, config: Config, bins: int | None = None) -> None:
         super().__init__(config, 1, bins or config.n_mels)
-        from torchaudio.transforms import MelSpectrogram  # a second to import: only when a front end is built
+        from registry.torchaudio import MelSpectrogram
 
         self.config = config
         self.shortest = config.n_fft // 2 + 1  # the edges are reflected

@@ -9,7 +9,7 @@ from registry.settings import with_defaults
 class Panns(LogMel):
     """64 mels of 32 ms every 10 ms at 32 kHz, in decibels.
 
-    Slaney's mels of 50 to 14000 Hz; the batch norm that PANNs begin with normalises them.
+    Slaney's mels of 50 to 14000 Hz, not normalised: PANNs begin with a batch norm.
     """
 
     source: ClassVar[str] = "Kong et al. 2020, PANNs; audioset_tagging_cnn"

@@ -9,7 +9,7 @@ from registry.settings import with_defaults
 class S2(LogMel):
     """80 mels of 20 ms every 10 ms.
 
-    At 16 kHz; all else is ours, because the paper does not state it.
+    At 16 kHz. All other values are ours, because the paper does not state them.
     """
 
     source: ClassVar[str] = "Wang 2021; FFT size, range, logarithm and normalisation not stated"

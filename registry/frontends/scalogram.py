@@ -10,7 +10,7 @@ from torch import Tensor
 
 from registry.frontends._spectral import BandSettings, LogSettings, SpectralFrontend, logarithm
 
-_SUPPORT = 5.0  # deviations after which the wavelet's Gaussian has died out
+_SUPPORT = 5.0  # deviations: beyond them the wavelet's Gaussian is practically zero
 _SCALES_AT_ONCE = 8  # bounds the memory of the full-rate transform
 
 
@@ -20,9 +20,8 @@ class Scalogram(SpectralFrontend["Scalogram.Config"]):
     ``[B, T]`` to ``[B, 1, n_scales, T // hop_length + 1]``. The mother wavelet is ``pi^-1/4 exp(i w0 t) exp(-t^2/2)``;
     ``W(u, s) = s^-1/2 sum_t x(t) conj(psi((t - u) / s))``, time and scale in samples (Lin 2022 misprints its left
     side). Bins are centre frequencies ``w0 / (2 pi s)``, spaced evenly in their logarithm, lowest first. Each frame is
-    the mean power over the hop around it: the shortest wavelets are shorter than a hop, and single samples would miss
-    what lies between. Zeros surround the waveform, and what the shortest wavelets have above half the sample rate is
-    cut.
+    the mean power over the hop around it: the shortest wavelets are shorter than a hop, so that single samples would
+    miss sound between them. Zeros surround the waveform. The shortest wavelets are cut at half the sample rate.
     """
 
     source: ClassVar[str] = "Lin 2022 (front end proposed, numbers not stated); w0 = 6 is customary"
@@ -34,7 +33,7 @@ class Scalogram(SpectralFrontend["Scalogram.Config"]):
         w0: float = Field(6.0, ge=5, description="radians: oscillations of the wavelet; below 5 its mean is not zero")
         normalise: Literal["none", "clip", "dataset", "fixed"] = Field(
             "clip",
-            description="zero mean, unit variance: of each window, of the clips that train (measured), by mean and std",
+            description="to zero mean and unit variance: each window, the training clips (measured), by mean and std",
         )
 
     def __init__(self, config: Config) -> None:
@@ -47,7 +46,7 @@ class Scalogram(SpectralFrontend["Scalogram.Config"]):
 
     def transform(self, wave_BT: Tensor) -> Tensor:
         hop = self.config.hop_length
-        length = wave_BT.shape[1] + hop + self.margin  # half a hop before the waveform, and its last frame's half after
+        length = wave_BT.shape[1] + hop + self.margin  # half a hop before the waveform, half a hop after it
         length += length % 2
         spectrum_BK = torch.fft.rfft(F.pad(wave_BT, (hop // 2, 0)), length)
         omega_K = torch.linspace(0, math.pi, length // 2 + 1, device=wave_BT.device)

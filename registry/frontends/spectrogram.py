@@ -25,8 +25,8 @@ class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
     """Short-time Fourier transform.
 
     ``[B, T]`` to ``[B, bands, (n_fft // 2 + 1) // bands, T // hop_length + 1]``. Periodic window, centred frames with
-    reflected edges. ``bands`` cuts the spectrum into equal parts, lowest first, which become channels; the highest bins
-    that do not divide are dropped.
+    reflected edges. The spectrum is cut into ``bands`` of equal size, lowest first, which become channels; the highest
+    bins are dropped if the number of bins does not divide.
     """
 
     source: ClassVar[str] = "Guzhov et al. 2020 (bands); Wang 2021"
@@ -36,7 +36,7 @@ class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
             "hann", description="window function"
         )
         normalised: bool = Field(False, description="divide the transform by the square root of n_fft")
-        bands: int = Field(1, ge=1, description="parts of the spectrum that become channels")
+        bands: int = Field(1, ge=1, description="how many bands of the spectrum become channels")
 
         @model_validator(mode="after")
         def _bands_have_bins(self) -> Self:
@@ -46,7 +46,7 @@ class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, config.bands, (config.n_fft // 2 + 1) // config.bands)
-        from torchaudio.transforms import Spectrogram as Transform
+        from registry.torchaudio import Spectrogram as Transform
 
         self.config = config
         self.shortest = config.n_fft // 2 + 1

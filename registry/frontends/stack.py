@@ -15,9 +15,9 @@ from registry.settings import Settings
 class Stack(Frontend):
     """Several front ends as channels, on the grid of the first.
 
-    ``[B, T]`` to ``[B, C, F, N]``; they share a sample rate, and are resampled (bilinear). Lin 2022 repeats one log-mel
-    three times, and proposes a different transform in each channel as future work. A front end that is named twice is
-    computed once.
+    ``[B, T]`` to ``[B, C, F, N]``. The front ends share a sample rate; their outputs are resized to the first one's
+    (bilinear). Lin 2022 repeats one log-mel three times, and proposes a different transform in each channel as future
+    work. A front end that is named twice is computed once.
     """
 
     source: ClassVar[str] = "Lin 2022 (three log-mels; different transforms as future work)"
@@ -29,7 +29,7 @@ class Stack(Frontend):
 
         @property
         def sample_rate(self) -> int:
-            """Hz, of all of them."""
+            """Hz, the same for all front ends."""
             return _rate(self.frontends[0])
 
         @model_validator(mode="after")

@@ -10,7 +10,7 @@ from registry.settings import Settings
 
 
 class Waveform(Frontend):
-    """The waveform as it is.
+    """The waveform, unchanged.
 
     ``[B, T]`` to ``[B, 1, T]`` float32.
     """

@@ -88,6 +88,7 @@ class Task(Component[Own]):
     target: str = "one-label"
     missing: int = 0
     unused: Mapping[str, int] = MappingProxyType({})
+    spanning: ClassVar[int] = 0  # how many sources lie in several official folds all the same
     freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
 
     def __init__(self, config: Own) -> None:

@@ -1,4 +1,4 @@
-"""Weights: where those of an encoder come from. No torch is loaded before they are."""
+"""Sources of weights: where the weights of an encoder come from. torch is loaded only together with weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 class Weights(Component[Own]):
     """Contract of a source of weights.
 
-    A suite names a source by a word, ``weights: random``, or by a mapping, ``weights: {checkpoint: net.pth}``: the
-    source's name is a key, whose value is the setting that ``value`` names; other keys are its other settings.
-    ``untrained`` says that nothing was learned: such entries set the mark that others are measured against.
+    A suite names a source by a word, ``weights: random``, or by a mapping, ``weights: {checkpoint: net.pth}``. In the
+    mapping the source's name is a key; its value is the setting that ``value`` names. Other keys are other settings.
+    ``untrained`` says that the weights learned nothing: the best such entry is the mark that convergence is measured
+    against.
     """
 
     value: ClassVar[str] = ""
@@ -27,37 +28,38 @@ class Weights(Component[Own]):
         self.config = config
 
     def file(self) -> str:
-        """The file that they are in, as the suite names it; empty where they need none."""
+        """The file of the weights, as the suite names it; empty where they need no file."""
         return ""
 
     def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:
-        """What names them in job keys, beside the source's name and the SHA-256 of their file.
+        """What names the weights in job keys, beside the source's name and the SHA-256 of their file.
 
         Args:
-            encoder: whose they are.
+            encoder: gets the weights.
             seed: of the entry.
         """
         return {}
 
     @classmethod
     def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
-        """Puts the weights in.
+        """Puts the weights into an encoder and its front end.
 
         Args:
             encoder: freshly made after a seed; it may be on the device ``meta``.
-            frontend: what the encoder is fed with; if it learns, a file of weights holds its own too.
-            stated: what ``stated`` gave.
-            path: of their file, where they have one.
+            frontend: feeds the encoder; if it learns, a file of weights contains its weights, too.
+            stated: what ``stated`` returned.
+            path: of the file of the weights, where there is one.
 
         Returns:
-            What was done to open the file, in words.
+            Notes on how the file was opened.
 
         Raises:
-            Mistake: if the file holds none, those of another architecture, or values that no training leaves.
+            Mistake: if the file contains no weights, weights of another architecture, or values that no training
+                produces.
         """
         raise NotImplementedError
 
     @classmethod
     def fetched(cls, stated: Mapping[str, Any]) -> Path | None:
-        """The file that weights without one of their own came from, once they were loaded; records tell its digest."""
+        """The file that was downloaded for weights without a path, once they were loaded; records state its digest."""
         return None

@@ -1,4 +1,4 @@
-"""Weights of a file."""
+"""Weights from a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(Weights["Checkpoint.Config"]):
-    """An ``encoder.safetensors`` of this architecture, a checkpoint in torch's format, or what the source published."""
+    """Weights from a file: ``encoder.safetensors``, a checkpoint in torch's format, or the source's published file."""
 
     source: ClassVar[str] = "audiobench"
     value = "path"
 
     class Config(Settings):
-        path: str = Field(min_length=1, description="of the file: as it is, beside the suite, or in the data folder")
+        path: str = Field(min_length=1, description="of the file, as such, beside the suite, or in the data folder")
 
     def file(self) -> str:
         return self.config.path
@@ -35,4 +35,4 @@ class Checkpoint(Weights["Checkpoint.Config"]):
         opened = open_checkpoint(path, encoder, frontend)
         if not next(encoder.parameters()).is_meta:
             load_net(encoder, frontend, opened.tensors)
-        return list(opened.said)
+        return list(opened.notes)

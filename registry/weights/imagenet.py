@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class ImageNet(Weights["ImageNet.Config"]):
-    """Those that timm publishes for the encoder's net, from its hub, or a local timm checkpoint."""
+    """ImageNet weights that timm publishes for the encoder's net: from timm's hub, or from a local timm checkpoint."""
 
     source: ClassVar[str] = "timm (pytorch-image-models)"
     value = "path"
 
     class Config(Settings):
-        path: str = Field("", description="of a local timm checkpoint; without one timm's hub is asked")
+        path: str = Field("", description="of a local timm checkpoint; without it timm downloads from its hub")
 
     def file(self) -> str:
         return self.config.path
 
     def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:
-        # Not the digest of the hub's file, which would change with the first download: the record says it.
+        # No digest of the hub's file: the key would change with the first download. The record states it.
         name = "" if self.config.path else encoder.component.imagenet(encoder.settings)
         return {"model": name} if name else {}
 
@@ -36,11 +36,11 @@ class ImageNet(Weights["ImageNet.Config"]):
     def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
         import torch
 
-        from registry.checkpoint import judge_file
+        from registry.checkpoint import require_learned_file
 
         if path is not None:
-            judge_file(path)
-        with torch.device(next(encoder.parameters()).device):  # which may be meta: the net is made anew
+            require_learned_file(path)
+        with torch.device(next(encoder.parameters()).device):  # it may be meta; the net is made anew
             encoder.load_imagenet(path)
         return []
 

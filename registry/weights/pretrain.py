@@ -1,4 +1,4 @@
-"""Weights that a method learns."""
+"""Weights from a pretraining."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Pretrain(Weights["Pretrain.Config"]):
-    """Those of an encoder that a method pretrains on a corpus, which a job of its own does."""
+    """Weights that a method pretrains on a corpus, in a job of its own."""
 
     source: ClassVar[str] = "audiobench"
     value = "method"
 
     class Config(Settings):
         method: MethodReference = Field(..., description="that pretrains")
-        corpus: TaskReference = Field(..., description="that is pretrained on")
+        corpus: TaskReference = Field(..., description="data set to pretrain on")
         exclude: tuple[TaskReference, ...] = Field((), description="tasks whose recordings are left out of the corpus")
         augment: tuple[AugmentationReference, ...] = Field((), description="augmentations while pretraining")
-        monitor: TaskReference | None = Field(None, description="task that the encoder is probed on meanwhile")
+        monitor: TaskReference | None = Field(None, description="task that probes the encoder during the pretraining")
         training: Pretraining = Field(..., description="budget, optimiser, schedule")
 
     @classmethod

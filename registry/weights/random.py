@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Random(Weights):
-    """As the encoder draws them, other ones with every seed: the control of what is trained."""
+    """Random weights, as the encoder draws them; each seed gives others. They are the control of trained weights."""
 
     source: ClassVar[str] = "audiobench"
     untrained = True

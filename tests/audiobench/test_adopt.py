@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.jobs.embed import EmbedJob, Weights
+from benchmark.jobs.embed import EmbedJob, WeightsKey
 from benchmark.ledger import adopt
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
@@ -219,7 +219,7 @@ def test_weights_without_a_full_name_are_those_of_the_same_timm(tmp_path: Path, 
     store = Store(tmp_path / "runs")
     plan = Request(tmp_path / "mine.yaml", None, None).plan(store)
     (embed,) = [job for job in plan.jobs.values() if isinstance(job, EmbedJob)]
-    older = EmbedJob(embed.config.model_copy(update={"weights": Weights(kind="imagenet")}), embed.needs)
+    older = EmbedJob(embed.config.model_copy(update={"weights": WeightsKey(kind="imagenet")}), embed.needs)
     assert plan.older[embed.key] == older.key
     store.folder(older).mkdir(parents=True)
     found = {**EMBEDDED, "key": older.key, "environment": {"versions": {"timm": timm}}}

@@ -65,14 +65,14 @@ def test_every_fault_is_told_by_file(audiobench: Call, tmp_path: Path) -> None:
     soundfile.write(audio / "1-4-A-0.wav", np.array([0.0, np.nan]), 16000, subtype="FLOAT")
     answer = audiobench("data", "verify", "esc50", "--data", tmp_path, "--json")
     assert answer.status == 1
-    found = json.loads(answer.out)
-    assert list(found["faults"]) == [f"1-{i}-A-0.wav" for i in range(5)]
-    told = list(found["faults"].values())
+    result = json.loads(answer.out)
+    assert list(result["faults"]) == [f"1-{i}-A-0.wav" for i in range(5)]
+    told = list(result["faults"].values())
     assert [told[0], told[3], told[4]] == ["is missing", "is empty", "has samples that are not finite"]
     assert all(fault.startswith("does not decode") for fault in told[1:3])
-    assert found["differences"] == []
-    assert not found["is_right"]
-    dog = next(row for row in found["rows"] if row["name"] == "dog")
+    assert result["differences"] == []
+    assert not result["is_right"]
+    dog = next(row for row in result["rows"] if row["name"] == "dog")
     assert (dog["clips"], dog["seconds"]) == (40, 0.36)
     plain = audiobench("data", "verify", "esc50", "--data", tmp_path)
     assert plain.status == 1
@@ -93,10 +93,10 @@ def test_counts_that_are_not_the_official_ones(audiobench: Call, tmp_path: Path)
 def test_made_sounds_have_nothing_to_be_wrong(audiobench: Call) -> None:
     answer = audiobench("data", "verify", "{name: sounds, clips: 2}", "--json")
     assert answer.status == 0
-    found = json.loads(answer.out)
-    assert (found["folder"], found["differences"], found["faults"]) == (None, None, {})
-    assert found["rows"][-1]["clips"] == 100
-    assert found["rows"][-1]["seconds"] == 150
+    result = json.loads(answer.out)
+    assert (result["folder"], result["differences"], result["faults"]) == (None, None, {})
+    assert result["rows"][-1]["clips"] == 100
+    assert result["rows"][-1]["seconds"] == 150
     assert "nothing to fetch" in audiobench("data", "fetch", "sounds", "--data", ".").out
 
 
@@ -174,9 +174,9 @@ def test_files_that_are_not_the_official_ones_are_named(audiobench: Call, tmp_pa
     answer = audiobench(*asked)
     assert answer.status == 1
     assert "2 of 5 files are not the official ones, by their SHA-256:\n  cat/1.wav\n  dog/0.wav\n" in answer.out
-    found = json.loads(audiobench(*asked, "--json").out)
-    assert (list(found["faults"]), found["unofficial"]) == (["dog/0.wav"], ["cat/1.wav", "dog/0.wav"])
-    assert (found["compared"], found["not_compared"]) == (5, {".aif": 1})
+    result = json.loads(audiobench(*asked, "--json").out)
+    assert (list(result["faults"]), result["unofficial"]) == (["dog/0.wav"], ["cat/1.wav", "dog/0.wav"])
+    assert (result["compared"], result["not_compared"]) == (5, {".aif": 1})
 
 
 def test_made_wavs_under_urbansound8ks_names_are_not_the_official_ones(audiobench: Call, tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_made_wavs_under_urbansound8ks_names_are_not_the_official_ones(audiobenc
     (tmp_path / "UrbanSound8K" / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows))
     answer = audiobench("data", "verify", "{name: us8k, folds: [1, 2]}", "--data", tmp_path, "--json")
     assert answer.status == 1
-    found = json.loads(answer.out)
-    assert found["unofficial"] == ["101415-3-0-2.wav", "100652-3-0-0.wav"]
-    assert found["not_compared"] == {".ogg": 1}
+    result = json.loads(answer.out)
+    assert result["unofficial"] == ["101415-3-0-2.wav", "100652-3-0-0.wav"]
+    assert result["not_compared"] == {".ogg": 1}
 
 
 def test_an_audit_tells_and_exits_with_0(audiobench: Call, tmp_path: Path) -> None:
@@ -209,9 +209,9 @@ def test_an_audit_tells_and_exits_with_0(audiobench: Call, tmp_path: Path) -> No
     assert "  1-1-A-1.wav (fold 1), 3-5-A-1.wav (fold 3)\n" in answer.out
     assert "us8k: UrbanSound8K lacks the folds 3, 4" in answer.out
     assert "sounds" not in answer.out
-    found = json.loads(audiobench("data", "audit", "esc50", "sounds", "--data", folder, "--json").out)
-    assert found["not_compared"] == [["esc50", "sounds"]]
-    assert found["data_sets"][0]["spanning"] == [{"source": "100", "folds": {"1": ["dog"], "2": ["rooster"]}}]
+    result = json.loads(audiobench("data", "audit", "esc50", "sounds", "--data", folder, "--json").out)
+    assert result["not_compared"] == [["esc50", "sounds"]]
+    assert result["data_sets"][0]["spanning"] == [{"source": "100", "folds": {"1": ["dog"], "2": ["rooster"]}}]
     assert audiobench("data", "audit", "us8k", "--data", folder).status == 2
     assert audiobench("data", "audit", "--data", tmp_path / "nowhere").status == 2
 
@@ -242,10 +242,10 @@ def test_verifying_a_data_set_does_not_load_torch(tmp_path: Path) -> None:
 def test_the_real_recordings_are_right(audiobench: Call, data: Path) -> None:
     answer = audiobench("data", "verify", "esc50", "--data", data, "--json")
     assert answer.status == 0, answer.err
-    found = json.loads(answer.out)
-    assert found["differences"] == []
-    assert {tuple(row["folds"].values()) for row in found["rows"][:-1]} == {(8,) * 5}
-    assert (found["rows"][-1]["clips"], found["rows"][-1]["seconds"]) == (2000, 10_000)
+    result = json.loads(answer.out)
+    assert result["differences"] == []
+    assert {tuple(row["folds"].values()) for row in result["rows"][:-1]} == {(8,) * 5}
+    assert (result["rows"][-1]["clips"], result["rows"][-1]["seconds"]) == (2000, 10_000)
     answer = audiobench("data", "fetch", "esc50", "--data", data)
     assert answer.status == 0
     assert "there already: 2,000 clips" in answer.out

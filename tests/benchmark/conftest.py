@@ -120,7 +120,7 @@ def tarred(files: dict[str, bytes], *links: tuple[str, str], mode: str = "w:gz")
 
 
 def split(folder: Path, files: dict[str, bytes]) -> list[Path]:
-    """Zips files in parts of 64 KiB with the program that FSD50K's parts were made for."""
+    """Zips files in pieces of 64 KiB with the program that FSD50K's pieces were made for."""
     if shutil.which("zip") is None:
         pytest.skip("the program zip is not installed")
     for name, body in files.items():

@@ -1,5 +1,7 @@
 """Every method trains for a minute on made sounds, and then tells them apart better than random weights do."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,15 @@ TRIALS: dict[str, Trial] = {
 
 def test_every_method_has_a_trial() -> None:
     assert {name.split("/")[0] for name in TRIALS} == set(METHODS.names())
+
+
+@pytest.fixture(autouse=True)
+def _all_cores() -> Iterator[None]:
+    """These nets are large enough for it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ def under(prefix: str, state: State) -> State:
 
 
 @pytest.mark.parametrize(
-    ("wrap", "said"),
+    ("wrap", "notes"),
     [
         (lambda s: s, ()),
         (lambda s: {"model": under("module.", s)}, ("the container 'model'", "'module.' before every name")),
@@ -227,12 +227,12 @@ def under(prefix: str, state: State) -> State:
     ],
     ids=range(10),
 )
-def test_containers_and_prefixes_are_opened_and_said(
-    wrap: Callable[[State], object], said: tuple[str, ...], tmp_path: Path
+def test_containers_and_prefixes_are_opened_and_noted(
+    wrap: Callable[[State], object], notes: tuple[str, ...], tmp_path: Path
 ) -> None:
     state = own_state()
     found = opened(tmp_path / "net.pth", wrap(state))
-    assert found.said == said
+    assert found.notes == notes
     assert found.tensors.keys() == state.keys()
     for name, tensor in state.items():
         assert name.endswith("num_batches_tracked") or torch.equal(found.tensors[name], tensor)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark.data.audit import DataSet, Report, Shared, audit
+from benchmark.data.audit import Audit, Audited, Shared, audit
 from benchmark.progress import Progress
 from registry.errors import Mistakes
 from tests.registry.test_tasks import task
@@ -53,23 +53,23 @@ def _write(path: Path, rows: list[str]) -> None:
     path.write_text("\n".join(rows))
 
 
-def within(report: Report, name: str) -> DataSet:
-    return next(one for one in report.data_sets if one.name == name)
+def within(result: Audit, name: str) -> Audited:
+    return next(data_set for data_set in result.data_sets if data_set.name == name)
 
 
 def test_freesound_ids_are_compared_from_listings_alone(tmp_path: Path) -> None:
     folder = freesound(tmp_path)
     for path in folder.rglob("*.wav"):
         path.write_bytes(b"")
-    report = audit(TASKS, folder, Progress())
-    assert report.shared == [
+    result = audit(TASKS, folder, Progress())
+    assert result.shared == [
         Shared("esc50", "us8k", "Freesound id", 1, (["2-2-A-0.wav"], ["1-a.wav", "1-b.wav"]), 0, "")
     ]
-    (spanning,) = within(report, "esc50").spanning
+    (spanning,) = within(result, "esc50").spanning
     assert (spanning.source, spanning.folds) == ("100", {1: ["dog"], 2: ["rooster"]})
-    assert within(report, "us8k").spanning == []
-    assert (within(report, "us8k").clips, within(report, "us8k").sources) == (4, 3)
-    assert within(report, "esc50").repeated is None
+    assert within(result, "us8k").spanning == []
+    assert (within(result, "us8k").clips, within(result, "us8k").sources) == (4, 3)
+    assert within(result, "esc50").repeated is None
 
 
 def test_sounds_are_compared_where_asked(tmp_path: Path) -> None:
@@ -81,24 +81,24 @@ def test_sounds_are_compared_where_asked(tmp_path: Path) -> None:
         soundfile.write(folder / "own" / name, wave, rate)
     soundfile.write(folder / "own" / "3.wav", wave[1:], rate)
     tasks = {**TASKS, "own": task({"name": "folder", "path": "own", "table": "table.csv", "folds": 2})}
-    report = audit(tasks, folder, Progress())
-    assert report.not_compared == [("esc50", "own"), ("us8k", "own")]
-    report = audit(tasks, folder, Progress(), content=True)
-    assert report.not_compared == []
-    shared = {(pair.first, pair.second): pair for pair in report.shared}
+    result = audit(tasks, folder, Progress())
+    assert result.not_compared == [("esc50", "own"), ("us8k", "own")]
+    result = audit(tasks, folder, Progress(), content=True)
+    assert result.not_compared == []
+    shared = {(pair.first, pair.second): pair for pair in result.shared}
     assert shared["esc50", "us8k"].by == "Freesound id"
-    found = shared["esc50", "own"]
-    assert (found.by, found.recordings, found.files) == ("content", 3, 0)
-    assert found.clips[0] == ["1-1-A-1.wav", "3-5-A-1.wav", "4-6-A-0.wav", "5-7-A-1.wav"]
-    assert found.clips[1] == ["0.wav", "1.wav", "2.wav"]
-    assert within(report, "esc50").repeated == [{"1-1-A-1.wav": 1, "3-5-A-1.wav": 3}]
-    assert within(report, "us8k").repeated == []
-    assert within(report, "us8k").unread == ["1-a.wav"]
+    pair = shared["esc50", "own"]
+    assert (pair.by, pair.recordings, pair.files) == ("content", 3, 0)
+    assert pair.clips[0] == ["1-1-A-1.wav", "3-5-A-1.wav", "4-6-A-0.wav", "5-7-A-1.wav"]
+    assert pair.clips[1] == ["0.wav", "1.wav", "2.wav"]
+    assert within(result, "esc50").repeated == [{"1-1-A-1.wav": 1, "3-5-A-1.wav": 3}]
+    assert within(result, "us8k").repeated == []
+    assert within(result, "us8k").unread == ["1-a.wav"]
 
 
 def test_a_part_is_told_from_an_overlap(tmp_path: Path) -> None:
-    report = audit({"esc50": TASKS["esc50"], "esc10": task("esc10")}, freesound(tmp_path), Progress())
-    (pair,) = report.shared
+    result = audit({"esc50": TASKS["esc50"], "esc10": task("esc10")}, freesound(tmp_path), Progress())
+    (pair,) = result.shared
     assert (pair.part, pair.files) == ("esc10", 4)
     assert pair.recordings == 4
     assert [len(clips) for clips in pair.clips] == [5, 4]  # ESC-50 has another clip of 100
@@ -106,10 +106,10 @@ def test_a_part_is_told_from_an_overlap(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_left_out_unless_nothing_is(tmp_path: Path) -> None:
     tasks = {"gtzan": task("gtzan"), "us8k": task("us8k"), "esc50": task("esc50")}
-    report = audit(tasks, freesound(tmp_path), Progress(), lenient=True)
-    assert [one.name for one in report.data_sets] == ["esc50"]
-    assert "Gtzan is not in" in report.left_out["gtzan"]
-    assert "lacks the folds 3, 4" in report.left_out["us8k"]
+    result = audit(tasks, freesound(tmp_path), Progress(), lenient=True)
+    assert [one.name for one in result.data_sets] == ["esc50"]
+    assert "Gtzan is not in" in result.left_out["gtzan"]
+    assert "lacks the folds 3, 4" in result.left_out["us8k"]
     with pytest.raises(Mistakes, match="Gtzan is not in"):
         audit({"gtzan": task("gtzan")}, tmp_path, Progress(), lenient=True)
 
@@ -117,8 +117,8 @@ def test_what_is_not_there_is_left_out_unless_nothing_is(tmp_path: Path) -> None
 @pytest.mark.real
 def test_the_real_overlaps_are_those_of_the_metadata(data: Path) -> None:
     tasks = {"esc50": task("esc50"), "us8k": task({"name": "us8k", "folds": [1, 2, 10]})}
-    report = audit(tasks, data, Progress())
-    spanning = {source.source: source.folds for source in within(report, "esc50").spanning}
+    result = audit(tasks, data, Progress())
+    spanning = {source.source: source.folds for source in within(result, "esc50").spanning}
     assert set(spanning) == {"131943", "134049", "209698", "234879"}
     assert all(len({name for names in folds.values() for name in names}) > 1 for folds in spanning.values())
     with (data / "ESC-50" / "meta" / "esc50.csv").open() as file:
@@ -126,8 +126,10 @@ def test_the_real_overlaps_are_those_of_the_metadata(data: Path) -> None:
     with (data / "UrbanSound8K" / "metadata" / "UrbanSound8K.csv").open() as file:
         us8k = [row["fsID"] for row in csv.DictReader(file) if row["fold"] in ("1", "2", "10")]
     both = set(esc50) & set(us8k)
-    (pair,) = report.shared
+    (pair,) = result.shared
     assert pair.recordings == len(both) == 28
     assert (
-        [len(clips) for clips in pair.clips] == [sum(own in both for own in ids) for ids in (esc50, us8k)] == [31, 141]
+        [len(clips) for clips in pair.clips]
+        == [sum(source in both for source in ids) for ids in (esc50, us8k)]
+        == [31, 141]
     )

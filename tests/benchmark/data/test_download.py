@@ -31,7 +31,7 @@ def test_progress_counts_every_megabyte_once(server: Server, offer: Make, tmp_pa
         def expect(self, total: int, done: int = 0) -> None:
             self.steps.append((total, done))
 
-        def advance(self, steps: int = 1, fact: str = "") -> None:
+        def advance(self, steps: int = 1, status: str = "") -> None:
             total, done = self.steps[-1]
             self.steps[-1] = (total, done + steps)
 

@@ -1,12 +1,12 @@
 """Fetching from a server on this machine, or taking what was fetched elsewhere; and that nothing comes twice."""
 
-import fcntl
 import io
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import lock_descriptor
 
 from benchmark.data.fetch import fetch
 from benchmark.progress import Progress
@@ -42,7 +42,7 @@ def test_two_fetches_do_not_write_into_each_other(offer: Make, tmp_path: Path) -
     task = offer().task
     (tmp_path / ".downloads").mkdir()
     with (tmp_path / ".downloads" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_descriptor(lock.fileno())
         with pytest.raises(Mistake, match="another fetch is at work"):
             get(task, tmp_path)
     assert "10 clips" in get(task, tmp_path)
@@ -98,16 +98,16 @@ def test_what_no_archive_holds(server: Server, tmp_path: Path, monkeypatch: pyte
     assert fetch(made("sounds"), "sounds", tmp_path, None, Progress()) == "sounds: nothing to fetch"
 
 
-def test_fsd50k_comes_in_parts_and_an_archive_that_is_done_is_not_fetched_again(
+def test_fsd50k_comes_in_pieces_and_an_archive_that_is_done_is_not_fetched_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = split(tmp_path, noises(5, 50_000))
+    files = split(tmp_path, noises(5, 50_000))
     rows = "\n".join(f"{i},Bark,/m/1,train" for i in range(5))
     truth = zipped({"FSD50K.ground_truth/dev.csv": f"fname,labels,mids,split\n{rows}".encode()})
-    server.files = {f"/{path.name}": path.read_bytes() for path in parts}
-    pieces = [Archive(f"{server.url}/{path.name}?download=1", md5(path.read_bytes())) for path in parts]
+    server.files = {f"/{path.name}": path.read_bytes() for path in files}
+    pieces = [Archive(f"{server.url}/{path.name}?download=1", md5(path.read_bytes())) for path in files]
     audio = Archive(pieces[-1].url, pieces[-1].checksum, parts=tuple(pieces[:-1]), folder="FSD50K/FSD50K.dev_audio")
-    server.files = {f"/{path.name}?download=1": path.read_bytes() for path in parts} | {"/truth.zip": truth}
+    server.files = {f"/{path.name}?download=1": path.read_bytes() for path in files} | {"/truth.zip": truth}
     labels = Archive(f"{server.url}/truth.zip", md5(truth), folder="FSD50K/FSD50K.ground_truth")
     monkeypatch.setattr(Fsd50k, "archives", (labels, audio))
     corpus = made({"name": "fsd50k", "part": "dev"})
@@ -120,14 +120,14 @@ def test_fsd50k_comes_in_parts_and_an_archive_that_is_done_is_not_fetched_again(
     assert {path.name for path in data.iterdir()} == {"FSD50K"}
     assert server.asked.count("/truth.zip") == 1
     assert server.asked.count("/a.z01?download=1") == 1
-    assert "5 clips" in fetch(corpus, "fsd50k", tmp_path / "again", _folder(tmp_path, parts, truth), Progress())
+    assert "5 clips" in fetch(corpus, "fsd50k", tmp_path / "again", _folder(tmp_path, files, truth), Progress())
 
 
-def _folder(tmp_path: Path, parts: list[Path], truth: bytes) -> Path:
+def _folder(tmp_path: Path, files: list[Path], truth: bytes) -> Path:
     """Archives that were fetched elsewhere."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    for path in parts:
+    for path in files:
         shutil.copy(path, folder)
     (folder / "truth.zip").write_bytes(truth)
     return folder

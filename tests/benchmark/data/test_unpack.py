@@ -125,23 +125,23 @@ def test_a_disk_that_fills_while_writing(offer: Make, tmp_path: Path, monkeypatc
 # Split zips.
 
 
-@pytest.mark.parametrize(("count", "size"), [(9, 30_000), (3, 200_000)])  # entries within two parts, and in more
+@pytest.mark.parametrize(("count", "size"), [(9, 30_000), (3, 200_000)])  # entries within two pieces, and in more
 def test_a_split_zip_gives_what_was_zipped(tmp_path: Path, count: int, size: int) -> None:
     files = noises(count, size)
-    parts = split(tmp_path, files)
-    assert len(parts) > 4
+    pieces = split(tmp_path, files)
+    assert len(pieces) > 4
     (tmp_path / "out").mkdir()
-    unpack(parts, tmp_path / "out", Progress())
-    found = {str(p.relative_to(tmp_path / "out")): p.read_bytes() for p in (tmp_path / "out").rglob("*.wav")}
-    assert found == files
-    with pytest.raises(Mistake, match=f"it was split into {len(parts)} parts, and {len(parts) - 1} are here"):
-        unpack(parts[1:], tmp_path / "out", Progress())
+    unpack(pieces, tmp_path / "out", Progress())
+    unpacked = {str(p.relative_to(tmp_path / "out")): p.read_bytes() for p in (tmp_path / "out").rglob("*.wav")}
+    assert unpacked == files
+    with pytest.raises(Mistake, match=f"it was split into {len(pieces)} pieces, and {len(pieces) - 1} are here"):
+        unpack(pieces[1:], tmp_path / "out", Progress())
     with pytest.raises(Mistake, match="truncated or damaged"):
-        unpack([*parts[:2], parts[3], parts[2], *parts[4:]], tmp_path / "out", Progress())
+        unpack([*pieces[:2], pieces[3], pieces[2], *pieces[4:]], tmp_path / "out", Progress())
 
 
-def test_parts_of_more_than_4_gib_and_64_bit_records(tmp_path: Path) -> None:
-    """Made by hand after the format's description: an entry far into the third of three parts, the first two huge."""
+def test_pieces_of_more_than_4_gib_and_64_bit_records(tmp_path: Path) -> None:
+    """Made by hand after the format's description: an entry far into the third of three pieces, the first two huge."""
     body, name = b"far away", b"far.txt"
     local = struct.pack("<4s5H3L2H", b"PK\3\4", 45, 0, 0, 0, 33, zlib.crc32(body), len(body), len(body), len(name), 0)
     before = 5 * 2**30

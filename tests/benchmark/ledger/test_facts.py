@@ -103,7 +103,7 @@ def test_a_plan_of_the_earliest_version_gets_what_it_lacks() -> None:
     ],
 )
 def test_what_cannot_be_read_is_a_mistake_that_names_it(changed: dict[str, Any], named: str) -> None:
-    with pytest.raises(Mistake, match=rf"what this version cannot read: .*{named}") as refused:
+    with pytest.raises(Mistake, match=rf"that this version cannot read: .*{named}") as refused:
         SuiteFacts.from_json({**PLAIN, **changed})
     assert "run the suite again" in refused.value.fix
 

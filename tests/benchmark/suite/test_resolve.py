@@ -9,7 +9,8 @@ import yaml
 from benchmark.jobs.pack import PackJob
 from benchmark.ledger.fit import check_fit
 from benchmark.ledger.planner import make_plan
-from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
+from benchmark.suite.resolve import load_suite
+from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
 from benchmark.suite.schema import suite_schema
 from leaderboard.published import FIGURES
 from registry.errors import Mistakes
@@ -218,7 +219,7 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
     [
         ("keep: best", "kept by a monitor, and none is named", "add monitor"),
         ("keep: best, monitor: null", "kept by a monitor, and none is named", "add monitor"),
-        ("keep: best, monitor: sounds", "of 2 epochs none is probed", "lower monitor_every: 5"),
+        ("keep: best, monitor: sounds", "none of the 2 epochs is probed", "lower monitor_every: 5"),
         ("keep: worst, monitor: sounds", "keep: Input should be 'last' or 'best'", ""),
     ],
 )
