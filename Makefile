@@ -4,7 +4,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo install test slow lint types check
+.PHONY: demo install test test-all lint types check
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -22,7 +22,7 @@ install: .venv/installed
 test: install
 	$(BIN)/python -m pytest -m "not slow"
 
-slow: install
+test-all: test
 	$(BIN)/python -m pytest -m slow
 
 lint: install
@@ -32,4 +32,4 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-check: lint types test slow
+check: lint types test-all

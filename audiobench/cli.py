@@ -75,7 +75,7 @@ def _call() -> int:
 def _app() -> "Typer":
     from typer import Typer
 
-    from audiobench.commands import data, leaderboard, list_, plan, report, run, schema, show, store
+    from audiobench.commands import check, data, leaderboard, list_, plan, report, run, schema, show, store
 
     app = Typer(
         name="audiobench",
@@ -88,6 +88,7 @@ def _app() -> "Typer":
     app.command("plan")(plan.plan)
     app.command("list")(list_.list_)
     app.command("show")(show.show)
+    app.command("check")(check.check)
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.columns import numbers, read_columns, texts
+from benchmark.store.columns import matrix, numbers, read_columns, texts, values
 from benchmark.store.store import Store
+from registry import metrics
 from registry.errors import Damaged
+from registry.metrics import Judge
+from registry.targets import Target
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 
@@ -23,47 +26,41 @@ class Predictions:
 
     Args:
         clip_N: ids.
-        label: class indices ``[N]``, or booleans ``[N, C]`` where a clip may have several.
-        predicted_N: class indices.
-        score_NC: of every class; read where a clip may have several labels, else None.
+        label: as the target's ``array`` has it.
+        predicted_N: what the target predicted.
+        score_NC: where they are wanted, else None.
         source_N: the recording that each clip was cut from; None in older records.
         seen_N: whether the pretraining corpus holds the clip; None in older records.
     """
 
     clip_N: NDArray[np.str_]
     label: NDArray[Any]
-    predicted_N: NDArray[np.int64]
-    score_NC: NDArray[np.float32] | None = None
+    predicted_N: NDArray[Any]
+    score_NC: NDArray[Any] | None = None
     source_N: NDArray[np.str_] | None = None
     seen_N: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(metrics.Answers):
     """What an entry predicted for the N clips of a fold, in each of P repeats of its training.
 
     Args:
+        judge: says what they are worth.
         clip_N: ids.
-        label: class indices ``[N]``, or booleans ``[N, C]`` where a clip may have several.
-        predicted_PN: class indices.
-        score_PNC: of every class, where a clip may have several labels, else None.
         seed_P: the seed of each repeat.
-        recording_N: number of the recording that each clip was cut from, 0 to R - 1.
         seen_N: whether the pretraining corpus holds the clip; None where the records do not tell.
     """
 
+    judge: Judge
     clip_N: NDArray[np.str_]
-    label: NDArray[Any]
-    predicted_PN: NDArray[np.int64]
-    score_PNC: NDArray[np.float32] | None
     seed_P: NDArray[np.int64]
-    recording_N: NDArray[np.int64]
     seen_N: NDArray[np.bool_] | None = None
 
-    @property
-    def recordings(self) -> int:
-        """How many recordings the clips were cut from."""
-        return int(self.recording_N.max()) + 1
+    def observed(self) -> dict[str, float]:
+        """Each metric as it is, the mean over repeats."""
+        found = self.judge.figures(self.label, self.predicted_PN, self.score_PNC)
+        return {metric: float(figure_P.mean()) for metric, figure_P in found.items()}
 
     def among(self, kept_N: NDArray[np.bool_]) -> "Answers":
         """The same of some of the clips."""
@@ -78,19 +75,20 @@ class Answers:
         )
 
 
-def gather(records: Mapping[Repeat, Mapping[int, Predictions]]) -> dict[int, Answers]:
+def gather(records: Mapping[Repeat, Mapping[int, Predictions]], judge: Judge) -> dict[int, Answers]:
     """The answers of all repeats, by fold. A fold counts when every repeat has it, or means would not compare."""
     gathered: dict[int, list[tuple[Repeat, Predictions]]] = defaultdict(list)
     for repeat, of_folds in records.items():
         for fold, own in of_folds.items():
             gathered[fold].append((repeat, own))
-    return {fold: _stack(own) for fold, own in sorted(gathered.items()) if len(own) == len(records)}
+    return {fold: _stack(own, judge) for fold, own in sorted(gathered.items()) if len(own) == len(records)}
 
 
-def _stack(repeats: Sequence[tuple[Repeat, Predictions]]) -> Answers:
+def _stack(repeats: Sequence[tuple[Repeat, Predictions]], judge: Judge) -> Answers:
     first = repeats[0][1]
     scores = [own.score_NC for _, own in repeats if own.score_NC is not None]
     return Answers(
+        judge=judge,
         clip_N=first.clip_N,
         label=first.label,
         predicted_PN=np.stack([own.predicted_N for _, own in repeats]),
@@ -105,19 +103,24 @@ def _numbered(names_N: NDArray[Any]) -> NDArray[np.int64]:
     return np.unique(names_N, return_inverse=True)[1].astype(np.int64)
 
 
-def predictions(store: Store, key: str, epochs: Mapping[int, int] | None, classes: int = 0) -> dict[int, Predictions]:
+def predictions(
+    store: Store, key: str, epochs: Mapping[int, int] | None, target: Target, classes: int, *, scores: bool = False
+) -> dict[int, Predictions]:
     """For each fold of a record, what was predicted for its clips after its epoch; at the end where none is given.
 
     Args:
         store: holds the record.
         key: of the record.
         epochs: by fold.
-        classes: how many there are where a clip may have several, and scores are wanted; else 0.
+        target: of the task.
+        classes: of the task, how many.
+        scores: whether they are wanted.
     """
     folder = store.find("evaluate", key)
-    table = read_columns(folder / "predictions.parquet", ["fold", "clip", "label", "predicted", "source", "seen"])
-    scores = _nested(folder / "predictions.parquet", "scores") if classes else None
-    labels = _several(table.column("label").to_pylist(), classes) if classes else numbers(table, "label")
+    wanted = ["fold", "clip", "label", "predicted", "source", "seen", *(["scores"] if scores else [])]
+    table = read_columns(folder / "predictions.parquet", wanted)
+    score_NC = matrix(table, "scores") if scores else None
+    labels = target.array(values(table, "label"), classes)
     sources = texts(table, "source") if "source" in table.column_names else None
     seen = np.array(table.column("seen").to_pylist(), bool) if "seen" in table.column_names else None
     fold_N, clip_N = numbers(table, "fold"), texts(table, "clip")
@@ -131,7 +134,7 @@ def predictions(store: Store, key: str, epochs: Mapping[int, int] | None, classe
             clip_N=clip_N[own_N],
             label=labels[own_N],
             predicted_N=predicted_M[own_M],
-            score_NC=None if scores is None else scores[own_N],
+            score_NC=None if score_NC is None else score_NC[own_N],
             source_N=None if sources is None else sources[own_N],
             seen_N=None if seen is None else seen[own_N],
         )
@@ -146,22 +149,6 @@ def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray
     for fold, epoch in epochs.items():
         chosen_M |= (fold_M == fold) & (epoch_M == epoch)
     return fold_M[chosen_M], texts(table, "clip")[chosen_M], numbers(table, "predicted")[chosen_M]
-
-
-def _nested(path: Path, name: str) -> NDArray[np.float32]:
-    """A column of lists of one length, as ``[N, C]``."""
-    from pyarrow.parquet import ParquetFile
-
-    column = ParquetFile(path).read(columns=[name]).column(name).combine_chunks()
-    flat: NDArray[np.float32] = np.asarray(memoryview(column.flatten().buffers()[1]).cast("f"), np.float32)
-    return flat.reshape(len(column), -1)
-
-
-def _several(labels: Sequence[Sequence[int]], classes: int) -> NDArray[np.bool_]:
-    label_NC = np.zeros((len(labels), classes), bool)
-    for i, own in enumerate(labels):
-        label_NC[i, own] = True
-    return label_NC
 
 
 def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, row: Row) -> dict[int, Predictions]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from benchmark.ledger.facts import SuiteFacts
 from leaderboard.confusion import ByClass, by_class, confusion_matrix
 from leaderboard.measured import Measured
-from leaderboard.metrics import ACCURACY
 from leaderboard.published import FIGURES
 
 
@@ -35,7 +34,7 @@ def class_figures(facts: SuiteFacts, measured: Mapping[tuple[str, str, str], Mea
     published = _published(facts.reproduces)
     for (entry, task, protocol), own in measured.items():
         fold = facts.tasks[task].class_wise
-        if fold is None or fold not in own.answers or own.metric != ACCURACY:
+        if fold is None or fold not in own.answers or not own.target.by_class:
             continue
         for one in by_class(confusion_matrix(own.pairs()[fold], len(own.classes)), own.classes):
             if one.clips:

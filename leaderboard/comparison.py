@@ -10,6 +10,7 @@ import numpy as np
 from leaderboard.answers import Answers
 from leaderboard.resampling import Estimate, estimates
 from leaderboard.statistics import Interval, Rank, holm, ranks
+from registry.metrics import Judge, Metric
 
 Pair = tuple[str, str]
 
@@ -53,12 +54,14 @@ class Column:
     """What the entries under one protocol on one task are worth against each other, by one metric.
 
     Args:
+        metric: what is compared.
         estimates: of each entry.
         clips: a name of each entry's clips and their folds: entries with the same are compared.
         controls: of entries.
         whole: the entries that have every fold, which are ranked.
     """
 
+    metric: Metric
     estimates: Mapping[str, Estimate]
     clips: Mapping[str, str]
     controls: Mapping[str, str]
@@ -91,7 +94,7 @@ class Column:
         at = {entry: i for i, entry in enumerate(entries)}
         for pair in self.pairs:
             p_EE[at[pair.entry], at[pair.other]] = p_EE[at[pair.other], at[pair.entry]] = pair.p
-        return dict(zip(entries, ranks([self.estimates[entry].value for entry in entries], p_EE), strict=True))
+        return dict(zip(entries, ranks([self._merit(entry) for entry in entries], p_EE), strict=True))
 
     @cached_property
     def smallest(self) -> Smallest | None:
@@ -108,8 +111,12 @@ class Column:
     @cached_property
     def _ranked(self) -> list[str]:
         whole = [entry for entry in self.estimates if entry in self.whole]
-        whole.sort(key=lambda entry: -self.estimates[entry].value)
+        whole.sort(key=lambda entry: -self._merit(entry))
         return [entry for entry in whole if self.clips[entry] == self.clips[whole[0]]]
+
+    def _merit(self, entry: str) -> float:
+        """The figure, as higher is better."""
+        return self.metric.sign * self.estimates[entry].value
 
     def _comparisons(self, pairs: list[Pair]) -> list[Comparison]:
         differences = [self._difference(pair) for pair in pairs]
@@ -131,7 +138,7 @@ def compare_task(
         folds: how many a ranked entry has.
 
     Returns:
-        By protocol, by metric, the chief one first.
+        By protocol, by the name of the metric, the chief one first; an entry is left out where it is not defined.
     """
     cells = {(protocol, entry): own for protocol, column in columns.items() for entry, own in column.items() if own}
     found = estimates(cells)
@@ -139,18 +146,27 @@ def compare_task(
     compared: dict[str, dict[str, Column]] = {}
     for protocol, column in columns.items():
         entries = [entry for entry in column if (protocol, entry) in found]
-        metrics = dict.fromkeys(metric for entry in entries for metric in found[protocol, entry])
+        metrics = {metric.name: metric for entry in entries for metric in _judge_of(column[entry]).metrics}
         compared[protocol] = {
-            metric: Column(
-                {entry: found[protocol, entry][metric] for entry in entries},
+            name: Column(
+                metric,
+                {entry: found[protocol, entry][name] for entry in entries if _defined(found[protocol, entry], name)},
                 {entry: clips[protocol, entry] for entry in entries},
                 controls,
                 frozenset(entry for entry in entries if len(column[entry]) == folds),
             )
-            for metric in metrics
+            for name, metric in metrics.items()
         }
     return compared
 
 
 def _name_of_clips(answers: Mapping[int, Answers]) -> str:
     return "\n".join(f"{fold}\t{clip}" for fold, own in answers.items() for clip in own.clip_N)
+
+
+def _judge_of(answers: Mapping[int, Answers]) -> Judge:
+    return next(iter(answers.values())).judge
+
+
+def _defined(estimates: Mapping[str, Estimate], metric: str) -> bool:
+    return metric in estimates and bool(np.isfinite(estimates[metric].value))

@@ -1,20 +1,22 @@
-"""How fast an entry learns: accuracy by epoch, which Lin 2022 shows in Figures 3.3 to 3.8 and does not measure."""
+"""How fast an entry learns: figures by epoch, which Lin 2022 shows in Figures 3.3 to 3.8 and does not measure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from registry.metrics import Metric
+
 SHARE = 0.9  # of the best of training from scratch
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy on the test folds by epoch.
+    """The chief metric on the test folds by epoch.
 
     Args:
         epochs: that were evaluated.
-        mean: over folds (over seeds first), in [0, 1], after each of them.
+        mean: over folds (over seeds first), after each of them.
         deviation: standard deviation over folds; None with one fold.
     """
 
@@ -23,30 +25,31 @@ class Curve:
     deviation: list[float] | None
 
     @staticmethod
-    def over_folds(epochs: Sequence[int], accuracy: Mapping[int, Sequence[float]]) -> "Curve":
-        """The curve of several folds' accuracies by epoch."""
-        curve_FE = np.array(list(accuracy.values()))
+    def over_folds(epochs: Sequence[int], figures: Mapping[int, Sequence[float]]) -> "Curve":
+        """The curve of several folds' figures by epoch."""
+        curve_FE = np.array(list(figures.values()))
         deviation = curve_FE.std(0, ddof=1).tolist() if len(curve_FE) > 1 else None
         return Curve(list(epochs), curve_FE.mean(0).tolist(), deviation)
 
     @property
     def area(self) -> float:
-        """Area under the curve for an epoch of width 1 / epochs: the mean accuracy while learning."""
+        """Area under the curve for an epoch of width 1 / epochs: the mean figure while learning."""
         return float(np.mean(self.mean))
 
-    def epochs_to(self, accuracy: float) -> int | None:
-        """The first epoch with this mean accuracy; None if there is none."""
-        return next((epoch for epoch, mean in zip(self.epochs, self.mean, strict=True) if mean >= accuracy), None)
+    def epochs_to(self, mark: float, metric: Metric) -> int | None:
+        """The first epoch whose mean is as good as the mark; None if there is none."""
+        pairs = zip(self.epochs, self.mean, strict=True)
+        return next((epoch for epoch, mean in pairs if metric.sign * mean >= metric.sign * mark), None)
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """What a curve says beside its end.
+    """How fast a curve rises or falls to a mark, by which the entry has learned.
 
     Args:
         curve: of the entry.
-        scratch: the entry with random weights whose best accuracy sets the mark; empty if there is none.
-        mark: 90 % of that accuracy.
+        scratch: the entry with random weights whose best epoch sets the mark; empty if there is none.
+        mark: 90 % of that figure; of one where lower is better, the figure divided by 0.9.
         epochs_to_mark: until the mean over folds reaches it; None if it never does.
     """
 
@@ -56,9 +59,9 @@ class Convergence:
     epochs_to_mark: int | None = None
 
 
-def convergence(curve: Curve, scratch: str, of_scratch: Curve | None) -> Convergence:
+def convergence(curve: Curve, scratch: str, of_scratch: Curve | None, metric: Metric) -> Convergence:
     """A curve against that of training from scratch, if there is one."""
     if of_scratch is None:
         return Convergence(curve)
-    mark = SHARE * max(of_scratch.mean)
-    return Convergence(curve, scratch, mark, curve.epochs_to(mark))
+    mark = SHARE * max(of_scratch.mean) if metric.higher_is_better else min(of_scratch.mean) / SHARE
+    return Convergence(curve, scratch, mark, curve.epochs_to(mark, metric))

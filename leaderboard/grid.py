@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from leaderboard.confusion import METRICS
-from leaderboard.convergence import Convergence
-from leaderboard.metrics import AUC, D_PRIME
 from leaderboard.notes import marks
 from leaderboard.statistics import Interval
 from leaderboard.table import Across, Cell, Table
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 Value = float | str | None
 
@@ -19,16 +19,20 @@ class Shown:
     """A column of a leaderboard.
 
     Args:
-        name: that heads it.
+        name: that heads it, below the protocol's name.
+        head: that heads it by itself: the first of a protocol's columns says whose they are.
         protocol: whose cells it shows; empty for what belongs to the entry, the same under all of them.
         text: of a cell.
         value: of a cell, which sorts.
+        lowest_first: whether the lowest value is the best.
     """
 
     name: str
     protocol: str
     text: Callable[[Cell], str]
     value: Callable[[Cell], Value]
+    head: str
+    lowest_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,27 +89,36 @@ def columns(table: Table, task: str) -> list[Shown]:
 
 def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
     selection = next((cell.selection for cell in cells if cell.selection), "")
-    metric = next((cell.metric for cell in cells if cell.mean is not None), "accuracy")
-    found = [Shown(f"{metric} ({selection})" if selection else metric, protocol, figure, lambda cell: cell.mean)]
+    metric = next((cell.metric for cell in cells if cell.mean is not None), ACCURACY)
+    selected = f" ({selection})" if selection else ""
+    beside = metric.name if metric.head is None else metric.head
+    head = f"{protocol} {beside}".rstrip()
+    lowest_first = not metric.higher_is_better
+    found = [Shown(metric.name + selected, protocol, figure, lambda cell: cell.mean, head + selected, lowest_first)]
     if any(cell.unseen for cell in cells):
-        found.append(Shown("unseen [95 %]", protocol, lambda cell: _between(cell.unseen), _unseen))
-    for other in (AUC, D_PRIME):
-        if any(other in cell.others for cell in cells):
-            found.append(Shown(other, protocol, partial(_other, other), partial(_value_of, other)))
+        found.append(_shown("unseen [95 %]", protocol, _unseen_text, _unseen))
+    for name, other in {name: own.metric for cell in cells for name, own in cell.others.items()}.items():
+        if other.is_shown:
+            found.append(_shown(name, protocol, partial(_other, name), partial(_value_of, name)))
     if any(cell.rank for cell in cells):
-        found.append(Shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
+        found.append(_shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
     if any(cell.against_control for cell in cells):
         controls = {table.facts.control_of(cell.entry) for cell in cells if cell.against_control}
         name = f"minus {controls.pop() if len(controls) == 1 else 'control'} [95 %]"
-        found.append(Shown(name, protocol, _against_control, _difference))
-        found.append(Shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
+        found.append(_shown(name, protocol, _against_control, _difference))
+        found.append(_shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
     if any(cell.published for cell in cells):
         compared = any(cell.comparable for cell in cells)
         name = "published (difference)" if compared else "published"
-        found.append(Shown(name, protocol, published, _published_score))
+        found.append(_shown(name, protocol, published, _published_score))
         if compared:
-            found.append(Shown("verdict", protocol, lambda cell: cell.verdict, lambda cell: cell.verdict))
+            found.append(_shown("verdict", protocol, lambda cell: cell.verdict, lambda cell: cell.verdict))
     return found
+
+
+def _shown(name: str, protocol: str, text: Callable[[Cell], str], value: Callable[[Cell], Value]) -> Shown:
+    """A column that is headed alike wherever it stands."""
+    return Shown(name, protocol, text, value, name)
 
 
 def _leaderboard(table: Table, task: str) -> Grid:
@@ -120,18 +133,11 @@ def _leaderboard(table: Table, task: str) -> Grid:
             row.append(Text(text, best=one.text is figure and is_best(own.get(one.protocol), cells)))
         rows.append(row)
     parts = ("", *(one.protocol or "cost" for one in shown))
-    return Grid(heading(table, task), ["entry", *map(_head, shown)], rows, parts=parts)
-
-
-def _head(shown: Shown) -> str:
-    """A column's head in one row: the first of a protocol's columns says whose they are."""
-    if shown.text is not figure:
-        return shown.name
-    return shown.name.replace("accuracy", shown.protocol).replace("mAP", f"{shown.protocol} mAP")
+    return Grid(heading(table, task), ["entry", *(one.head for one in shown)], rows, parts=parts)
 
 
 def of_column(cells: dict[str, Cell], shown: Shown) -> list[Cell]:
-    """The cells of an entry that a column shows: one, or all of which the first that has something counts."""
+    """The cells of an entry that a column may show; the first of them that has something to show counts."""
     if not shown.protocol:
         return list(cells.values())
     return [cells[shown.protocol]] if shown.protocol in cells else []
@@ -144,7 +150,8 @@ def is_best(cell: Cell | None, cells: list[Cell]) -> bool:
     if cell.rank:
         return cell.rank.first == 1
     others = [other for other in cells if other.protocol == cell.protocol and other.mean is not None and other.complete]
-    return len(others) > 1 and cell.mean == max(other.mean or 0 for other in others)
+    sign = cell.metric.sign
+    return len(others) > 1 and sign * cell.mean == max(sign * (other.mean or 0) for other in others)
 
 
 def convergence_grids(table: Table, task: str) -> list[Grid]:
@@ -162,14 +169,22 @@ def convergence_grids(table: Table, task: str) -> list[Grid]:
     for entry in dict.fromkeys(cell.entry for cell in cells):
         row = [Text(entry)]
         for protocol in protocols:
-            found = next((c.convergence for c in cells if (c.entry, c.protocol) == (entry, protocol)), None)
-            row += [_reached(found)] if protocol in marked else []
-            row.append(_number(found.curve.area if found else None))
+            cell = next((c for c in cells if (c.entry, c.protocol) == (entry, protocol)), None)
+            row += [_reached(cell)] if protocol in marked else []
+            row.append(_area(cell))
         rows.append(row)
     return [Grid(f"{task}: convergence", header, rows)]
 
 
-def _reached(found: Convergence | None) -> Text:
+def _area(cell: Cell | None) -> Text:
+    if cell is None or cell.convergence is None:
+        return Text("")
+    area = cell.convergence.curve.area
+    return Text(cell.metric.write(area)[0], value=area)
+
+
+def _reached(cell: Cell | None) -> Text:
+    found = cell.convergence if cell else None
     if found is None or found.mark is None:
         return Text("")
     if found.epochs_to_mark is None:
@@ -191,8 +206,8 @@ def class_grids(table: Table) -> list[Grid]:
             clips = Text(str(one.measured.clips), value=one.measured.clips)
             row = [Text(one.measured.name), clips, Text(one.entry), Text(one.protocol)]
             for metric in METRICS:
-                row.append(_number(one.measured.figures[metric]))
-                row += [_number(one.published.get(metric))] if beside else []
+                row.append(_fraction(one.measured.figures[metric]))
+                row += [_fraction(one.published.get(metric))] if beside else []
             rows.append(row)
         found.append(Grid(f"{task}, fold {own[0].fold}, class by class", header, rows, left=(0, 2, 3)))
     return found
@@ -205,9 +220,9 @@ def _across(across: Across) -> Grid:
 
 
 _COSTS = [
-    Shown("parameters", "", lambda c: f"{c.parameters:,}" if c.parameters is not None else "", lambda c: c.parameters),
-    Shown("clips/s", "", lambda c: _rate(c.clips_per_second, 0), lambda c: c.clips_per_second),
-    Shown("steps/s", "", lambda c: _rate(c.steps_per_second, 2), lambda c: c.steps_per_second),
+    _shown("parameters", "", lambda c: f"{c.parameters:,}" if c.parameters is not None else "", lambda c: c.parameters),
+    _shown("clips/s", "", lambda c: _rate(c.clips_per_second, 0), lambda c: c.clips_per_second),
+    _shown("steps/s", "", lambda c: _rate(c.steps_per_second, 2), lambda c: c.steps_per_second),
 ]
 
 
@@ -218,9 +233,11 @@ def figure(cell: Cell) -> str:
             return "no choice"
         return "" if cell.published and cell.entry == cell.published.row else "not run"
     if cell.deviation is not None:
-        text = f"{cell.mean:.3f} ± {cell.deviation:.3f}"
+        text = " ± ".join(cell.metric.write(cell.mean, cell.deviation))
+    elif cell.interval:
+        text = bounds(cell.interval, cell.metric)
     else:
-        text = _between(cell.interval) or f"{cell.mean:.3f}"
+        text = cell.metric.write(cell.mean)[0]
     return text if cell.complete else f"{text} ({cell.folds}/{cell.of_folds} folds)"
 
 
@@ -235,8 +252,10 @@ def published(cell: Cell) -> str:
     """The published figure, and where it means something the measured one's difference from it."""
     if cell.published is None:
         return ""
-    text = f"{cell.published.score:.3f}"
-    return f"{text} ({cell.mean - cell.published.score:+.3f})" if cell.mean is not None and cell.comparable else text
+    (text,) = cell.metric.write(cell.published.score)
+    if cell.mean is None or not cell.comparable:
+        return text
+    return f"{text} ({cell.metric.write(cell.mean - cell.published.score, sign='+')[0]})"
 
 
 def _published_score(cell: Cell) -> Value:
@@ -244,28 +263,35 @@ def _published_score(cell: Cell) -> Value:
 
 
 def _against_control(cell: Cell) -> str:
-    found = cell.against_control and cell.against_control.difference
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
+    return bounds(cell.against_control.difference, cell.metric, "+") if cell.against_control else ""
 
 
-def _between(found: Interval | None) -> str:
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]" if found else ""
+def bounds(found: Interval, metric: Metric, sign: str = "") -> str:
+    """A figure with its interval; ``sign`` is ``+`` for a difference."""
+    mean, low, high = metric.write(found.mean, found.low, found.high, sign=sign)
+    return f"{mean} [{low}, {high}]"
+
+
+def _unseen_text(cell: Cell) -> str:
+    return bounds(cell.unseen, cell.metric) if cell.unseen else ""
 
 
 def _unseen(cell: Cell) -> Value:
     return cell.unseen.mean if cell.unseen else None
 
 
-def _other(metric: str, cell: Cell) -> str:
-    """A further metric; with its interval where one fold gives no deviation."""
-    found = cell.others.get(metric)
+def _other(name: str, cell: Cell) -> str:
+    """A figure by a further metric; with its interval where one fold gives no deviation."""
+    found = cell.others.get(name)
     if found is None:
         return ""
-    return _three(found.interval.mean) if cell.deviation is not None else _between(found.interval)
+    if cell.deviation is None:
+        return bounds(found.interval, found.metric)
+    return found.metric.write(found.interval.mean)[0]
 
 
-def _value_of(metric: str, cell: Cell) -> Value:
-    return cell.others[metric].interval.mean if metric in cell.others else None
+def _value_of(name: str, cell: Cell) -> Value:
+    return cell.others[name].interval.mean if name in cell.others else None
 
 
 def _difference(cell: Cell) -> Value:
@@ -280,12 +306,8 @@ def _middle_rank(cell: Cell) -> Value:
     return (cell.rank.first + cell.rank.last) / 2 if cell.rank else None
 
 
-def _number(value: float | None) -> Text:
-    return Text(_three(value), value=value)
-
-
-def _three(value: float | None) -> str:
-    return f"{value:.3f}" if value is not None else ""
+def _fraction(value: float | None) -> Text:
+    return Text(f"{value:.3f}" if value is not None else "", value=value)
 
 
 def _rate(value: float | None, digits: int) -> str:

@@ -14,22 +14,25 @@ from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
 from leaderboard.answers import Answers, Predictions, Repeat, gather, predictions, with_recordings
 from leaderboard.convergence import Curve
-from leaderboard.metrics import ACCURACY, MAP, observed
 from leaderboard.selection import selected_epochs
+from registry.metrics import Judge
+from registry.targets import Target, find_judge, find_target
+from registry.targets.one_label import OneLabel
 
 
 @dataclass
 class Measured:
     """What the records of one cell hold, over its folds and seeds."""
 
-    metric: str = ACCURACY
+    target: Target = field(default_factory=OneLabel)
+    judge: Judge = field(default_factory=OneLabel)
     answers: dict[int, Answers] = field(default_factory=dict)  # by fold
     scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds and draws
     clips: int = 0
     seeds: int = 0
     draws: int = 0  # of the training clips, where it learned from a few of each class
     selection: str = ""
-    by_epoch: dict[int, list[float]] = field(default_factory=dict)  # accuracy of each fold after each epoch
+    by_epoch: dict[int, list[float]] = field(default_factory=dict)  # the chief metric of each fold after each epoch
     curve: Curve | None = None
     k: list[int] = field(default_factory=list)
     by_recording: bool = True  # whether it is known which recording each clip was cut from
@@ -54,15 +57,11 @@ class Measured:
         results = [store.result(EvaluateJob, row.key) for row in done]
         folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
-        measured.classes = list(
-            results[0].classes or plan.pack_of(done[0]).config.task.build().classes
-        )  # older records name none
-        measured.metric = results[0].metric
-        if measured.metric == MAP:
-            measured.selection = "last"
-            chosen = True
-        else:
-            chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])
+        measured.target, measured.judge = find_target(results[0].target), find_judge(results[0].judge)
+        measured.classes = list(results[0].classes)
+        if not measured.classes and not measured.target.outputs(0):  # older records do not name them
+            measured.classes = list(plan.pack_of(done[0]).config.task.build().classes)
+        chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])
         measured.seen = max(result.clips_seen_in_pretraining for result in results)
         measured.labels_seen = any(result.labels_seen_in_pretraining for result in results)
         if chosen:
@@ -77,15 +76,15 @@ class Measured:
 
     def _take_answers(self, done: Sequence[Row], plan: Plan, store: Store) -> None:
         """Takes the predictions of every fold that each repeat has, and the figures that follow from them."""
-        classes = len(self.classes) if self.metric == MAP else 0
         records: dict[Repeat, dict[int, Predictions]] = defaultdict(dict)
         for row in done:
-            found = predictions(store, row.key, self.epochs, classes)
+            known = self.epochs, self.target, len(self.classes)
+            found = predictions(store, row.key, *known, scores=self.judge.uses_scores)
             records[row.seed, row.draw] |= with_recordings(found, plan, store, row)
-        self.answers = gather(records)
+        self.answers = gather(records, self.judge)
         self.by_recording = all(own.source_N is not None for of in records.values() for own in of.values())
         self.clips = sum(len(own.clip_N) for own in self.answers.values())
-        self.scores = {fold: observed(own)[self.metric] for fold, own in self.answers.items()}
+        self.scores = {fold: own.observed()[self.judge.chief.name] for fold, own in self.answers.items()}
         of_folds = len(plan.facts.tasks[done[0].task].folds)
         self.unseen = self._without_seen(whole=len(self.answers) == of_folds)
 
@@ -102,27 +101,31 @@ class Measured:
     def _select(self, folds: Sequence[Mapping[int, Fold]], repeats: int, rule: Rule, first: int) -> bool:
         """Takes the curve and the epochs that count; False where the rule cannot choose."""
         first_fold = next(fold for of_row in folds for fold in of_row.values())
+        if self.judge.uses_scores:  # which are of the last epoch
+            self.selection = "last"
+            return True
         if not first_fold.epochs:
             self.selection = "last" if first_fold.k is None else "inner"
             return True
         self.selection = rule
-        accuracy = _by_fold([{f: own.by_epoch(self.metric) for f, own in of_row.items()} for of_row in folds], repeats)
-        self.by_epoch = {fold: own.tolist() for fold, own in accuracy.items()}
-        self.curve = Curve.over_folds(first_fold.epochs, accuracy) if accuracy else None
+        chief = self.judge.chief
+        figures = _by_fold([{f: own.by_epoch(chief.column) for f, own in of_row.items()} for of_row in folds], repeats)
+        self.by_epoch = {fold: own.tolist() for fold, own in figures.items()}
+        self.curve = Curve.over_folds(first_fold.epochs, figures) if figures else None
         if rule != "last":
-            self.epochs = selected_epochs(accuracy, first_fold.epochs, rule, first)
+            self.epochs = selected_epochs(figures, first_fold.epochs, rule, first, chief)
         return rule == "last" or self.epochs is not None
 
     def mean_under(self, rule: Rule, first: int) -> float | None:
-        """The accuracy over folds under a rule of selection; None without epochs, or where the rule cannot choose."""
+        """The figure over folds under a rule of selection; None without epochs, or where the rule cannot choose."""
         if not self.curve:
             return None
         at = {epoch: i for i, epoch in enumerate(self.curve.epochs)}
-        chosen = selected_epochs(self.by_epoch, self.curve.epochs, rule, first)
+        chosen = selected_epochs(self.by_epoch, self.curve.epochs, rule, first, self.judge.chief)
         return float(np.mean([self.by_epoch[fold][at[epoch]] for fold, epoch in chosen.items()])) if chosen else None
 
     def pairs(self) -> dict[int, NDArray[np.int64]]:
-        """By fold, ``[n, 2]``: the label and the prediction of every clip, of every seed and draw."""
+        """By fold, ``[n, 2]``: the class and the predicted class of every clip, of every seed and draw."""
         return {
             fold: np.stack([np.tile(own.label, len(own.seed_P)), own.predicted_PN.ravel()], 1)
             for fold, own in self.answers.items()
@@ -133,7 +136,7 @@ class Measured:
             return {"selection": self.selection} if self.by_epoch else {}  # folds are there, and the rule cannot choose
         figures = list(self.scores.values())
         return {
-            "metric": self.metric,
+            "metric": self.judge.chief,
             "mean": float(np.mean(figures)),
             "deviation": float(np.std(figures, ddof=1)) if len(figures) > 1 else None,
             "folds": len(figures),

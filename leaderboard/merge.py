@@ -21,8 +21,7 @@ from benchmark.ledger.plan import Plan, Row
 from benchmark.store.job import AnyJob, Config
 from benchmark.store.store import Store
 from registry.errors import Damaged, Mistake, Mistakes
-
-ROUNDING = 0.0005  # half of the last digit that a leaderboard shows
+from registry.targets import find_judge
 
 _T = TypeVar("_T")
 Settings = dict[tuple[str, ...], set[str]]  # of an entry: of its model, at _MODEL, and of each cell at (task, protocol)
@@ -222,18 +221,21 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
         holders = stores.holders("evaluate", row.key)
         if len(holders) > 1:
             (first, store), *others = holders.items()
-            shown = store.result(EvaluateJob, row.key)
+            record = store.result(EvaluateJob, row.key)
             for label, other in others:
                 place = (row.entry, row.task, row.protocol, first, label)
-                shared[place].append((shown, other.result(EvaluateJob, row.key)))
+                shared[place].append((record, other.result(EvaluateJob, row.key)))
     found = []
     for (entry, task, protocol, first, label), pairs in shared.items():
         ours, theirs = (_mean(record[i] for record in pairs) for i in (0, 1))
         other_audio = any(a.data_hash != b.data_hash for a, b in pairs)
-        if other_audio or abs(ours - theirs) > ROUNDING:
+        metric = find_judge(pairs[0][0].judge).chief
+        half_a_digit = 0.5 * 10 ** -metric.decimals_of(ours, theirs)  # the last that a leaderboard shows
+        if other_audio or abs(ours - theirs) > half_a_digit:
             audio = " of other audio" if other_audio else ""
+            written, not_written = metric.write(ours, theirs)
             found.append(
-                f"{entry}, {protocol} on {task}: {ours:.3f} in {first} is shown, and not {theirs:.3f}{audio} in {label}"
+                f"{entry}, {protocol} on {task}: {written} in {first} is shown, and not {not_written}{audio} in {label}"
             )
     return found
 

@@ -26,7 +26,7 @@ def notes(table: Table) -> list[str]:
     """What a reader must know beside the figures."""
     measured = [cell for cell in table.cells if cell.mean is not None]
     return [
-        *_figures(measured),
+        *_figures(table, measured),
         *_comparisons(table, measured),
         *_learning(measured),
         *_seen(measured),
@@ -35,12 +35,11 @@ def notes(table: Table) -> list[str]:
     ]
 
 
-def _figures(measured: list[Cell]) -> list[str]:
+def _figures(table: Table, measured: list[Cell]) -> list[str]:
     """What the figures are, and which rule selected them."""
-    found = ["Accuracy, mean over folds ± standard deviation over folds" + _seeds(measured) + "."]
-    ranked = list(dict.fromkeys(cell.task for cell in measured if cell.metric == "mAP"))
-    if ranked:
-        found.append(f"Of {', '.join(ranked)}: mean average precision, AUC and d', means over classes.")
+    lead = "Accuracy" if not measured or any(cell.metric.head == "" for cell in measured) else "Figures"
+    found = [f"{lead}, mean over folds ± standard deviation over folds{_seeds(measured)}."]
+    found += [f"Of {', '.join(places)}: {meaning}." for meaning, places in _judged(table, measured).items()]
     draws = {cell.protocol: cell.draws for cell in measured if cell.draws > 1}
     if draws:
         listed = ", ".join(f"{protocol} {count}" for protocol, count in draws.items())
@@ -59,11 +58,27 @@ def _figures(measured: list[Cell]) -> list[str]:
     return found
 
 
+def _judged(table: Table, measured: list[Cell]) -> dict[str, list[str]]:
+    """What figures mean that do not go without saying, and the tasks, or the columns of a task, whose they are."""
+    judges = {
+        (cell.task, cell.protocol): table.measured[cell.entry, cell.task, cell.protocol].judge for cell in measured
+    }
+    of_task: dict[str, set[str]] = {}
+    for (task, _), judge in judges.items():
+        of_task.setdefault(task, set()).add(judge.meaning)
+    found: dict[str, dict[str, None]] = {}
+    for (task, protocol), judge in judges.items():
+        if judge.chief.head != "":
+            place = task if len(of_task[task]) == 1 else f"{protocol} on {task}"
+            found.setdefault(judge.meaning, {})[place] = None
+    return {meaning: list(places) for meaning, places in found.items()}
+
+
 def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
     """What intervals, p-values and ranks rest on, and who is compared with whom."""
     found = []
     if any(cell.interval for cell in measured):
-        found += [*_intervals(table), *_seeds_drawn(measured)]
+        found += [*_intervals(table), *_seeds_drawn(table, measured)]
     if any(cell.against_control for cell in measured):
         found.append("p: of no difference from the control, on the same recordings, adjusted by Holm over the column.")
     if any(cell.rank for cell in measured):
@@ -102,7 +117,7 @@ def _intervals(table: Table) -> list[str]:
     return found
 
 
-def _seeds_drawn(measured: list[Cell]) -> list[str]:
+def _seeds_drawn(table: Table, measured: list[Cell]) -> list[str]:
     """How much of the deviation seeds bring, or that intervals do not speak of them."""
     several = [cell for cell in measured if cell.seeds > 1 and cell.deviations]
     if not several:
@@ -110,8 +125,9 @@ def _seeds_drawn(measured: list[Cell]) -> list[str]:
     shares = []
     for task, protocol in dict.fromkeys((cell.task, cell.protocol) for cell in several):
         pairs = [cell.deviations for cell in several if (cell.task, cell.protocol) == (task, protocol)]
-        recordings, seeds = (float(np.median([pair[i] for pair in pairs if pair])) for i in (0, 1))
-        shares.append(f"{protocol} on {task} {recordings:.3f} and {seeds:.3f}")
+        medians = (float(np.median([pair[i] for pair in pairs if pair])) for i in (0, 1))
+        recordings, seeds = table.columns[task, protocol].metric.write(*medians)
+        shares.append(f"{protocol} on {task} {recordings} and {seeds}")
     return [
         "The scatter of seeds is part of the intervals. Of a figure's standard deviation, recordings and seeds bring"
         f" (median entry): {'; '.join(shares)}."
@@ -122,12 +138,12 @@ def _smallest(table: Table) -> list[str]:
     """What differences the recordings could have told."""
     shares = []
     for task in table.facts.tasks:
-        found = {protocol: column.smallest for (own, protocol), column in table.columns.items() if own == task}
-        told = [
-            f"{protocol} {one.alone:.3f}" + (f", {one.of_all:.3f} among {one.pairs} pairs" if one.pairs > 1 else "")
-            for protocol, one in found.items()
-            if one and one.alone
-        ]
+        told = []
+        for (own, protocol), column in table.columns.items():
+            one = column.smallest
+            if own == task and one and one.alone:
+                alone, of_all = column.metric.write(one.alone, one.of_all)
+                told.append(f"{protocol} {alone}" + (f", {of_all} among {one.pairs} pairs" if one.pairs > 1 else ""))
         if told:
             shares.append(f"{task} ({_size(table, task)}): {'; '.join(told)}")
     if not shares:
@@ -143,13 +159,16 @@ def _size(table: Table, task: str) -> str:
 
 
 def _learning(measured: list[Cell]) -> list[str]:
-    curves = {(c.convergence.scratch, c.task, c.protocol): c.convergence.mark for c in measured if c.convergence}
-    marks = ", ".join(
-        f"{mark:.3f} ({protocol} {scratch} on {task})" for (scratch, task, protocol), mark in curves.items() if mark
-    )
-    found = [f"mark: 90 % of the best epoch of training from random weights: {marks}."] if marks else []
-    area = "area under the curve: the mean over epochs of the mean accuracy over folds."
-    return [*found, area] if curves else found
+    curves = {(c.convergence.scratch, c.task, c.protocol): c for c in measured if c.convergence}
+    marks: dict[str, list[str]] = {}
+    for (scratch, task, protocol), cell in curves.items():
+        mark = cell.convergence.mark if cell.convergence else None
+        if mark:
+            share = "90 % of the best epoch" if cell.metric.higher_is_better else "the best epoch, divided by 0.9,"
+            marks.setdefault(share, []).append(f"{cell.metric.write(mark)[0]} ({protocol} {scratch} on {task})")
+    found = [f"mark: {share} of training from random weights: {', '.join(own)}." for share, own in marks.items()]
+    names = " or ".join(dict.fromkeys(cell.metric.name.removeprefix("mean ") for cell in curves.values()))
+    return [*found, f"area under the curve: the mean over epochs of the mean {names} over folds."] if curves else found
 
 
 def _seen(measured: list[Cell]) -> list[str]:

@@ -9,6 +9,7 @@ from benchmark.ledger.plan import Plan
 from benchmark.store.files import write_text
 from benchmark.store.store import Store
 from leaderboard.table import Table
+from registry.targets.one_label import ACCURACY
 
 
 def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
@@ -23,6 +24,7 @@ def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
             "alone": column.smallest.alone,
             "of_all": column.smallest.of_all,
             "pairs": column.smallest.pairs,
+            "written": column.metric.write(column.smallest.alone, column.smallest.of_all),
         }
         for (task, protocol), column in table.columns.items()
         if column.smallest and column.smallest.alone
@@ -47,9 +49,10 @@ def smallest_known(plan: Plan, store: Store) -> list[str]:
         for protocol in plan.facts.protocols:
             one = found.get((_data(plan, task), _protocol(plan, protocol)))
             if one:
-                alone = f"{protocol} on {task}: the smallest difference that its recordings told is {one['alone']:.3f}"
-                among = f", {one['of_all']:.3f} among {one['pairs']} pairs" if one["pairs"] > 1 else ""
-                sentences.append(f"{alone}{among} (power 80 %; by the records of {one['suite']})")
+                alone, of_all = one.get("written") or ACCURACY.write(one["alone"], one["of_all"])  # older files
+                told = f"{protocol} on {task}: the smallest difference that its recordings told is {alone}"
+                among = f", {of_all} among {one['pairs']} pairs" if one["pairs"] > 1 else ""
+                sentences.append(f"{told}{among} (power 80 %; by the records of {one['suite']})")
     return sentences
 
 

@@ -17,7 +17,7 @@ class Published:
         row: the entry it belongs to, or the system's name.
         task: of the registry.
         protocol: the column it stands in.
-        score: as a fraction.
+        score: by the task's chief metric; a fraction where that is one.
         selection: how the epoch was chosen, where it is known: best-mean, split1, or empty.
         source: paper and table, or repository.
         note: what is known to be wrong with it.
@@ -33,7 +33,7 @@ class Published:
 
 
 def reproduced(suite: str | None) -> list[Published]:
-    """The accuracies, or mean average precisions, of a published table (``lin2022/table-3.1``), by entry."""
+    """The figures of a published table (``lin2022/table-3.1``) by entry, but for those of single classes."""
     if suite is None:
         return []
     with FIGURES.open(newline="", encoding="utf-8") as file:
@@ -48,7 +48,7 @@ def reproduced(suite: str | None) -> list[Published]:
                 note=row["note"],
             )
             for row in csv.DictReader(file)
-            if row["suite"] == suite and ("accuracy" in row["metric"] or row["metric"] == "mAP") and row["entry"]
+            if row["suite"] == suite and row["entry"] and not row["detail"].startswith("class=")
         ]
 
 

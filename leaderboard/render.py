@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from benchmark.store.files import write_text
 from benchmark.store.store import Store
 from leaderboard.grid import Grid, grids
-from leaderboard.metrics import AUC, D_PRIME, MACRO_F1
 from leaderboard.notes import notes
 from leaderboard.table import Cell, Figure, Table
 from leaderboard.terminal import print_grid, visible
+from registry.metrics import Metric
+from registry.targets.one_label import OneLabel
+from registry.targets.several_labels import SeveralLabels
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,7 +124,8 @@ def _plain_latex(text: str) -> str:
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
-    rows = [_flat(cell) for cell in table.cells]
+    further = _further(table)
+    rows = [_flat(cell, further) for cell in table.cells]
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: visible(x) if isinstance(x, str) else x for name, x in row.items()} for row in rows)
@@ -139,7 +142,7 @@ def _json(table: Table) -> str:
         "name": table.name,
         **table.facts.to_json(),
         "selection": table.rule,
-        "cells": [asdict(cell) for cell in table.cells],
+        "cells": [_plain(cell) for cell in table.cells],
         "pairs": pairs,
         "smallest": [
             {"task": task, "protocol": protocol, **asdict(column.smallest)}
@@ -151,7 +154,18 @@ def _json(table: Table) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-_OTHERS = {"macro_f1": MACRO_F1, "auc": AUC, "d_prime": D_PRIME}
+def _plain(cell: Cell) -> dict[str, Any]:
+    """A cell as JSON has it: metrics by their names."""
+    plain = {**asdict(cell), "metric": cell.metric.name}
+    for other in plain["others"].values():
+        del other["metric"]
+    return plain
+
+
+def _further(table: Table) -> list[Metric]:
+    """The further metrics that have columns: those of labels in every table, and those of its own judges."""
+    judges = [OneLabel(), SeveralLabels(), *(own.judge for own in table.measured.values())]
+    return list({metric.column: metric for judge in judges for metric in judge.metrics[1:]}.values())
 
 
 def _parts(found: Figure | None) -> Iterator[tuple[str, float | None]]:
@@ -167,14 +181,14 @@ def _parts(found: Figure | None) -> Iterator[tuple[str, float | None]]:
     yield "_minus_control_p", against.p if against else None
 
 
-def _flat(cell: Cell) -> dict[str, Any]:
+def _flat(cell: Cell, further: Sequence[Metric]) -> dict[str, Any]:
     against, published, learned = cell.against_control, cell.published, cell.convergence
     return {
         "task": cell.task,
         "entry": cell.entry,
         "protocol": cell.protocol,
         "selection": cell.selection,
-        "metric": cell.metric,
+        "metric": cell.metric.name,
         "figure": cell.mean,
         "low": cell.interval.low if cell.interval else None,
         "high": cell.interval.high if cell.interval else None,
@@ -188,9 +202,9 @@ def _flat(cell: Cell) -> dict[str, Any]:
         "seeds": cell.seeds,
         "draws": cell.draws,
         **{
-            f"{name}{part}": value
-            for name, metric in _OTHERS.items()
-            for part, value in _parts(cell.others.get(metric))
+            f"{metric.column}{part}": value
+            for metric in further
+            for part, value in _parts(cell.others.get(metric.name))
         },
         "clips": cell.clips,
         "k": " ".join(map(str, cell.k)),

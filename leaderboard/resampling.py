@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import Answers
-from leaderboard.metrics import Counts, Figures, metrics_of
 from leaderboard.statistics import ALPHA, Interval
+from registry.metrics import Counts, Figures
 
 DRAWS = 10_000
 FEWEST = 1_000
-RANKED = 2 * 10**9  # clips times classes times draws of a task that is ranked: some seconds an entry
+WORK = 2 * 10**9  # numbers that the draws of a judge that takes long go through: some seconds an entry
 BLOCK = 2**20  # recordings drawn at once: what a cache holds
 POWER = 0.8
 GROUPS = 1_000  # of a fold's recordings, left out in turn
@@ -178,16 +178,16 @@ def estimates(cells: "Mapping[_Place, Mapping[int, Answers]]") -> "dict[_Place, 
 
 
 def draws_of(answers: Mapping[int, Answers]) -> int:
-    """How many draws a cell's figures rest on: fewer where ranking many clips by many classes takes long."""
-    several = [own.label.size for own in answers.values() if own.label.ndim > 1]
-    return max(FEWEST, min(DRAWS, RANKED // sum(several))) if several else DRAWS
+    """How many draws a cell's figures rest on: fewer where a draw takes long, as of rankings by many classes."""
+    cost = sum(own.judge.cost(own) for own in answers.values())
+    return max(FEWEST, min(DRAWS, WORK // cost)) if cost else DRAWS
 
 
 def _of_group(
     recordings: Mapping[int, int], cells: Mapping[_Place, Mapping[int, Answers]]
 ) -> dict[_Place, dict[str, Estimate]]:
     """The estimates of cells that have the same numbers of recordings in the same folds."""
-    metrics = {place: {fold: metrics_of(own) for fold, own in answers.items()} for place, answers in cells.items()}
+    metrics = {place: {fold: own.judge.under(own) for fold, own in answers.items()} for place, answers in cells.items()}
     blocks: dict[_Place, list[Figures]] = {place: [] for place in cells}
     draws = min(draws_of(answers) for answers in cells.values())
     for counts in _drawn(recordings, draws):

@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 
 from benchmark.suite.rules import Rule
+from registry.metrics import Metric
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 MEANING: dict[str, str] = {
@@ -20,30 +21,32 @@ MEANING: dict[str, str] = {
 
 
 def selected_epochs(
-    accuracy: Mapping[int, Sequence[float]], epochs: Sequence[int], rule: Rule, first: int
+    figures: Mapping[int, Sequence[float]], epochs: Sequence[int], rule: Rule, first: int, metric: Metric
 ) -> dict[int, int] | None:
     """The epoch whose predictions count, for every fold; the earliest of equals.
 
-    ``inner`` takes nothing from the fold that is measured but what every rule takes: the models whose accuracy chooses
+    ``inner`` takes nothing from the fold that is measured but what every rule takes: the models whose figures choose
     for it had its clips among those they were trained on.
 
     Args:
-        accuracy: for each fold that is measured, after each epoch, in [0, 1].
+        figures: for each fold that is measured, after each epoch.
         epochs: that were evaluated, the same for every fold.
         rule: one of ``RULES``.
         first: the fold that chooses under ``split1``.
+        metric: of the figures.
 
     Returns:
         By fold; None where the rule cannot choose: without a fold, ``inner`` with one, ``split1`` without the first.
     """
-    if not accuracy or (rule == "inner" and len(accuracy) < 2) or (rule == "split1" and first not in accuracy):
+    if not figures or (rule == "inner" and len(figures) < 2) or (rule == "split1" and first not in figures):
         return None
-    curve_FE = np.array(list(accuracy.values()))
+    if rule == "last":
+        return dict.fromkeys(figures, epochs[-1])
+    curve_FE = np.array(list(figures.values()))
     chooser_FE = {
-        "last": np.broadcast_to(np.arange(len(epochs)), curve_FE.shape),
         "best-mean": np.broadcast_to(curve_FE.mean(0), curve_FE.shape),
         "inner": curve_FE.sum(0) - curve_FE,
-        "split1": np.broadcast_to(accuracy.get(first, curve_FE[0]), curve_FE.shape),
+        "split1": np.broadcast_to(figures.get(first, curve_FE[0]), curve_FE.shape),
     }[rule]
-    best_F = np.round(chooser_FE, 9).argmax(1)  # sums that differ by rounding alone are equals
-    return {fold: epochs[int(at)] for fold, at in zip(accuracy, best_F, strict=True)}
+    best_F = metric.merit(chooser_FE).argmax(1)
+    return {fold: epochs[int(at)] for fold, at in zip(figures, best_F, strict=True)}

@@ -22,6 +22,8 @@ from leaderboard.resampling import estimates
 from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
 from registry.lookup import WEIGHTS
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 Place = tuple[str, str, str]  # entry, task, protocol
 
@@ -31,10 +33,12 @@ class Figure:
     """A figure by a further metric.
 
     Args:
+        metric: by which.
         interval: of it, 95 %.
         against_control: its comparison with the entry's control, or the suite's.
     """
 
+    metric: Metric
     interval: Interval
     against_control: Comparison | None
 
@@ -44,7 +48,7 @@ class Cell:
     """One entry under one protocol on one task.
 
     Args:
-        metric: accuracy, or mAP (mean average precision) where clips may have several labels.
+        metric: the chief one of its judge; accuracy where nothing is measured.
         mean: of the folds' figures (over seeds first); None where nothing is measured.
         interval: of the mean, 95 %.
         deviation: standard deviation over folds.
@@ -56,7 +60,7 @@ class Cell:
         selection: the rule that picked the epoch, one of ``leaderboard.selection.RULES``; of K, inner.
         rank: among the entries of the column that have every fold; several ranks where differences are within noise.
         convergence: how fast it learned, where every epoch was evaluated.
-        others: further metrics by name: macro F1, or where clips may have several labels macro AUC and its d'.
+        others: figures by the judge's further metrics, by name; those that are not defined are left out.
         deviations: of the figure, by recordings and by seeds.
         k: the values that were chosen inside the training folds, where neighbours vote.
         published: the figure that stands beside it.
@@ -81,7 +85,7 @@ class Cell:
     protocol: str
     of_folds: int
     official_folds: int
-    metric: str = "accuracy"
+    metric: Metric = ACCURACY
     mean: float | None = None
     interval: Interval | None = None
     deviation: float | None = None
@@ -257,8 +261,8 @@ def _figures(of_metrics: Mapping[str, Column], entry: str) -> _Figures:
         "rank": chief.ranks.get(entry),
         "against_control": chief.against_control.get(entry),
         "others": {
-            metric: Figure(column.estimates[entry].interval, column.against_control.get(entry))
-            for metric, column in others
+            name: Figure(column.metric, column.estimates[entry].interval, column.against_control.get(entry))
+            for name, column in others
         },
     }
 
@@ -290,7 +294,7 @@ def _convergence(
     own: Measured, scratch: str, measured: Mapping[Place, Measured], task: str, protocol: str
 ) -> Convergence | None:
     of_scratch = measured[scratch, task, protocol].curve if scratch else None
-    return convergence(own.curve, scratch, of_scratch) if own.curve else None
+    return convergence(own.curve, scratch, of_scratch, own.judge.chief) if own.curve else None
 
 
 def _across(table: Table) -> list[Across]:
@@ -300,7 +304,7 @@ def _across(table: Table) -> list[Across]:
         columns: dict[tuple[str, str], list[float]] = defaultdict(list)
         for cell in table.cells:
             if cell.protocol == protocol and cell.mean is not None and cell.complete:
-                columns[table.facts.tasks[cell.task].name, cell.entry].append(cell.mean)
+                columns[table.facts.tasks[cell.task].name, cell.entry].append(cell.metric.sign * cell.mean)
         score = {place: float(np.mean(means)) for place, means in columns.items()}
         tasks = list(dict.fromkeys(task for task, _ in score))
         entries = [entry for entry in table.facts.entries if all((task, entry) in score for task in tasks)]

@@ -85,10 +85,15 @@ def _task_facts(component: Any) -> dict[str, Any]:
     return {"classes": len(component.classes), "folds": len(component.folds), "licence": component.licence}
 
 
+def _target_facts(component: Any) -> dict[str, Any]:
+    return {"metrics": ", ".join(metric.name for metric in component.metrics)}
+
+
 _FACTS = {
     "encoders": _encoder_facts,
     "frontends": _frontend_facts,
     "augmentations": _augmentation_facts,
     "methods": _method_facts,
     "tasks": _task_facts,
+    "targets": _target_facts,
 }

@@ -1,4 +1,4 @@
-"""Classifier heads of all folds, trained together as one batched problem."""
+"""Heads of all folds, trained together as one batched problem."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from registry.losses import classification
 from registry.seeding import generator_for
+from registry.targets import Objective
 
 HIDDEN = 512  # of the mlp head: Wang 2021
 
@@ -19,13 +19,13 @@ class FoldHeads(nn.Module):
     Args:
         kind: linear or mlp.
         dim: of the embeddings.
-        classes: of the logits.
+        outputs: how many values it gives.
         seeds: one a fold, so that a head does not depend on which other folds train beside it.
     """
 
-    def __init__(self, kind: Literal["linear", "mlp"], dim: int, classes: int, seeds: Sequence[int]) -> None:
+    def __init__(self, kind: Literal["linear", "mlp"], dim: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__()
-        sizes = [dim, classes] if kind == "linear" else [dim, HIDDEN, classes]
+        sizes = [dim, outputs] if kind == "linear" else [dim, HIDDEN, outputs]
         generators = [generator_for(seed, "head") for seed in seeds]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for size_in, size_out in itertools.pairwise(sizes):
@@ -36,13 +36,13 @@ class FoldHeads(nn.Module):
             self.biases.append(nn.Parameter(torch.stack(biases)))
 
     def forward(self, x_FBD: Tensor) -> Tensor:
-        """Logits ``[F, B, C]``, each fold's through its own head."""
+        """Outputs ``[F, B, C]``, each fold's through its own head."""
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x_FBD = torch.baddbmm(bias, torch.relu(x_FBD) if i else x_FBD, weight)
         return x_FBD
 
     def one(self, fold: int, x_BD: Tensor) -> Tensor:
-        """Logits ``[B, C]`` of the fold at position ``fold``."""
+        """Outputs ``[B, C]`` of the fold at position ``fold``."""
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x_BD = torch.addmm(bias[fold], torch.relu(x_BD) if i else x_BD, weight[fold])
         return x_BD
@@ -50,7 +50,9 @@ class FoldHeads(nn.Module):
 
 def train_heads(
     heads: FoldHeads,
-    examples: Callable[[int], tuple[Tensor, Tensor]],
+    examples: Callable[[int], Tensor],
+    label_M: Tensor,
+    objective: Objective,
     rows: Sequence[Tensor],
     shift_F1D: Tensor,
     scale_F1D: Tensor,
@@ -67,7 +69,9 @@ def train_heads(
 
     Args:
         heads: on the device.
-        examples: for an epoch, embeddings ``[M, D]`` and labels, ``[M]`` indices or ``[M, C]`` of zeros and ones.
+        examples: for an epoch, embeddings ``[M, D]``.
+        label_M: theirs, as the target has them.
+        objective: of the target.
         rows: the training rows of each fold.
         shift_F1D: subtracted from the embeddings of each fold.
         scale_F1D: then divides them.
@@ -83,7 +87,7 @@ def train_heads(
     ]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate)
     for epoch in range(epochs):
-        x_MD, label_M = examples(epoch)
+        x_MD = examples(epoch)
         orders = [
             own[torch.randperm(len(own), generator=generator_for(seed, "rows", epoch))]
             for own, seed in zip(rows, seeds, strict=True)
@@ -94,8 +98,8 @@ def train_heads(
             weight_FB = (row_FB >= 0).float()
             weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
             row_FB = row_FB.clamp_min(0)
-            logits_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
-            loss = (classification(logits_FBC, label_M[row_FB]) * weight_FB).sum()
+            output_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
+            loss = (objective.loss(output_FBC, label_M[row_FB]) * weight_FB).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

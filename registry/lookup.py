@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from registry.frontends import Frontend
     from registry.methods import Method
     from registry.protocols import Protocol
+    from registry.targets import Target
     from registry.tasks import Task
     from registry.weights import Weights
 
@@ -168,9 +169,19 @@ ENCODERS: "Kind[Encoder]" = Kind("encoders", "Encoder", "encoder")
 FRONTENDS: "Kind[Frontend]" = Kind("frontends", "Frontend", "front end")
 METHODS: "Kind[Method]" = Kind("methods", "Method", "method")
 PROTOCOLS: "Kind[Protocol]" = Kind("protocols", "Protocol", "protocol")
+TARGETS: "Kind[Target]" = Kind("targets", "Target", "target")
 TASKS: "Kind[Task]" = Kind("tasks", "Task", "task")
 WEIGHTS: "Kind[Weights]" = Kind("weights", "Weights", "source of weights")
-KINDS: tuple[Kind[AnyComponent], ...] = (ENCODERS, WEIGHTS, FRONTENDS, AUGMENTATIONS, METHODS, TASKS, PROTOCOLS)
+KINDS: tuple[Kind[AnyComponent], ...] = (
+    ENCODERS,
+    WEIGHTS,
+    FRONTENDS,
+    AUGMENTATIONS,
+    METHODS,
+    TASKS,
+    TARGETS,
+    PROTOCOLS,
+)
 
 
 def kind_called(folder: str) -> Kind[AnyComponent]:

@@ -308,19 +308,14 @@ def semi_hard(anchor_BD: Tensor, positive_BD: Tensor, candidate_MD: Tensor, othe
     return torch.where(farther_BM.any(1), nearest_B, farthest_B)
 
 
-def classification(logits: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy of each example, or where examples may have several labels, binary ones averaged over classes.
-
-    Args:
-        logits: ``[..., C]``.
-        label: ``[...]`` class indices, or ``[..., C]`` of zeros and ones.
-
-    Returns:
-        ``[...]``.
-    """
-    if label.ndim == logits.ndim:
-        return F.binary_cross_entropy_with_logits(_wide(logits), label, reduction="none").mean(-1)
+def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """That of each example ``[...]``, from logits ``[..., C]`` and class indices ``[...]``."""
     return F.cross_entropy(_wide(logits).flatten(0, -2), label.flatten(), reduction="none").view(label.shape)
+
+
+def binary_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """That of each example ``[...]``, the mean over classes, from logits and zeros and ones, both ``[..., C]``."""
+    return F.binary_cross_entropy_with_logits(_wide(logits), label, reduction="none").mean(-1)
 
 
 def labelled_cross_entropy(logits_BK: Tensor, label_B: Tensor) -> Tensor:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from registry.errors import Mistake
+
+if TYPE_CHECKING:
+    from registry.targets import Target
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Standing:
         chunk: most clips at once through the encoder, where gradients are cached.
         clips: how many there are to train on, at most: of a corpus, or of a task but its smallest fold to test.
         classes: of the labels; 0 where there are none.
-        several: whether a clip may have several labels.
+        target: what is predicted of a clip.
     """
 
     gives: Literal["spectrogram", "waveform"] | None = None
@@ -25,7 +28,7 @@ class Standing:
     chunk: int | None = None
     clips: int | None = None
     classes: int | None = None
-    several: bool | None = None
+    target: "Target | None" = None
 
 
 @dataclass(frozen=True)

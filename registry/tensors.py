@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,10 +29,11 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping
     try:  # in one entry, because several entries would be in another order every time
         save_file(plain, path, {_ENTRY: json.dumps(entry, sort_keys=True)})
     except SafetensorError as error:
-        hidden = re.search(r"os error (\d+)", str(error))
+        hidden = re.search(r"([^:]*) \(os error (\d+)\)", str(error))
         if hidden is None:
             raise
-        raise OSError(int(hidden[1]), os.strerror(int(hidden[1])), str(path)) from error
+        why, number = hidden[1].strip(), int(hidden[2])
+        raise OSError(number, why, str(path), number) from error  # given last, Windows takes the number for its own
 
 
 def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":

@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall each other on two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets as small as the tests' take twice as long in two threads
 
 import sys
 from collections.abc import Callable, Iterator

@@ -106,17 +106,12 @@ def audit(
 
 
 def _task(reference: str, plugins: list[Path] | None) -> "tuple[str, Task]":
-    import yaml
-
-    from registry.errors import Mistake
-    from registry.lookup import TASKS, chosen, load_plugin
+    from audiobench.commands.references import choose
+    from registry.lookup import TASKS, load_plugin
 
     for path in plugins or []:
         load_plugin(path)
-    try:
-        choice = chosen(TASKS, yaml.safe_load(reference))
-    except (ValueError, yaml.YAMLError) as error:
-        raise Mistake(f"{reference!r} is no task: {error}", fix="audiobench list tasks") from error
+    choice = choose(TASKS, reference)
     return choice.name, choice.build()
 
 
@@ -198,7 +193,7 @@ def _show_audit(audited: "Audit") -> None:
 
 
 def _folds(source: "Spanning") -> str:
-    in_folds = (f"fold {fold} {', '.join(classes)}" for fold, classes in source.folds.items())
+    in_folds = (f"fold {fold} {', '.join(classes)}".rstrip() for fold, classes in source.folds.items())
     return f"{source.source}: " + "; ".join(in_folds)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiobench.commands.options import Debug, MergedRuns, Others, Scale, Selection, folders_of
+from audiobench.commands.options import Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
 
 
 def leaderboard(
@@ -22,6 +22,7 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if --output is not what the records give.")
     ] = False,
+    plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """Regenerate leaderboards from the records."""
@@ -30,7 +31,10 @@ def leaderboard(
     from leaderboard.sources import read_plans
     from leaderboard.table import make_table
     from registry.errors import Mistake
+    from registry.lookup import load_plugin
 
+    for path in plugin or []:
+        load_plugin(path)
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)

@@ -20,7 +20,7 @@ Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python fil
 Entries = Annotated[list[str] | None, typer.Option("--entry", help="Only this entry; may be repeated.")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
 Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
-OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, protocols."
+OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, targets, protocols."
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 RUNS = Path("runs")
 MergedRuns = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import Data, Debug, MergedRuns, Others, Scale, Selection, folders_of
+from audiobench.commands.options import Data, Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
 
 
 def report(
@@ -24,6 +24,7 @@ def report(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="The page; RUNS/reports/SUITE.html by default.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Save every figure as PDF in this folder, too.")] = None,
+    plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """Write one page with tables, figures, maps and costs from the records. It needs no network."""
@@ -33,7 +34,10 @@ def report(
     from leaderboard.report import make_report
     from leaderboard.sources import read_plans, suite_texts
     from registry.errors import Mistake
+    from registry.lookup import load_plugin
 
+    for path in plugin or []:
+        load_plugin(path)
     folders = folders_of(runs, others)
     plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
     if output and len(plans) > 1:

@@ -41,11 +41,10 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
-    from benchmark.ledger.adopt import take_over
-    from benchmark.ledger.execute import Ending, carry_out, mended, needed
+    from benchmark.ledger.execute import needed
+    from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
-    from benchmark.store.job import AnyJob
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
 
@@ -60,16 +59,7 @@ def run(
         return
     request.keep(plan, store)
 
-    def still_needed() -> list[AnyJob]:
-        return needed(plan, rows, store, lambda job, damage: request.tell(mended(job, damage, store)))
-
-    def make(jobs: list[AnyJob]) -> Ending:
-        return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
-
-    jobs = still_needed()
-    if take_over(plan, jobs, store, make, request.tell):
-        jobs = still_needed()
-    ending = make(jobs)
+    ending = fill(plan, rows, store, data, device, precision, tell=request.tell, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

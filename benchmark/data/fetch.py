@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pooch.hashes import hash_matches
@@ -11,6 +11,7 @@ from pooch.hashes import hash_matches
 from benchmark.data.download import download
 from benchmark.data.unpack import BadArchive, Megabytes, require_space, unpack, writing
 from benchmark.progress import Progress
+from benchmark.store.files import move
 from benchmark.store.locks import Hold, locked
 from registry.errors import Mistake
 from registry.tasks import Archive, Task
@@ -85,12 +86,12 @@ def _alone(data: Path) -> Iterator[Path]:
     """A folder for unfinished files. Its lock stops a second fetch, which would write into the same files."""
     work = data / _WORK
     work.mkdir(parents=True, exist_ok=True)
-    with locked(work / "lock", None) as hold:
+    with locked(work / "lock", None, keep=False) as hold:
         if hold == Hold.THEIRS:
             raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended")
         yield work
-        if [path.name for path in work.iterdir()] == ["lock"]:
-            shutil.rmtree(work)
+    with suppress(OSError):  # there is more in it, or another fetch has begun
+        work.rmdir()
 
 
 def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress) -> None:
@@ -158,7 +159,7 @@ def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress
             entries = [path for path in aside.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
             made = entries[0] if len(entries) == 1 and entries[0].is_dir() else aside
         target.parent.mkdir(parents=True, exist_ok=True)
-        made.rename(target)
+        move(made, target)
         progress.end(f"unpacked into {target}")
 
 
@@ -190,7 +191,7 @@ def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
             ) from mistake
         for folder in sources:
             (data / folder).parent.mkdir(parents=True, exist_ok=True)
-            (aside / folder).rename(data / folder)
+            move(aside / folder, data / folder)
         progress.end("copied")
 
 

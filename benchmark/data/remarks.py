@@ -26,6 +26,9 @@ def remarks(task: Task, clips: Sequence[Clip]) -> tuple[str, ...]:
         sentences.append(_lost("has no clip", [name for name in task.classes if name not in folds_of]))
         alone = [name for name, folds in folds_of.items() if len(folds) == 1]
         sentences.append(_lost("lies in one fold alone, so is not both trained and tested", alone))
+    numbers = {clip.label for clip in clips if isinstance(clip.label, float)}
+    if len(numbers) == 1:
+        sentences.append(f"every clip has the number {numbers.pop():g}: there is nothing to predict")
     of_fold = Counter(clip.fold for clip in clips)
     sentences += [f"fold {fold} has no clip to test" for fold in sorted(tested) if not of_fold[fold]]
     if len(tested) > 1:

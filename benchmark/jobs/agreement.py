@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.jobs.evaluate import Record
-from benchmark.store.columns import numbers, read_columns
+from benchmark.store.columns import matrix, numbers, read_columns, values
+from registry.lookup import TARGETS
+from registry.targets import Target, find_target
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -15,74 +17,80 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-6
 
 
-def disagreement(record: Record, folder: Path, *, rankings: bool) -> str:
+def disagreement(record: Record, folder: Path, *, scores: bool) -> str:
     """Says where stated and stored differ, or nothing.
+
+    A plugin's metrics are not computed again: they may be others by now.
 
     Args:
         record: an evaluation's.
         folder: of the record, with its ``predictions.parquet`` and ``epochs.parquet``.
-        rankings: whether to compute average precision again, where clips have several labels.
+        scores: whether to compute metrics of scores, such as average precision, which take long.
 
     Raises:
         Exception: of any kind, if a file cannot be read.
     """
-    if record.metric == "accuracy":
-        return _accuracies(record, folder)
-    return _precisions(record, folder) if rankings else ""
+    name = record.target
+    is_own = name in TARGETS.names() and isinstance(TARGETS.version(name), int)
+    if record.judge != f"targets/{name}" or not is_own:
+        return ""
+    target = find_target(name)
+    return _Stored(record, target, folder).disagreement() if scores or not target.uses_scores else ""
 
 
-def _accuracies(record: Record, folder: Path) -> str:
-    last = read_columns(folder / "predictions.parquet", ("fold", "clip", "label", "predicted"))
-    curve = read_columns(folder / "epochs.parquet", ("fold", "epoch", "clip", "predicted"))
-    fold_N, label_N, predicted_N = (numbers(last, name) for name in ("fold", "label", "predicted"))
-    clip_N, number = _clips(last, {})
-    fold_M, epoch_M, guess_M = (numbers(curve, name) for name in ("fold", "epoch", "predicted"))
-    clip_M, _ = _clips(curve, number)
-    told = _other_folds(record, fold_N)
-    for name, facts in record.folds.items() if not told else ():
-        own_N, own_M = fold_N == name, fold_M == name
-        label_of = np.full(len(number) + 1, -1)  # the last of them is of clips without a number
-        label_of[clip_N[own_N]] = label_N[own_N]
-        epochs, at_M = np.unique(epoch_M[own_M], return_inverse=True)
-        if epochs.tolist() != sorted(facts.epochs):
-            return f"result.json and epochs.parquet are of different epochs of fold {name}"
-        right_M = label_of[clip_M[own_M]] == guess_M[own_M]
-        by_epoch = np.bincount(at_M, right_M, len(epochs)) / np.maximum(np.bincount(at_M, minlength=len(epochs)), 1)
-        stored = {f"epoch {epoch}": figure for epoch, figure in zip(epochs.tolist(), by_epoch.tolist(), strict=True)}
-        stored["the end"] = float((label_N[own_N] == predicted_N[own_N]).mean())
-        by_epoch_stated = facts.by_epoch("accuracy")
-        stated = {f"epoch {epoch}": by_epoch_stated[i] for i, epoch in enumerate(facts.epochs)}
-        for when, figure in {**stated, "the end": facts.figure("accuracy")}.items():
-            if not abs(figure - stored[when]) < _ROUNDING:
-                return _differ("accuracy", name, when, figure, stored[when])
-    return told
+class _Stored:
+    """What a record states, and the predictions beside it."""
+
+    def __init__(self, record: Record, target: Target, folder: Path) -> None:
+        self.record, self.target = record, target
+        columns = ("fold", "clip", "label", "predicted", *(["scores"] if target.uses_scores else []))
+        last = read_columns(folder / "predictions.parquet", columns)
+        curve = read_columns(folder / "epochs.parquet", ("fold", "epoch", "clip", "predicted"))
+        self.fold_N, self.predicted_N = numbers(last, "fold"), numbers(last, "predicted")
+        self.label = target.array(values(last, "label"), len(record.classes))
+        self.score_NC = matrix(last, "scores") if target.uses_scores else None
+        self.fold_M, self.epoch_M, self.predicted_M = (numbers(curve, name) for name in ("fold", "epoch", "predicted"))
+        self.clip_N, number = _clips(last, {})
+        self.clip_M, _ = _clips(curve, number)
+
+    def disagreement(self) -> str:
+        stored, stated = sorted(set(self.fold_N.tolist())), sorted(self.record.folds)
+        if stored != stated:
+            return f"result.json states folds {stated}, and the predictions are of folds {stored}"
+        return next(filter(None, map(self._of_fold, stated)), "")
+
+    def _of_fold(self, fold: int) -> str:
+        facts, chief = self.record.folds[fold], self.target.chief
+        own_N = np.flatnonzero(self.fold_N == fold)
+        own_N = own_N[np.argsort(self.clip_N[own_N])]
+        own_M = np.flatnonzero(self.fold_M == fold)
+        own_M = own_M[np.lexsort((self.clip_M[own_M], self.epoch_M[own_M]))]
+        epochs = np.unique(self.epoch_M[own_M]).tolist()
+        if epochs != sorted(facts.epochs):
+            return f"result.json and epochs.parquet are of different epochs of fold {fold}"
+        if not np.array_equal(self.clip_M[own_M], np.tile(self.clip_N[own_N], len(epochs))):
+            return f"epochs.parquet and predictions.parquet are of different clips of fold {fold}"
+        at_end_1N = self.predicted_N[own_N][None]
+        scores_1NC = None if self.score_NC is None else self.score_NC[own_N][None]
+        ends = self.target.figures(self.label[own_N], at_end_1N, scores_1NC)[chief.name]
+        found = [("the end", facts.figure(chief.column), float(ends[0]))]
+        if epochs and not self.target.uses_scores:
+            predicted_EN = self.predicted_M[own_M].reshape(len(epochs), -1)
+            stored = dict(zip(epochs, self.target.figures(self.label[own_N], predicted_EN)[chief.name], strict=True))
+            stated = zip(facts.epochs, facts.by_epoch(chief.column), strict=True)
+            found += [(f"epoch {epoch}", figure, float(stored[epoch])) for epoch, figure in stated]
+        differing = (one for one in found if not _agree(one[1], one[2]))
+        return next((self._told(fold, *one) for one in differing), "")
+
+    def _told(self, fold: int, when: str, stated: float, stored: float) -> str:
+        metric = self.target.chief.name
+        return (
+            f"result.json states {metric} {stated:.4f} of fold {fold} at {when}, and the predictions give {stored:.4f}"
+        )
 
 
-def _precisions(record: Record, folder: Path) -> str:
-    from registry.metrics import ranking
-
-    table = read_columns(folder / "predictions.parquet", ("fold", "label", "scores"))
-    fold_N = numbers(table, "fold")
-    told = _other_folds(record, fold_N)
-    for name, facts in record.folds.items() if not told else ():
-        at = np.flatnonzero(fold_N == name)
-        score_NC = np.array(table.column("scores").take(at).to_pylist(), np.float32)
-        label_NC = np.zeros_like(score_NC)
-        for i, own in enumerate(table.column("label").take(at).to_pylist()):
-            label_NC[i, own] = 1
-        stored = ranking(label_NC, score_NC).mean_average_precision
-        if not abs(stored - facts.figure("mAP")) < _ROUNDING:
-            return _differ("mAP", name, "the end", facts.figure("mAP"), stored)
-    return told
-
-
-def _other_folds(record: Record, fold_N: NDArray[np.int64]) -> str:
-    stored, stated = sorted(set(fold_N.tolist())), sorted(record.folds)
-    return "" if stored == stated else f"result.json states folds {stated}, and the predictions are of folds {stored}"
-
-
-def _differ(metric: str, fold: int, when: str, stated: float, stored: float) -> str:
-    return f"result.json states {metric} {stated:.4f} of fold {fold} at {when}, and the predictions give {stored:.4f}"
+def _agree(stated: float, stored: float) -> bool:
+    return abs(stated - stored) <= _ROUNDING * max(1.0, abs(stored))
 
 
 def _clips(table: "Table", number: dict[str, int]) -> tuple[NDArray[np.int64], dict[str, int]]:

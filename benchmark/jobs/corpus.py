@@ -11,6 +11,7 @@ from benchmark.jobs.pack import PackJob, opened_pack
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.workplace import Workplace
 from registry.errors import Mistake
+from registry.metrics import Judge
 from registry.tasks import Task
 
 _SHOWN = 5
@@ -112,3 +113,15 @@ def require_clips(pack: Pack, folds: Collection[int]) -> None:
                 where=lost,
                 fix="replace these files, or leave the fold out" if lost else "leave the fold out",
             )
+
+
+def require_judgement(judge: Judge, pack: Pack, folds: Collection[int]) -> None:
+    """Refuses folds of whose clips no figure can be told, whatever is predicted.
+
+    Raises:
+        Mistake: with what these clips lack.
+    """
+    for fold in folds:
+        why = judge.undefined(pack.labels[pack.folds == fold])
+        if why:
+            raise Mistake(f"{judge.chief.name} is not defined for fold {fold}: {why}", fix="test on more recordings")

@@ -1,8 +1,8 @@
 """What a record says of where and how its figures came to be."""
 
 import platform
-import resource
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +30,22 @@ def environment(device: Device) -> Environment:
 
 def peak_memory(device: Device) -> dict[str, int]:
     """Bytes: the most this process has held so far, and the most on the GPU."""
-    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    peak = {"host": _peak_on_host()}
     if device.device.type == "cuda":
         peak["device"] = torch.cuda.max_memory_allocated(device.device)
     return peak
+
+
+def _peak_on_host() -> int:
+    """Bytes of memory that this process held at its largest, as the system counts them from its start."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS gives bytes, others KiB
 
 
 @cache

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.jobs import embed
 from benchmark.jobs.measure import statistics_of
@@ -93,7 +93,9 @@ class Fold(BaseModel):
 class Record(job.Record):
     """What the predictions are worth, and what the encoder had seen."""
 
-    metric: str = Field("accuracy", description="the chief one")
+    target: str = Field("one-label", description="of the task: names what was predicted of a clip")
+    judge: str = Field("targets/one-label", description="whose metrics count: the target's, or the protocol's own")
+    metric: str = Field("accuracy", description="the chief one of them")
     folds: dict[int, Fold]
     classes: tuple[str, ...] = ()
     data_hash: str = Field(description="of the pack's samples")
@@ -105,6 +107,14 @@ class Record(job.Record):
     embedding: Embedding | None = None
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _targets_had_no_names(cls, stored: Any) -> Any:
+        """Older records of clips with several labels tell so by their metric."""
+        if isinstance(stored, dict) and stored.get("metric") == "mAP" and "judge" not in stored:
+            return {**stored, "target": "several-labels", "judge": "targets/several-labels"}
+        return stored
+
     @property
     def files(self) -> tuple[str, ...]:
         return "predictions.parquet", "epochs.parquet"
@@ -112,7 +122,7 @@ class Record(job.Record):
     def disagreement(self, folder: Path, *, thorough: bool) -> str:
         from benchmark.jobs.agreement import disagreement
 
-        return disagreement(self, folder, rankings=thorough)
+        return disagreement(self, folder, scores=thorough)
 
 
 class EvaluateJob(job.Job[Config, Needs, Record]):
@@ -124,26 +134,34 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         import numpy as np
 
         from benchmark.jobs import predictions
-        from benchmark.jobs.corpus import require_clips
+        from benchmark.jobs.corpus import require_clips, require_judgement
+        from registry.protocols import Split
+        from registry.targets import find_judge
 
         config, needs = self.config, self.needs
         pack = opened_pack(needs.pack, at)
         require_clips(pack, config.folds)
-        outcomes = config.protocol.build().evaluate(
+        protocol = config.protocol.build()
+        judged_by = f"protocols/{config.protocol.name}" if protocol.judge else f"targets/{pack.target}"
+        judge = find_judge(judged_by)
+        require_judgement(judge, pack, config.folds)
+        outcomes = protocol.evaluate(
             self._subject(pack, at),
-            pack.known(config.shots, config.draw, config.seed),
+            Split(pack.known(), config.shots, config.draw, config.seed),
             config.folds,
             config.seed,
             lambda fact: at.progress.advance(1, fact),
         )
         seen_N, pretraining = self._seen(pack, at)
         predictions.write(outcomes, pack, seen_N, folder)
-        metric, folds = predictions.figures(outcomes, pack)
-        mean = float(np.mean([fold.figure(metric) for fold in folds.values()]))
+        folds = predictions.figures(outcomes, pack, judge)
+        mean = float(np.mean([fold.figure(judge.chief.column) for fold in folds.values()]))
         cost = at.store.result(embed.EmbedJob, needs.embed) if needs.embed else None
         return Record(
-            summary=f"{metric} {mean:.3f}",
-            metric=metric,
+            summary=f"{judge.chief.name} {judge.chief.write(mean)[0]}",
+            target=pack.target,
+            judge=judged_by,
+            metric=judge.chief.column,
             folds=folds,
             classes=pack.classes,
             data_hash=pack.content_hash,

@@ -29,6 +29,7 @@ from benchmark.store.files import replace_file, set_aside
 from registry.audio import Recordings
 from registry.errors import Damaged, Mistake
 from registry.methods import Method
+from registry.metrics import Metric
 from registry.net import load_net, net_state
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.seeding import generator_for, seed_everything
@@ -45,7 +46,7 @@ class Log:
 
     Args:
         epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
-            geometry of the embeddings, and ``knn``, the probe's accuracy, where it was asked.
+            geometry of the embeddings, and ``knn``, the probe's figure, where it was asked.
         steps_per_second: of this sitting, time spent watching left out.
         kept: the epoch whose weights the encoder ends with.
     """
@@ -103,26 +104,27 @@ class _Run:
         row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
         if probe and epoch % probe.every == 0:
-            row["knn"] = probe.accuracy(self.method)
+            row["knn"] = probe.figure(self.method)
             if self.training.keep == "best":
-                self._note_best(row["knn"])
+                self._note_best(row["knn"], probe.metric)
         self.metrics.append(row)
         self.sums = {}
         return ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row)
 
-    def _note_best(self, accuracy: float) -> None:
+    def _note_best(self, figure: float, metric: Metric) -> None:
         """Sets the net's tensors aside unless a probe before was as good."""
-        if all(accuracy > row["knn"] for row in self.metrics if "knn" in row):
+        before = [row["knn"] for row in self.metrics if "knn" in row]
+        if metric.best([*before, figure]) == len(before):
             tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
-    def end(self) -> int:
+    def end(self, probe: Probe | None) -> int:
         """Gives the net the tensors that are to be kept, and returns the epoch that they are of."""
-        if self.training.keep == "last":
+        if self.training.keep == "last" or probe is None:
             return self.training.epochs
         load_net(self.method.encoder, self.method.views.frontend, self.best)
         probed = [row for row in self.metrics if "knn" in row]
-        return int(max(probed, key=lambda row: row["knn"])["epoch"])  # the first of equal ones
+        return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
     def save(self) -> None:
         """Writes the checkpoint; an older one stays whole until the new one is."""
@@ -264,7 +266,7 @@ def pretrain(
                     clock.saved = time.monotonic()
         if stop.is_set():
             raise KeyboardInterrupt
-    return Log(run.metrics, clock.rate(run.step - first), run.end())
+    return Log(run.metrics, clock.rate(run.step - first), run.end(probe))
 
 
 def _steps_an_epoch(clips: int, batch: int) -> int:

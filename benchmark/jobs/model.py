@@ -1,6 +1,7 @@
 """Builds what a job's configuration names: front end, augmentations, encoder, weights."""
 
 import ctypes
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -51,8 +52,10 @@ def _keep_freed_memory() -> None:
 
     Activations are freed and asked for again at every step: embedding took up to half as long again without this.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
-    if mallopt is not None:
+    if sys.platform != "linux":  # mallopt is glibc's
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # musl has none
         trim_threshold, mmap_threshold, largest = -1, -3, 32 * 2**20
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_threshold, largest)

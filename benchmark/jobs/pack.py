@@ -28,6 +28,7 @@ class Config(job.Config):
         description="hash of what the task lists and what its files hold; None if there are none"
     )
     samples: Samples = Field("int16", description="how samples are kept; the default is in no key")
+    target: int | str = Field(1, description="version of what is predicted; a first version is in no key")
 
 
 class Needs(job.Needs):
@@ -55,9 +56,17 @@ class Record(job.Record):
     content_hash: str = Field(description="of all samples, clip by clip")
     skipped: dict[str, str] = Field(description="the clips that were left out, and why")
     missing: int = Field(0, description="clips that the metadata name and that are not there")
-    multi_label: bool = Field(False, description="whether a clip may have several labels")
+    target: str = Field("one-label", description="of the task: names what is predicted of a clip")
     clipped: Clipped | None = None
     remarks: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _targets_had_no_names(cls, stored: Any) -> Any:
+        """Older records tell only whether a clip may have several labels."""
+        if isinstance(stored, dict) and stored.get("multi_label") and "target" not in stored:
+            return {**stored, "target": "several-labels"}
+        return stored
 
     @model_validator(mode="before")
     @classmethod

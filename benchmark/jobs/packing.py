@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -18,10 +18,8 @@ from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
 from registry.protocols import Labels
+from registry.targets import find_target
 from registry.tasks import Clip, Task, read_clip
-
-if TYPE_CHECKING:
-    from pandas import Series
 
 _CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
 # Of a clip's power. What lossy coding adds stays below: at most 0.012, and a peak of 1.87, in 9,488 recordings of
@@ -33,13 +31,13 @@ _SPOILT = 0.05
 class Pack:
     """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes.
 
-    ``labels`` are class indices ``[N]``, or ones and zeros ``[N, classes]`` where a clip may have several. ``skipped``
-    names the recordings that were left out as unusable; ``missing`` counts those that were not there.
+    ``labels`` are those of the clips, as the array of the ``target`` that is named. ``skipped`` names the recordings
+    that were left out as unusable; ``missing`` counts those that were not there.
     """
 
     recordings: Recordings
     ids: list[str]
-    labels: NDArray[np.int64] | NDArray[np.float32]
+    labels: NDArray[Any]
     folds: NDArray[np.int64]
     sources: list[str]
     hashes: list[str]
@@ -47,18 +45,18 @@ class Pack:
     content_hash: str
     skipped: tuple[str, ...]
     missing: int = 0
+    target: str = "one-label"
 
-    def known(self, shots: int | None = None, draw: int = 0, seed: int = 0) -> Labels:
-        """What protocols know of the clips; of few shots, which draw of the training clips, from which seed."""
+    def known(self) -> Labels:
+        """What protocols know of the clips."""
         number = {source: i for i, source in enumerate(dict.fromkeys(self.sources))}
+        target = find_target(self.target)
         return Labels(
-            label_N=torch.tensor(self.labels),
+            label_N=target.tensor(self.labels),
             fold_N=torch.tensor(self.folds),
             source_N=torch.tensor([number[source] for source in self.sources]),
             classes=len(self.classes),
-            shots=shots,
-            draw=draw,
-            seed=seed,
+            target=target,
         )
 
 
@@ -118,7 +116,7 @@ def make_pack(
         content_hash=hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest(),
         skipped=bad,
         missing=task.missing,
-        multi_label=task.multi_label,
+        target=task.target,
         clipped=_clipped(over),
     )
 
@@ -170,7 +168,7 @@ def open_pack(folder: Path) -> Pack:
     return Pack(
         recordings=Recordings(samples, offsets, result.sample_rate),
         ids=table["id"].tolist(),
-        labels=_labels(table["label"], len(result.classes) if result.multi_label else 0),
+        labels=find_target(result.target).array(table["label"].to_list(), len(result.classes)),
         folds=table["fold"].to_numpy(np.int64),
         sources=table["source"].tolist(),
         hashes=table["hash"].tolist(),
@@ -178,17 +176,8 @@ def open_pack(folder: Path) -> Pack:
         content_hash=result.content_hash,
         skipped=tuple(result.skipped),
         missing=result.missing,
+        target=result.target,
     )
-
-
-def _labels(column: "Series[Any]", classes: int) -> NDArray[np.int64] | NDArray[np.float32]:
-    """Class indices, or where ``classes`` is not 0, ones for a clip's classes among zeros."""
-    if not classes:
-        return column.to_numpy(np.int64)
-    label_NC = np.zeros((len(column), classes), np.float32)
-    for i, own in enumerate(column):
-        label_NC[i, np.asarray(own, np.int64)] = 1
-    return label_NC
 
 
 def _decode_all(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from benchmark.jobs.embedding import require_finite
 from benchmark.jobs.evaluate import Fold
 from benchmark.jobs.packing import Pack
-from registry.metrics import ranking
+from registry.metrics import Judge
 from registry.protocols import Outcome
+from registry.targets import find_target
 
 
 def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], folder: Path) -> None:
@@ -36,25 +37,22 @@ def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], fo
     curves.to_parquet(folder / "epochs.parquet", index=False)
 
 
-def figures(outcomes: Sequence[Outcome], pack: Pack) -> tuple[str, dict[int, Fold]]:
-    """The chief metric, and the figures of every fold."""
-    several = pack.labels.ndim > 1
-    of_fold = _rankings if several else _accuracies
-    folds = {
-        outcome.fold: Fold(clips=len(outcome.clips), epochs=outcome.epochs, **of_fold(outcome, pack), **outcome.facts)
-        for outcome in outcomes
-    }
-    return "mAP" if several else "accuracy", folds
+def figures(outcomes: Sequence[Outcome], pack: Pack, judge: Judge) -> dict[int, Fold]:
+    """The figures of every fold, by the columns of the judge's metrics; None where one is not defined."""
+    folds = {}
+    for outcome in outcomes:
+        label = pack.labels[outcome.clips]
+        at_end = judge.figures(label, outcome.predicted[-1:], outcome.scores[None])
+        found: dict[str, Any] = {metric.column: _defined(at_end[metric.name][0]) for metric in judge.metrics}
+        if outcome.epochs and not judge.uses_scores:
+            by_epoch = judge.figures(label, outcome.predicted)[judge.chief.name]
+            found[f"{judge.chief.column}_by_epoch"] = by_epoch.tolist()
+        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **found, **outcome.facts)
+    return folds
 
 
-def _accuracies(outcome: Outcome, pack: Pack) -> dict[str, Any]:
-    accuracy = (outcome.predicted == pack.labels[outcome.clips]).mean(1).tolist()
-    return {"accuracy": accuracy[-1], "accuracy_by_epoch": accuracy if outcome.epochs else []}
-
-
-def _rankings(outcome: Outcome, pack: Pack) -> dict[str, Any]:
-    found = ranking(pack.labels[outcome.clips].astype(np.float32), outcome.scores)
-    return {"mAP": found.mean_average_precision, "auc": found.auc, "d_prime": found.d_prime, "classes": found.classes}
+def _defined(figure: np.float64) -> float | None:
+    return float(figure) if np.isfinite(figure) else None
 
 
 def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> pd.DataFrame:
@@ -67,9 +65,7 @@ def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> pd.
             "clip": [pack.ids[i] for i in outcome.clips],
             "source": [pack.sources[i] for i in outcome.clips],
             "seen": seen_N[outcome.clips],
-            "label": [
-                label if pack.labels.ndim == 1 else np.flatnonzero(label) for label in pack.labels[outcome.clips]
-            ],
+            "label": find_target(pack.target).listed(pack.labels[outcome.clips]),
             "predicted": outcome.predicted[-1],
             "scores": list(outcome.scores),
         }
@@ -84,6 +80,6 @@ def _curve(outcome: Outcome, pack: Pack) -> pd.DataFrame:
             "fold": outcome.fold,
             "epoch": np.repeat(np.array(outcome.epochs, np.int64), clips),
             "clip": np.tile(np.array([pack.ids[i] for i in outcome.clips], object), epochs),
-            "predicted": outcome.predicted.reshape(-1) if epochs else np.empty(0, np.int64),
+            "predicted": outcome.predicted.reshape(-1)[: epochs * clips],
         }
     )

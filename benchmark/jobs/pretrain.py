@@ -81,7 +81,8 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         seed_everything(config.seed, "weights")
         views = build_views(config.frontend, config.augment, statistics_of(self.needs.statistics, at))
         encoder = build_encoder(config.encoder, views.frontend)
-        known = Corpus(recordings, torch.tensor(corpus.labels)[clips_M], len(corpus.classes))
+        labels = corpus.known()
+        known = Corpus(recordings, labels.label_N[clips_M], labels.classes, labels.target)
         method = place(config.method.build(encoder, views, known), at.device)
         log = pretrain(
             method,

@@ -11,8 +11,8 @@ from benchmark.progress import Progress
 from registry import geometry
 from registry.audio import Recordings
 from registry.methods import Method, unit
-from registry.metrics import figure
-from registry.protocols import Labels, Subject
+from registry.metrics import Metric
+from registry.protocols import Labels, Split, Subject
 from registry.protocols.knn import Knn
 from registry.seeding import generator_for, seed_everything
 from registry.views import Views
@@ -63,13 +63,19 @@ class Probe:
     device: Device
     every: int
 
-    def accuracy(self, method: Method) -> float:
-        """Mean over the folds, K chosen inside the training folds; of several labels a clip, average precision."""
+    @property
+    def metric(self) -> Metric:
+        """The chief one of the task's target."""
+        return self.labels.target.chief
+
+    def figure(self, method: Method) -> float:
+        """That metric, the mean over the folds, K chosen inside the training folds."""
         views = Views(method.views.frontend)
         made = embed(
             views, method.encoder, self.pack.recordings, self.pack.ids, self.window_samples, self.device, Progress()
         )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
-        outcomes = Knn(Knn.Config()).evaluate(subject, self.labels, self.folds, 0, lambda fact: None)
-        return sum(figure(self.pack.labels[o.clips], o.scores) for o in outcomes) / len(outcomes)
+        outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda fact: None)
+        figures = [self.labels.target.figure(self.pack.labels[own.clips], own.scores) for own in outcomes]
+        return sum(figures) / len(figures)

@@ -17,6 +17,7 @@ from benchmark.jobs.evaluate import EvaluateJob, model_of
 from benchmark.jobs.pack import PackJob
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.upkeep import Surplus, delete, records
+from benchmark.store.files import move
 from benchmark.store.integrity import read_json, seal
 from benchmark.store.job import AnyJob
 from benchmark.store.locks import Hold
@@ -179,7 +180,7 @@ def _move_checkpoint(job: AnyJob, older: str, store: Store) -> None:
     if path.exists() and not new.exists() and not store.done(job):
         with store.locked(older, None) as hold:
             if hold != Hold.THEIRS:
-                path.rename(new)
+                move(path, new)
 
 
 def _named_by_others(plan: Plan, store: Store) -> set[str]:

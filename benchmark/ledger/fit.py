@@ -23,11 +23,13 @@ from registry.frontends import Frontend
 from registry.lookup import Choice
 from registry.methods import Corpus
 from registry.protocols import choose_parts
+from registry.targets import find_target
+from registry.tasks import Task
 from registry.views import Views
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry
+    from benchmark.suite.resolved import ResolvedEntry
     from benchmark.suite.shots import Column
 
 T = TypeVar("T")
@@ -166,15 +168,16 @@ def _steps(entry: "ResolvedEntry", pretraining: Pretrain.Config) -> None:
 def _step(entry: "ResolvedEntry", pretraining: Pretrain.Config, augment: Sequence[Choice[Augmentation]]) -> bool:
     """Tries one step of a method on an imagined corpus. Returns whether it went through; only mistakes count."""
     training, task = pretraining.training, pretraining.corpus.component
-    classes, several, batch = len(task.classes) or 2, task.multi_label, training.batch_size
+    target, classes = find_target(task.target or Task.target), len(task.classes) or 2
+    none, batch = target.tensor(target.array([], classes)), training.batch_size
     with torch.device("meta"):
         views = _views(entry, augment)
         encoder = build_encoder(entry.encoder, views.frontend)
-        label_N = torch.zeros(_CLIPS, classes) if several else torch.zeros(_CLIPS, dtype=torch.long)
+        label_N = torch.zeros(_CLIPS, *none.shape[1:], dtype=none.dtype)
         silence = Recordings(np.zeros(1, np.int16), np.array([0, 1]), views.frontend.sample_rate)
 
         def step() -> None:
-            method = pretraining.method.build(encoder, views, _Imagined(silence, label_N, classes))
+            method = pretraining.method.build(encoder, views, _Imagined(silence, label_N, classes, target))
             method.chunk = training.chunk
             method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
 

@@ -13,11 +13,11 @@ from benchmark.ledger.plan import Plan, Row, plan_name
 from benchmark.store.digests import Digests
 from benchmark.store.files import file_digest
 from registry.errors import Mistake
-from registry.lookup import Choice
+from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
 
 if TYPE_CHECKING:
-    from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite
+    from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
     from registry.frontends import Frontend
     from registry.weights.pretrain import Pretrain
 
@@ -170,7 +170,8 @@ class _Planner:
             self.inputs[settings] = _inputs(task, self.data, self.digests)
         inputs = self.inputs[settings]
         rate, samples = frontend.component.rate_of(frontend.settings), self.resolved.suite.samples
-        kept = {} if samples == "int16" else {"samples": samples}  # the default is in no key
+        kept: dict[str, Any] = {} if samples == "int16" else {"samples": samples}  # defaults are in no key
+        kept |= {} if inputs.target == 1 else {"target": inputs.target}
         config = pack.Config(task=task, sample_rate=rate, inputs=inputs.hash, **kept)
         job = pack.PackJob(config, pack.Needs(), f"pack {column or task.name}", inputs.blocked, inputs.odd)
         return self._plan.add(job, {"inputs": inputs.older})
@@ -192,19 +193,22 @@ class _Inputs:
         older: the hash that older versions used, of the list and the sizes.
         blocked: why the clips cannot be listed; else empty.
         odd: remarks about the clips.
+        target: version of what is predicted of them.
     """
 
     hash: str | None
     older: str | None
     blocked: str
     odd: tuple[str, ...]
+    target: int | str = 1
 
 
 def _inputs(task: Choice[Task], data: Path | None, digests: Digests) -> _Inputs:
     try:
         made = task.build()
         clips = made.clips(data)
-        return _Inputs(digests.listing(task.name, clips), listing_hash(clips), "", remarks(made, clips))
+        listed, target = digests.listing(task.name, clips), TARGETS.version(made.target)
+        return _Inputs(listed, listing_hash(clips), "", remarks(made, clips), target)
     except Mistake as mistake:
         return _Inputs(None, None, str(mistake), ())
 

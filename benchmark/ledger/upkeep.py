@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import set_aside
+from benchmark.store.files import move, set_aside
 from benchmark.store.integrity import is_sealed, read_json
 from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
@@ -122,14 +122,15 @@ def delete(store: Store, item: Surplus) -> bool:
     if not item.key:
         _remove(item.path)
         return True
-    with store.locked(item.key, None) as hold:
+    with store.locked(item.key, None, keep=False) as hold:
         if hold != Hold.OURS:
             return False
         gone = item.path
-        if gone.is_dir():  # it is renamed first, so that a record is never half there
-            gone = gone.rename(store.root / ".partial" / f"{item.key}.gone")
-        _remove(gone)
-        (store.root / ".partial" / f"{item.key}.lock").unlink(missing_ok=True)
+        if gone.is_dir():  # it is moved first, so that a record is never half there
+            gone = store.root / ".partial" / f"{item.key}.gone"
+            move(item.path, gone)
+        if gone.suffix != ".lock":  # the lock goes at the end
+            _remove(gone)
     return True
 
 

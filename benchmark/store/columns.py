@@ -28,6 +28,22 @@ def numbers(table: "Table", name: str) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
+def values(table: "Table", name: str) -> Any:
+    """A column of numbers, as an array, or of lists of numbers, as a list of these."""
+    from pyarrow.types import is_primitive
+
+    column = table.column(name)
+    if is_primitive(column.type):
+        return numbers(table, name)
+    return column.to_pylist()
+
+
+def matrix(table: "Table", name: str) -> NDArray[Any]:
+    """A column of lists of numbers, all of one length, as ``[N, C]``."""
+    parts = [np.from_dlpack(part.flatten()).reshape(len(part), -1) for part in table.column(name).chunks if len(part)]
+    return np.concatenate(parts) if parts else np.empty((0, 0))
+
+
 def texts(table: "Table", name: str) -> NDArray[np.str_]:
     """A column of texts."""
     parts = [part for part in table.column(name).chunks if len(part)]

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmark.progress import PlainProgress
-from benchmark.store.files import write_text
+from benchmark.store.files import changed_ns, write_text
 from benchmark.threads import in_threads
 from registry.tasks import Clip, listing_hash
 
@@ -50,10 +50,11 @@ class Digests:
         if not paths:
             return {}
         place_of = _places(list(paths))
-        home = os.path.commonpath([parent for parent, _ in place_of.values()])
+        home = _home([parent for parent, _ in place_of.values()])
         cache = self._cache(home)
         known = _load(cache)
-        names = {path: os.path.relpath(parent, home) + "/" + name for path, (parent, name) in place_of.items()}
+        below = {parent: os.path.relpath(parent, home) if home else parent for parent, _ in place_of.values()}
+        names = {path: f"{below[parent]}/{name}" for path, (parent, name) in place_of.items()}
         touched = [path for path in paths if not _is_same(path, known.get(names[path]))]
         found = _read(task, touched)
         changed = [
@@ -68,10 +69,18 @@ class Digests:
         return {path: known[names[path]][3] for path in paths}
 
     def _cache(self, home: str) -> Path | None:
-        if self.folder is None:
+        if self.folder is None or not home:
             return None
         place = hashlib.sha256(os.path.realpath(home).encode()).hexdigest()[:8]
         return self.folder / f"{Path(home).name}.{place}.json"
+
+
+def _home(folders: Sequence[str]) -> str:
+    """The folder that all of them lie in; empty where there is none, on several drives of Windows."""
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:
+        return ""
 
 
 def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
@@ -102,7 +111,7 @@ def _is_same(path: Path, known: Known | None) -> bool:
         now = os.stat(path)  # noqa: PTH116 - a plan looks at thousands of them
     except OSError:
         return False
-    return (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == known[:3]
+    return (now.st_size, now.st_mtime_ns, changed_ns(now)) == known[:3]
 
 
 def _read(task: str, paths: Sequence[Path]) -> dict[Path, Known]:
@@ -125,9 +134,9 @@ def _digest(path: Path) -> Known:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return 0, 0, 0, UNREADABLE
-    if began - now.st_ctime_ns < _SETTLED_NS:
+    if began - changed_ns(now) < _SETTLED_NS:
         return now.st_size, 0, 0, digest  # another change might leave the same times: it is read once more
-    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, digest
+    return now.st_size, now.st_mtime_ns, changed_ns(now), digest
 
 
 def _told(task: str, changed: Sequence[str]) -> str:

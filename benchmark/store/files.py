@@ -11,7 +11,9 @@ from pathlib import Path
 
 from registry.errors import Mistake
 
-_TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux
+_TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux, or NTFS's on Windows
+_WINDOWS = os.name == "nt"
+_PAUSES_S = (0.02, 0.1, 0.3, 1.0)
 
 _hashed: dict[tuple[int, ...], str] = {}
 
@@ -33,7 +35,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         try:
             write(aside)
             sync(aside)
-            aside.replace(path)
+            move(aside, path)
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
@@ -63,9 +65,26 @@ def refusal(error: OSError, place: object = "") -> Mistake:
     return Mistake(f"cannot {'write' if full else 'read or write'}: {why}", where=str(error.filename or place), fix=fix)
 
 
+def move(path: Path, target: Path) -> None:
+    """Renames a file or folder, in one step; a file that has the name already is replaced.
+
+    Windows refuses that while any program has the file, or one in the folder, open, as virus scanners do with what was
+    just written: there it is tried again for a second and a half.
+    """
+    for pause_s in _PAUSES_S if _WINDOWS else ():
+        try:
+            path.replace(target)
+            return
+        except PermissionError:
+            time.sleep(pause_s)
+    path.replace(target)
+
+
 def sync(path: Path) -> None:
-    """Waits until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Waits until a file or folder is on the disk; on Windows, which opens no folder, a file alone."""
+    if _WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)  # it brings no file to the disk that is only read
     try:
         os.fsync(handle)
     finally:
@@ -76,7 +95,7 @@ def set_aside(path: Path, folder: Path) -> Path:
     """Moves a file or folder into another folder, under its name and the next free number, and tells where to."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = next(one for n in count(1) if not (one := folder / f"{path.name}.{n}").exists())
-    path.rename(kept)
+    move(path, kept)
     return kept
 
 
@@ -94,7 +113,12 @@ def file_digest(path: Path) -> str:
 
 def signature(stat: os.stat_result) -> tuple[int, ...]:
     """What tells one state of a file from any other, without reading it."""
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, changed_ns(stat)
+
+
+def changed_ns(stat: os.stat_result) -> int:
+    """When a file was last changed, in ns: its ctime, which Windows keeps for when a file was made."""
+    return stat.st_mtime_ns if _WINDOWS else stat.st_ctime_ns
 
 
 def is_settled(of_file: tuple[int, ...]) -> bool:

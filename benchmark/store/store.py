@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, cast
 
-from benchmark.store.files import is_settled, set_aside, signature, sync
+from benchmark.store.files import is_settled, move, set_aside, signature, sync
 from benchmark.store.integrity import check_record, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.locks import Hold, locked
@@ -148,11 +148,11 @@ class Store:
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
-    def locked(self, key: str, waiting: Callable[[], None] | None) -> Iterator[Hold]:
-        """Holds the lock of a job; ``waiting`` is called if another process does, or None goes on without."""
+    def locked(self, key: str, waiting: Callable[[], None] | None, *, keep: bool = True) -> Iterator[Hold]:
+        """Holds the lock of a job, with ``waiting`` and ``keep`` as of any lock."""
         partial = self.root / ".partial"
         partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial / f"{key}.lock", waiting) as hold:
+        with locked(partial / f"{key}.lock", waiting, keep=keep) as hold:
             yield hold
 
     @contextmanager
@@ -221,7 +221,7 @@ class Store:
             return
         if final.exists():
             tell(f"what lay under its name is no whole record, and is kept in {set_aside(final, self.aside(job.kind))}")
-        os.replace(partial, final)  # noqa: PTH105 - a folder, in one step
+        move(partial, final)
         sync(final.parent)
         self.checkpoint(job).unlink(missing_ok=True)
 
@@ -236,4 +236,4 @@ def _looks(folder: Path) -> list[tuple[int, ...]] | None:
 
 def write_json(path: Path, content: Any) -> None:
     """Readable JSON."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")

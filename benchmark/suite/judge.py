@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from registry.errors import Mistake
 from registry.lookup import Choice
 from registry.standing import Objection, Standing
+from registry.targets import Target, find_target
 from registry.tasks import Clip, Task
 from registry.training import Pretraining
 
@@ -56,9 +57,9 @@ def of_method(
     """What a method objects to in its training, front end and corpus."""
     known = Standing()
     if corpus:
-        known = Standing(clips=_usable(corpus), classes=_classes(corpus), several=_several(corpus))
+        known = Standing(clips=_usable(corpus), classes=_classes(corpus), target=_target(corpus))
     gives = frontend.component.gives if frontend else None
-    standing = Standing(gives, training.batch_size, training.chunk, known.clips, known.classes, known.several)
+    standing = Standing(gives, training.batch_size, training.chunk, known.clips, known.classes, known.target)
     return method.component.objections(method.settings, standing)
 
 
@@ -70,7 +71,7 @@ def of_encoder(encoder: "Choice[Encoder]", frontend: "Choice[Frontend]") -> Iter
 
 def of_protocol(protocol: "Choice[Protocol]", task: Listed) -> Iterable[Objection]:
     """What a protocol objects to in a task."""
-    standing = Standing(clips=_fewest_training(task), classes=_classes(task), several=_several(task))
+    standing = Standing(clips=_fewest_training(task), classes=_classes(task), target=_target(task))
     return protocol.component.objections(protocol.settings, standing)
 
 
@@ -95,5 +96,6 @@ def _classes(listed: Listed) -> int | None:
     return len(listed.task.classes) if known else None
 
 
-def _several(listed: Listed) -> bool | None:
-    return listed.task.multi_label if listed.clips is not None or listed.task.multi_label else None
+def _target(listed: Listed) -> Target | None:
+    """What is predicted of a clip; of a task whose files tell, it is known once its clips are listed."""
+    return find_target(listed.task.target) if listed.task.target else None

@@ -15,8 +15,9 @@ from benchmark.suite.fields import Entry, Suite
 from benchmark.suite.inheritance import inherit_all
 from benchmark.suite.judge import Listings
 from benchmark.suite.parse import Keys
+from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite, ResolvedWeights
 from benchmark.suite.shots import Column, Few, columns_of, objections, without_few
-from benchmark.suite.sweep import Variations, expand_sweep
+from benchmark.suite.sweep import expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import (
     AUGMENTATIONS,
@@ -41,65 +42,12 @@ from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
-    from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.protocols import Protocol
 
 C = TypeVar("C", bound=AnyComponent)
 
 _LONGEST_MESSAGE = 300  # characters
-
-
-@dataclass(frozen=True)
-class ResolvedWeights:
-    """Where an encoder's weights come from.
-
-    Args:
-        source: with complete settings.
-        path: of the weights' file, where the suite names one and it is there.
-        missing: why the named file cannot be read; else empty.
-    """
-
-    source: Choice[Weights]
-    path: Path | None = None
-    missing: str = ""
-
-    @property
-    def pretraining(self) -> Pretrain.Config | None:
-        """The settings of the pretraining; None for weights from elsewhere."""
-        settings = self.source.settings
-        return settings if isinstance(settings, Pretrain.Config) else None
-
-
-@dataclass(frozen=True)
-class ResolvedEntry:
-    """An entry with complete settings."""
-
-    name: str
-    encoder: "Choice[Encoder]"
-    frontend: "Choice[Frontend]"
-    augment: "tuple[Choice[Augmentation], ...]"
-    crop: float
-    weights: ResolvedWeights
-    protocols: tuple[str, ...]  # columns
-    places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
-
-    @property
-    def window_samples(self) -> int:
-        """Samples of a training crop and of an evaluation window."""
-        return round(self.crop * self.frontend.component.rate_of(self.frontend.settings))
-
-
-@dataclass(frozen=True)
-class ResolvedSuite:
-    """A suite at one scale, with every component found and every setting complete."""
-
-    suite: Suite
-    scale: str | None
-    entries: tuple[ResolvedEntry, ...]
-    tasks: dict[str, Choice[Task]]  # by column
-    protocols: dict[str, Column]  # by column
-    variations: Variations
 
 
 def load_suite(path: Path, scale: str | None, data: Path | None, plugins: Sequence[Path] = ()) -> ResolvedSuite:
@@ -207,8 +155,8 @@ class _Resolver:
         except ValidationError as error:
             self._report(error, at, Few)
             return Few()
-        several = [name for name, task in tasks.items() if task.component.multi_label]
-        for key, what, fix in objections(few, choice, several):
+        targets = {name: task.component.target for name, task in tasks.items()}
+        for key, what, fix in objections(few, choice, targets):
             self._mistake(what, (*at, key), fix)
         return few
 

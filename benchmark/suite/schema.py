@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmark.suite.fields import Suite
 from benchmark.suite.shots import Few, takes_few
-from registry.lookup import KINDS, PROTOCOLS, TASKS, WEIGHTS, AnyComponent, Kind
+from registry.lookup import KINDS, PROTOCOLS, TARGETS, TASKS, WEIGHTS, AnyComponent, Kind
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
@@ -18,6 +18,8 @@ def suite_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
     for kind in KINDS:
+        if kind is TARGETS:
+            continue  # tasks name them, and suites do not
         components = [_component(kind, name) for name in kind.names()]
         for component in components:  # references in a component's settings are looked up at the root
             definitions.update(component.pop("$defs", {}))

@@ -1,12 +1,13 @@
 """Training on few labels: how many clips of each class train, and the leaderboard columns that a protocol has then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from registry.lookup import Choice
+from registry.targets import find_target
 
 if TYPE_CHECKING:
     from registry.protocols import Protocol
@@ -71,13 +72,13 @@ def columns_of(protocol: str, choice: "Choice[Protocol]", few: Few) -> list[Colu
     ]
 
 
-def objections(few: Few, choice: "Choice[Protocol]", several: Sequence[str]) -> list[tuple[str, str, str]]:
+def objections(few: Few, choice: "Choice[Protocol]", targets: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Why a protocol cannot train on these few labels. Each objection is a key, what is wrong, and what to do.
 
     Args:
         few: the settings of few-label training.
         choice: the protocol.
-        several: the tasks whose clips may have several labels.
+        targets: the name of each task's target; empty for a task whose clips are not listed yet.
     """
     objections = []
     if "draws" in few.model_fields_set and "shots" not in few.model_fields_set:
@@ -85,9 +86,10 @@ def objections(few: Few, choice: "Choice[Protocol]", several: Sequence[str]) -> 
     if "shots" in few.model_fields_set and not takes_few(choice.build()):
         what = f"{choice.name} works on the model here, and few shots are for protocols on embeddings alone"
         objections.append(("shots", what, "leave shots out; or leave augment out, if augment makes it need the model"))
-    if several and any(shots != ALL for shots in few.shots):
-        what = f"shots are drawn class by class, and a clip of {', '.join(several)} may have several"
-        objections.append(("shots", what, "leave shots out, or the task"))
+    holds = {task: find_target(name).holds for task, name in targets.items() if name and not find_target(name).by_class}
+    if holds and any(shots != ALL for shots in few.shots):
+        listed = ", ".join(f"{task} has {what}" for task, what in holds.items())
+        objections.append(("shots", f"shots are drawn class by class, and {listed}", "leave shots out, or the task"))
     return objections
 
 

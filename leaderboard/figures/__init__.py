@@ -27,7 +27,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 FAINT = 0.35  # opacity of what stands behind the data
 WIDTH = 7.0  # inches: 672 px on a page, the text then 11 to 12 px
 SMALL = 8  # points
-SCORE = "{:.3f}"
 
 style = matplotlib.rc_context(
     {

@@ -1,4 +1,4 @@
-"""What a figure costs: accuracy against the encoder's parameters, and against its throughput."""
+"""What a figure costs: the metric against the encoder's parameters, and against its throughput."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from leaderboard.figures import BLUE, INK, SCORE, WIDTH, counted, style
+from leaderboard.figures import BLUE, INK, WIDTH, counted, style
 from leaderboard.figures.labels import place
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 LABELLED = 12  # points; of more, those on the front alone
 
@@ -18,7 +20,7 @@ class Point:
     """One entry.
 
     Args:
-        score: in [0, 1].
+        score: by the metric.
         parameters: of the encoder; None where they are not known.
         clips_per_second: embedded, front end included; None where it was not measured.
     """
@@ -37,19 +39,19 @@ class _Spot:
 
 
 @style
-def draw(points: Sequence[Point], title: str = "", metric: str = "accuracy") -> Figure:
+def draw(points: Sequence[Point], title: str = "", metric: Metric = ACCURACY) -> Figure:
     """Two panels with a logarithmic x; no entry beats one on the stepped front in both respects."""
     figure = Figure((WIDTH, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     panels = [(left, _parameters(points), False), (right, _throughput(points), True)]
     for axes, spots, more_is_better in panels:
-        _panel(axes, spots, pareto(spots, more_is_better), more_is_better)
-    left.set(xlabel="parameters of the encoder", ylabel=f"{metric} (fraction)")
+        _panel(axes, spots, pareto(spots, more_is_better, metric), more_is_better)
+    left.set(xlabel="parameters of the encoder", ylabel=metric.axis)
     right.set(xlabel="clips per second")
     figure.suptitle(title, fontsize=10)
     figure.legend(*(left if panels[0][1] else right).get_legend_handles_labels(), loc="outside lower center", ncols=2)
     for axes, spots, more_is_better in panels:
-        labelled = spots if len(spots) <= LABELLED else pareto(spots, more_is_better)
+        labelled = spots if len(spots) <= LABELLED else pareto(spots, more_is_better, metric)
         labels = [(spot.cost, spot.score, spot.entry) for spot in labelled]
         place(axes, labels, avoid=axes.lines)
     return figure
@@ -63,12 +65,18 @@ def _throughput(points: Sequence[Point]) -> list[_Spot]:
     return [_Spot(p.entry, p.clips_per_second, p.score) for p in points if p.clips_per_second]
 
 
-def pareto(spots: Sequence[_Spot], more_is_better: bool) -> list[_Spot]:
-    """Those that no other beats in one respect and equals in the other, by rising cost."""
+def pareto(spots: Sequence[_Spot], more_is_better: bool, metric: Metric = ACCURACY) -> list[_Spot]:
+    """Those that no other beats in one respect and equals in the other, by rising cost.
+
+    Args:
+        spots: in any order.
+        more_is_better: of the cost.
+        metric: of the score.
+    """
     sign = -1 if more_is_better else 1
     front: list[_Spot] = []
-    for spot in sorted(spots, key=lambda spot: (sign * spot.cost, -spot.score)):
-        if not front or spot.score > front[-1].score:
+    for spot in sorted(spots, key=lambda spot: (sign * spot.cost, -metric.sign * spot.score)):
+        if not front or metric.sign * spot.score > metric.sign * front[-1].score:
             front.append(spot)
     return front[::sign]
 
@@ -102,18 +110,17 @@ def _panel(axes: Axes, spots: Sequence[_Spot], front: Sequence[_Spot], more_is_b
     axes.margins(y=0.08)
 
 
-def alt(points: Sequence[Point], metric: str = "accuracy") -> str:
+def alt(points: Sequence[Point], metric: Metric = ACCURACY) -> str:
     """The figure in words: the best entry, the smallest and the fastest."""
-    best = max(points, key=lambda point: point.score)
-    words = f"{counted(len(points), 'entry', 'entries')}: {metric} against parameters and clips per second. "
-    words += f"{best.entry} is best with {SCORE.format(best.score)}"
+    best = max(points, key=lambda point: metric.sign * point.score)
+    words = f"{counted(len(points), 'entry', 'entries')}: {metric.name} against parameters and clips per second. "
+    words += f"{best.entry} is best with {metric.write(best.score)[0]}"
     parameters, throughput = _parameters(points), _throughput(points)
     if parameters:
-        smallest = min(parameters, key=lambda spot: (spot.cost, -spot.score))
-        words += (
-            f"; the smallest, {smallest.entry} ({smallest.cost:,.0f} parameters), has {SCORE.format(smallest.score)}"
-        )
+        smallest = min(parameters, key=lambda spot: (spot.cost, -metric.sign * spot.score))
+        words += f"; the smallest, {smallest.entry} ({smallest.cost:,.0f} parameters), has "
+        words += metric.write(smallest.score)[0]
     if throughput:
-        fastest = max(throughput, key=lambda spot: (spot.cost, spot.score))
-        words += f"; the fastest, {fastest.entry} ({fastest.cost:.3g} clips/s), {SCORE.format(fastest.score)}"
+        fastest = max(throughput, key=lambda spot: (spot.cost, metric.sign * spot.score))
+        words += f"; the fastest, {fastest.entry} ({fastest.cost:.3g} clips/s), {metric.write(fastest.score)[0]}"
     return words + "."

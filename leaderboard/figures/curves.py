@@ -1,4 +1,4 @@
-"""Accuracy by epoch: the mean over folds of each entry, and a band of one standard deviation."""
+"""Figures by epoch: the mean over folds of each entry, and a band of one standard deviation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from leaderboard.figures import FAINT, INK, SCORE, WIDTH, Look, counted, looks, style, wrapped
+from leaderboard.figures import FAINT, INK, WIDTH, Look, counted, looks, style, wrapped
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 COLOURED = 6  # entries beside the control
 
 
 @dataclass(frozen=True)
 class Curve:
-    """An entry's accuracy by epoch.
+    """An entry's figure by epoch.
 
     Args:
         epochs: counted from 1.
-        mean: over folds, in [0, 1], after each of them.
+        mean: over folds, after each of them.
         deviation: standard deviation over folds; None with one fold.
         control: whether the others are compared with it.
     """
@@ -35,7 +37,7 @@ class Curve:
 def draw(
     curves: Sequence[Curve],
     title: str = "",
-    metric: str = "accuracy",
+    metric: Metric = ACCURACY,
     published: Mapping[str, float] | None = None,
     mark: float | None = None,
 ) -> Figure:
@@ -43,36 +45,37 @@ def draw(
 
     Args:
         published: final figures by entry, drawn as dotted lines.
-        mark: the accuracy that counts as learned: 90 % of the best of training from scratch.
+        mark: the figure that counts as learned: 90 % of the best of training from scratch, or that divided by 0.9.
     """
     figure = Figure((WIDTH, 3.8), layout="constrained")
     axes = figure.subplots()
     control = _control(curves)
-    shown = _shown(curves, control)
+    shown = _shown(curves, control, metric)
     look = looks([curve.entry for curve in shown], control)
     others = [curve for curve in curves if curve.entry not in look]
     for curve in others:
         axes.plot(curve.epochs, curve.mean, color=INK, alpha=FAINT, linewidth=0.6, label=curve.entry)
-    lines = [(_end(curve), _line(axes, curve, look[curve.entry], first=i)) for i, curve in enumerate(shown)]
-    axes.set(xlabel="epoch", ylabel=f"{metric} (mean of folds ± 1 sd)", title=title)
+    lines = [(_end(curve), _line(axes, curve, look[curve.entry], metric, first=i)) for i, curve in enumerate(shown)]
+    axes.set(xlabel="epoch", ylabel=f"{metric.name} (mean of folds ± 1 sd)", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.margins(x=0.02)
     axes.grid(axis="y")
-    handles = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
+    handles = [line for _, line in sorted(lines, key=lambda pair: -metric.sign * pair[0])]
     if others:
         handles.append(
             Line2D([], [], color=INK, alpha=FAINT, linewidth=0.6, label=counted(len(others), "other", "others"))
         )
-    handles += _levels(axes, published or {}, mark, look)
+    handles += _levels(axes, published or {}, mark, look, metric)
     figure.legend(handles=handles, loc="outside right upper", handlelength=3.5, labelspacing=0.6)
     return figure
 
 
-def _shown(curves: Sequence[Curve], control: str | None) -> list[Curve]:
+def _shown(curves: Sequence[Curve], control: str | None, metric: Metric) -> list[Curve]:
     """The curves that are coloured, in the order given."""
     if len(curves) <= COLOURED + 1:
         return list(curves)
-    best = sorted((curve for curve in curves if curve.entry != control), key=_end, reverse=True)[:COLOURED]
+    others = (curve for curve in curves if curve.entry != control)
+    best = sorted(others, key=lambda curve: metric.sign * _end(curve), reverse=True)[:COLOURED]
     return [curve for curve in curves if curve.entry == control or curve in best]
 
 
@@ -84,9 +87,10 @@ def _control(curves: Sequence[Curve]) -> str | None:
     return next((curve.entry for curve in curves if curve.control), None)
 
 
-def _line(axes: Axes, curve: Curve, look: Look, first: int) -> Line2D:
+def _line(axes: Axes, curve: Curve, look: Look, metric: Metric, first: int) -> Line2D:
     # Markers of different curves stand on different epochs, or they would hide each other.
     every = max(1, len(curve.epochs) // 5)
+    name = f"{curve.entry}{' (control)' if curve.control else ''}"
     (line,) = axes.plot(
         curve.epochs,
         curve.mean,
@@ -96,7 +100,7 @@ def _line(axes: Axes, curve: Curve, look: Look, first: int) -> Line2D:
         marker=look.marker,
         markersize=4.5,
         markevery=(first % every, every),
-        label=wrapped(f"{curve.entry}{' (control)' if curve.control else ''}", 22) + f"  {SCORE.format(_end(curve))}",
+        label=f"{wrapped(name, 22)}  {metric.write(_end(curve))[0]}",
     )
     if curve.deviation is not None:
         low = [mean - deviation for mean, deviation in zip(curve.mean, curve.deviation, strict=True)]
@@ -105,25 +109,30 @@ def _line(axes: Axes, curve: Curve, look: Look, first: int) -> Line2D:
     return line
 
 
-def _levels(axes: Axes, published: Mapping[str, float], mark: float | None, look: Mapping[str, Look]) -> list[Line2D]:
+def _levels(
+    axes: Axes, published: Mapping[str, float], mark: float | None, look: Mapping[str, Look], metric: Metric
+) -> list[Line2D]:
     """Horizontal lines, named in the legend: on the panel, words would lie on curves."""
     lines = []
-    for entry, value in sorted(published.items(), key=lambda item: -item[1]):
-        words = wrapped(f"{entry}, published", 22) + f"  {SCORE.format(value)}"
+    for entry, value in sorted(published.items(), key=lambda item: -metric.sign * item[1]):
+        words = wrapped(f"{entry}, published", 22) + f"  {metric.write(value)[0]}"
         colour = look[entry].colour if entry in look else INK
         lines.append(axes.axhline(value, color=colour, linestyle=(0, (1, 2.5)), linewidth=1.3, label=words))
     if mark is not None:
-        words = f"90 % of the best\nfrom scratch  {SCORE.format(mark)}"
+        share = (
+            "90 % of the best\nfrom scratch" if metric.higher_is_better else "the best from scratch,\ndivided by 0.9"
+        )
+        words = f"{share}  {metric.write(mark)[0]}"
         lines.append(axes.axhline(mark, color=INK, linewidth=0.9, linestyle=(0, (10, 4)), label=words))
     return lines
 
 
-def alt(curves: Sequence[Curve], metric: str = "accuracy") -> str:
+def alt(curves: Sequence[Curve], metric: Metric = ACCURACY) -> str:
     """The figure in words: who ends best, and where the control ends."""
-    best = max(curves, key=_end)
+    best = max(curves, key=lambda curve: metric.sign * _end(curve))
     many = len(curves) > COLOURED + 1
     named = f"{len(curves)} entries" if many else ", ".join(curve.entry for curve in curves)
-    words = f"Curves of {metric} by epoch, up to epoch {best.epochs[-1]}, of {named}."
-    words += f" {best.entry} ends best, at {SCORE.format(_end(best))}"
+    words = f"Curves of {metric.name} by epoch, up to epoch {best.epochs[-1]}, of {named}."
+    words += f" {best.entry} ends best, at {metric.write(_end(best))[0]}"
     control = next((curve for curve in curves if curve.control and curve is not best), None)
-    return words + (f"; the control {control.entry} at {SCORE.format(_end(control))}." if control else ".")
+    return words + (f"; the control {control.entry} at {metric.write(_end(control))[0]}." if control else ".")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leaderboard.figures import BLUE, FAINT, INK, SCORE, SMALL, VERMILLION, WIDTH, counted, style, wrapped
+from leaderboard.figures import BLUE, FAINT, INK, SMALL, VERMILLION, WIDTH, counted, style, wrapped
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 ROW = 0.2  # inches
 
@@ -16,8 +18,8 @@ class Bar:
     """One entry.
 
     Args:
-        mean: of the folds' figures, in [0, 1].
-        low, high: of the 95 % interval; None where there is none, as of mAP.
+        mean: of the folds' figures.
+        low, high: of the 95 % interval; None where there is none.
         published: the figure that a paper prints.
         rank: that it may have within noise: ``1-2``; may be empty.
         control: whether the others are compared with it.
@@ -33,9 +35,9 @@ class Bar:
 
 
 @style
-def draw(bars: Sequence[Bar], title: str = "", metric: str = "accuracy") -> Figure:
+def draw(bars: Sequence[Bar], title: str = "", metric: Metric = ACCURACY) -> Figure:
     """One row an entry, the best on top; a line through the panel where the control is."""
-    rows = _sorted(bars)
+    rows = _sorted(bars, metric)
     names = [wrapped(bar.entry, 40) for bar in rows]
     figure = Figure((WIDTH, 1.0 + ROW * sum(0.3 + 0.7 * len(name.split("\n")) for name in names)), layout="constrained")
     axes = figure.subplots()
@@ -71,23 +73,29 @@ def _published(axes: Axes, rows: Sequence[Bar]) -> None:
         )
 
 
-def _sorted(bars: Sequence[Bar]) -> list[Bar]:
-    return sorted(bars, key=lambda bar: bar.mean, reverse=True)
+def _sorted(bars: Sequence[Bar], metric: Metric) -> list[Bar]:
+    """The best first."""
+    return sorted(bars, key=lambda bar: metric.sign * bar.mean, reverse=True)
 
 
-def _label(bars: Sequence[Bar], metric: str) -> str:
-    drawn = any(bar.low is not None for bar in bars)
-    control = next((f"; line: control, {bar.entry}" for bar in bars if bar.control), "")
-    return f"{metric} (fraction{', 95 % interval' if drawn else ''}{control})"
+def _label(bars: Sequence[Bar], metric: Metric) -> str:
+    drawn = ["95 % interval"] if any(bar.low is not None for bar in bars) else []
+    told = ", ".join([*([metric.unit] if metric.unit else []), *drawn])
+    control = next((f"line: control, {bar.entry}" for bar in bars if bar.control), "")
+    inside = "; ".join(filter(None, (told, control)))
+    return f"{metric.name} ({inside})" if inside else metric.name
 
 
-def alt(bars: Sequence[Bar], metric: str = "accuracy") -> str:
+def alt(bars: Sequence[Bar], metric: Metric = ACCURACY) -> str:
     """The figure in words: the best, the last and the control."""
-    rows = _sorted(bars)
+    rows = _sorted(bars, metric)
     best, last = rows[0], rows[-1]
-    within = f" (95 % interval {SCORE.format(best.low)} to {SCORE.format(best.high)})" if best.low is not None else ""
-    words = f"Dot plot of {metric}, {counted(len(rows), 'entry', 'entries')}. "
-    words += f"{best.entry} is best with {SCORE.format(best.mean)}{within}"
-    words += f", {last.entry} last with {SCORE.format(last.mean)}" if len(rows) > 1 else ""
+    words = f"Dot plot of {metric.name}, {counted(len(rows), 'entry', 'entries')}. "
+    if best.low is not None and best.high is not None:
+        mean, low, high = metric.write(best.mean, best.low, best.high)
+        words += f"{best.entry} is best with {mean} (95 % interval {low} to {high})"
+    else:
+        words += f"{best.entry} is best with {metric.write(best.mean)[0]}"
+    words += f", {last.entry} last with {metric.write(last.mean)[0]}" if len(rows) > 1 else ""
     control = next((bar for bar in rows if bar.control and bar not in (best, last)), None)
-    return words + (f"; the control {control.entry} has {SCORE.format(control.mean)}." if control else ".")
+    return words + (f"; the control {control.entry} has {metric.write(control.mean)[0]}." if control else ".")

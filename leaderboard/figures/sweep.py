@@ -12,8 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from leaderboard.figures import BLUE, SCORE, SMALL, VERMILLION, WIDTH, style, wrapped
+from leaderboard.figures import BLUE, SMALL, VERMILLION, WIDTH, style, wrapped
 from leaderboard.figures.confusion import on_cividis
+from registry.metrics import Metric
+from registry.targets.one_label import ACCURACY
 
 LOGARITHMIC = 20  # times the smallest value, which the largest must exceed
 
@@ -24,8 +26,8 @@ class Point:
 
     Args:
         values: at each dotted path that it varies, as a suite writes them.
-        mean: of the folds' figures, in [0, 1].
-        low, high: of the 95 % interval; None where there is none, as of mAP.
+        mean: of the folds' figures.
+        low, high: of the 95 % interval; None where there is none.
         published: the figure that a paper prints.
     """
 
@@ -59,8 +61,11 @@ class Panel:
 
 
 @style
-def draw(sweep: Sweep, title: str = "", metric: str = "accuracy") -> Figure:
-    """Lines over one path, cells over two; cells for each value of the others where a grid varies more."""
+def draw(sweep: Sweep, title: str = "", metric: Metric = ACCURACY) -> Figure:
+    """Lines over one path, cells over two; cells for each value of the others where a grid varies more.
+
+    The better the figure, the lighter the cell.
+    """
     shown = panels(sweep)
     names = short_names([path for point in sweep.points for path in point.values])
     columns = 2 if len(shown) > 1 and all(len(panel.paths) == 1 for panel in shown) else 1
@@ -78,13 +83,13 @@ def draw(sweep: Sweep, title: str = "", metric: str = "accuracy") -> Figure:
         axes.set_xlabel(names[panel.paths[-1]])
         if len(panel.paths) == 1:
             _line(axes, panel, measured)
-            axes.set_ylabel(f"{metric} (fraction)")
+            axes.set_ylabel(metric.axis)
             lined.append(axes)
         else:
-            _cells(axes, panel, Normalize(min(means), max(means)))
+            _cells(axes, panel, Normalize(min(means), max(means)), metric)
             axes.set_ylabel(names[panel.paths[0]])
     _finish(figure, lined)
-    figure.suptitle(title or f"{sweep.entry}: {metric}", fontsize=10)
+    figure.suptitle(title or f"{sweep.entry}: {metric.name}", fontsize=10)
     return figure
 
 
@@ -181,7 +186,7 @@ def _places(axes: Axes, values: Sequence[Any]) -> list[float]:
     return places
 
 
-def _cells(axes: Axes, panel: Panel, scale: Normalize) -> None:
+def _cells(axes: Axes, panel: Panel, scale: Normalize, metric: Metric) -> None:
     """A cell for each pair of values, with its figure and below it the published one in brackets."""
     rows, columns = (values_of(panel.points, path) for path in panel.paths)
     places = {(_key(row), _key(column)): (i, j) for i, row in enumerate(rows) for j, column in enumerate(columns)}
@@ -189,12 +194,13 @@ def _cells(axes: Axes, panel: Panel, scale: Normalize) -> None:
     for point in panel.points:
         i, j = places[_key(point.values[panel.paths[0]]), _key(point.values[panel.paths[1]])]
         mean_RC[i, j] = point.mean
-        words = SCORE.format(point.mean) + (
-            f"\n({SCORE.format(point.published)})" if point.published is not None else ""
-        )
-        colour = on_cividis(float(scale(point.mean)))
+        words = metric.write(point.mean)[0]
+        words += f"\n({metric.write(point.published)[0]})" if point.published is not None else ""
+        light = float(scale(point.mean))
+        colour = on_cividis(light if metric.higher_is_better else 1 - light)
         axes.text(j, i, words, ha="center", va="center", fontsize=SMALL, color=colour)
-    axes.imshow(mean_RC, cmap="cividis", norm=scale, interpolation="none", aspect="auto")
+    colours = "cividis" if metric.higher_is_better else "cividis_r"
+    axes.imshow(mean_RC, cmap=colours, norm=scale, interpolation="none", aspect="auto")
     axes.set_xticks(range(len(columns)), [wrapped(word(value), 14) for value in columns])
     axes.set_yticks(range(len(rows)), [wrapped(word(value), 24) for value in rows])
     axes.tick_params(length=0)
@@ -206,16 +212,16 @@ def _height(panel: Panel) -> float:
     return 2.3 if len(panel.paths) == 1 else 1.1 + 0.42 * len(values_of(panel.points, panel.paths[0]))
 
 
-def alt(sweep: Sweep, metric: str = "accuracy") -> str:
-    """The figure in words: where the figure is best and where it is lowest."""
+def alt(sweep: Sweep, metric: Metric = ACCURACY) -> str:
+    """The figure in words: where it is best and where it is worst."""
     names = short_names([path for point in sweep.points for path in point.values])
-    best = max(sweep.points, key=lambda point: point.mean)
-    last = min(sweep.points, key=lambda point: point.mean)
+    best = max(sweep.points, key=lambda point: metric.sign * point.mean)
+    last = min(sweep.points, key=lambda point: metric.sign * point.mean)
 
     def where(point: Point) -> str:
         return ", ".join(f"{names[path]} {word(value)}" for path, value in point.values.items())
 
     return (
-        f"How {metric} of {sweep.entry} varies with {', '.join(names.values())}: best with {where(best)},"
-        f" {SCORE.format(best.mean)}; lowest with {where(last)}, {SCORE.format(last.mean)}."
+        f"How {metric.name} of {sweep.entry} varies with {', '.join(names.values())}: best with {where(best)},"
+        f" {metric.write(best.mean)[0]}; worst with {where(last)}, {metric.write(last.mean)[0]}."
     )

@@ -45,6 +45,7 @@ class Column:
     Args:
         name: at its head.
         kind: how it is aligned and sorted: first click numbers from the highest, texts from A.
+        lowest_first: whether the first click sorts numbers from the lowest.
         group: a heading over neighbouring columns that share it, such as a protocol.
         help: what the column holds, shown like a cell's note.
     """
@@ -53,6 +54,7 @@ class Column:
     kind: Literal["text", "number"] = "number"
     group: str = ""
     help: str = ""
+    lowest_first: bool = False
 
 
 @dataclass(frozen=True)

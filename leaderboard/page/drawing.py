@@ -1,5 +1,6 @@
 """Places, colours and words that the template needs and the content does not state."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def explained(column: Column, bars: Scale | None) -> str:
     """What a column's head tells: its help, and from where to where its bars run."""
     parts = [column.help] if column.help else []
     if bars:
-        parts.append(f"Bars run from {_number(bars.low, 2)} to {_number(bars.high, 2)}")
+        decimals = max(2, 1 - math.floor(math.log10(bars.high - bars.low)))  # two digits of their length
+        parts.append(f"Bars run from {_number(bars.low, decimals)} to {_number(bars.high, decimals)}")
     return ". ".join(part.rstrip(".") for part in parts) + "." if parts else ""
 
 

@@ -2,8 +2,8 @@
 
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const NEXT_ORDER = {
-  number: { none: "descending", descending: "ascending", ascending: "none" },
-  text: { none: "ascending", ascending: "descending", descending: "none" },
+  descending: { none: "descending", descending: "ascending", ascending: "none" },
+  ascending: { none: "ascending", ascending: "descending", descending: "none" },
 };
 
 /** A cell's text, without its marks and its bar. */
@@ -46,7 +46,8 @@ function setUpSorting(table, rows) {
     const head = event.target.closest("button.sort")?.closest("th");
     if (!head) return;
     const kind = kindOf(head);
-    const order = NEXT_ORDER[kind][head.ariaSort ?? "none"];
+    const first = head.dataset.first ?? (kind === "number" ? "descending" : "ascending");
+    const order = NEXT_ORDER[first][head.ariaSort ?? "none"];
     for (const other of heads(table)) other.removeAttribute("aria-sort");
     if (order !== "none") head.setAttribute("aria-sort", order);
     table.tBodies[0].append(...inOrder(rows, Number(head.dataset.column), kind, order));

@@ -1,5 +1,7 @@
 """The leaderboard on a page: tables that sort, intervals as bars, and every two entries against each other."""
 
+from typing import Literal
+
 from leaderboard import grid as grids
 from leaderboard.figures import intervals, rank_difference
 from leaderboard.grid import Shown
@@ -10,6 +12,7 @@ from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.selection import MEANING
 from leaderboard.statistics import Interval
 from leaderboard.table import Cell, Table
+from registry.metrics import Metric
 
 HELP = {
     "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted by Holm over all pairs",
@@ -85,9 +88,10 @@ def _leaderboard(table: Table, task: str) -> Grid:
 
 
 def _column(shown: Shown) -> Column:
-    selection = shown.name.partition("(")[2].rstrip(")")
+    selection = shown.name.rpartition("(")[2].rstrip(")")
     help_text = MEANING.get(selection, "") if shown.text is grids.figure else HELP.get(shown.name, "")
-    return Column(shown.name, "text" if shown.name == "verdict" else "number", shown.protocol, help_text)
+    kind: Literal["text", "number"] = "text" if shown.name == "verdict" else "number"
+    return Column(shown.name, kind, shown.protocol, help_text, shown.lowest_first)
 
 
 def _cell(shown: Shown, cell: Cell, column: list[Cell]) -> PageCell:
@@ -145,7 +149,7 @@ def pairs(evidence: Evidence) -> Section:
                 [
                     PageCell(pair.entry),
                     PageCell(pair.other),
-                    _bounds(pair.difference, "+"),
+                    _bounds(pair.difference, column.metric, "+"),
                     PageCell(grids.p_text(pair.p), pair.p, best=pair.p <= 0.05),
                 ]
             )
@@ -164,21 +168,20 @@ def metrics(evidence: Evidence) -> list[Item]:
     for task in evidence.tasks:
         rows = []
         for cell in (cell for protocol in evidence.protocols for cell in evidence.cells(task, protocol)):
-            for metric, own in cell.others.items():
+            for name, own in cell.others.items():
                 against = own.against_control
                 p = against.p if against else None
-                named = [PageCell(cell.entry), PageCell(cell.protocol), PageCell(metric)]
-                difference = _bounds(against.difference, "+") if against else PageCell("")
-                rows.append([*named, _bounds(own.interval), difference, PageCell(grids.p_text(p), p)])
+                named = [PageCell(cell.entry), PageCell(cell.protocol), PageCell(name)]
+                difference = _bounds(against.difference, own.metric, "+") if against else PageCell("")
+                rows.append([*named, _bounds(own.interval, own.metric), difference, PageCell(grids.p_text(p), p)])
         if rows:
             title = f"{task}: further metrics"
             items.append(Grid(name_of("metrics", task), title, columns, rows, row_names=3, copy=True, open=False))
     return items
 
 
-def _bounds(found: Interval, sign: str = "") -> PageCell:
-    low, mean, high = found.low, found.mean, found.high
-    return PageCell(f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]", mean, (low, mean, high))
+def _bounds(found: Interval, metric: Metric, sign: str = "") -> PageCell:
+    return PageCell(grids.bounds(found, metric, sign), found.mean, (found.low, found.mean, found.high))
 
 
 def controls(evidence: Evidence) -> dict[str, str]:

@@ -17,25 +17,23 @@ def section(evidence: Evidence) -> Section:
         for protocol in evidence.protocols:
             items += _column(evidence, task, protocol)
     items += [page_grid(grid, row_names=4) for grid in class_grids(evidence.table)]
-    intro = [
-        "F1 of every class over all folds. Confusions are those of the entry with the highest accuracy, summed over"
-        " folds and seeds."
-    ]
+    intro = ["F1 of every class over all folds. Confusions are those of the best entry, summed over folds and seeds."]
     return Section("classes", "Classes", intro, items)
 
 
 def _column(evidence: Evidence, task: str, protocol: str) -> list[Item]:
     matrices: dict[str, NDArray[np.int64]] = {}
     names: list[str] = []
-    cells = [cell for cell in evidence.cells(task, protocol) if cell.metric == "accuracy"]
+    measured = evidence.table.measured
+    cells = [c for c in evidence.cells(task, protocol) if measured[c.entry, task, protocol].target.by_class]
     for cell in cells:
-        own = evidence.table.measured[cell.entry, task, protocol]
+        own = measured[cell.entry, task, protocol]
         names = own.classes
         pair_N2 = np.concatenate(list(own.pairs().values()))
         matrices[cell.entry] = confusion_matrix(pair_N2, len(names))
     if not matrices:
         return []
-    best = max(cells, key=lambda cell: cell.mean or 0).entry
+    best = max(cells, key=lambda cell: cell.metric.sign * (cell.mean or 0)).entry
     of_best = confusion.Confusion(matrices[best], names)
     title = f"{task}, {protocol}"
     items: list[Item] = [

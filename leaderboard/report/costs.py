@@ -15,19 +15,22 @@ GIBI = 2**30
 
 
 def section(evidence: Evidence) -> Section:
-    """Accuracy against size and throughput, and the jobs of every entry."""
+    """Figures against size and throughput, and the jobs of every entry."""
     items: list[Item] = []
     for task in evidence.tasks:
         for protocol in evidence.protocols:
+            cells = evidence.cells(task, protocol)
             points = [
                 cost.Point(cell.entry, cell.mean, cell.parameters, cell.clips_per_second)
-                for cell in evidence.cells(task, protocol)
+                for cell in cells
                 if cell.mean is not None and (cell.parameters or cell.clips_per_second)
             ]
             if len(points) > 1:
                 name = name_of("cost", task, protocol)
-                title = f"{task}, {protocol}: what accuracy costs"
-                items.append(evidence.figure(name, title, cost.draw(points), cost.alt(points)))
+                metric = cells[0].metric
+                title = f"{task}, {protocol}: what {metric.name} costs"
+                plot = cost.draw(points, metric=metric)
+                items.append(evidence.figure(name, title, plot, cost.alt(points, metric)))
     intro = [
         "Seconds of the jobs that an entry needs, each counted for every entry that shares it; what a job waited for is"
         " not counted. Peak memory is the most that the process had held by the end of a job, this or an earlier one."

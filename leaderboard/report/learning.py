@@ -1,4 +1,4 @@
-"""How entries learned: loss of pretraining, accuracy by epoch, and what other rules would have selected."""
+"""How entries learned: loss of pretraining, figures by epoch, and what other rules would have selected."""
 
 from benchmark.jobs.pretrain import PretrainJob
 from leaderboard.figures import curves, loss
@@ -47,10 +47,11 @@ def _curves(evidence: Evidence, task: str, protocol: str) -> list[Item]:
         control = cell.entry in (cell.convergence.scratch, evidence.table.facts.control)
         drawn.append(curves.Curve(cell.entry, curve.epochs, curve.mean, curve.deviation, control))
     mark = marks.pop() if len(marks) == 1 else None
-    plot = curves.draw(drawn, mark=mark)
-    caption = "Accuracy on the test folds by epoch, mean and one standard deviation over folds."
+    metric = found[0].metric
+    plot = curves.draw(drawn, metric=metric, mark=mark)
+    caption = f"By epoch, on the test folds: {metric.name}, mean and one standard deviation over folds."
     name = name_of("curves", task, protocol)
-    return [evidence.figure(name, f"{task}, {protocol} by epoch", plot, curves.alt(drawn), caption)]
+    return [evidence.figure(name, f"{task}, {protocol} by epoch", plot, curves.alt(drawn, metric), caption)]
 
 
 def _selection(evidence: Evidence, task: str) -> list[Item]:
@@ -67,7 +68,7 @@ def _selection(evidence: Evidence, task: str) -> list[Item]:
             found = evidence.table.measured.get((entry, task, protocol))
             for rule in RULES:
                 mean = found.mean_under(rule, evidence.table.facts.tasks[task].folds[0]) if found else None
-                own.append(Cell(f"{mean:.3f}" if mean is not None else "", mean))
+                own.append(Cell(found.judge.chief.write(mean)[0] if found and mean is not None else "", mean))
         if any(cell.text for cell in own):
             rows.append([Cell(entry), *own])
     title = f"{task}: the same run under every rule of selection"

@@ -58,10 +58,11 @@ def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[
         cells = {
             cell.entry: cell
             for cell in evidence.cells(task, protocol)
-            if cell.metric == "accuracy" and evidence.needed(evidence.rows(cell.entry, task, protocol), EmbedJob)
+            if evidence.table.measured[cell.entry, task, protocol].target.by_class
+            and evidence.needed(evidence.rows(cell.entry, task, protocol), EmbedJob)
         }
         if cells:
-            best = max(cells, key=lambda entry: cells[entry].mean or 0)
+            best = max(cells, key=lambda entry: cells[entry].metric.sign * (cells[entry].mean or 0))
             wanted = mapped or [best, facts.control_of(best)]
             return [(protocol, entry) for entry in dict.fromkeys(wanted) if entry in cells]
     return []
@@ -74,7 +75,7 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     guess = {
         clip: int(predicted)
         for key in reversed(own.keys)  # of several seeds the first stays
-        for found in predictions(evidence.store, key, own.epochs).values()
+        for found in predictions(evidence.store, key, own.epochs, own.target, len(own.classes)).values()
         for clip, predicted in zip(found.clip_N, found.predicted_N, strict=True)
     }
     try:
@@ -144,4 +145,12 @@ def _audio(evidence: Evidence, pack: PackJob) -> dict[str, str]:
     except Mistake:
         return {}
     here = evidence.beside.resolve()
-    return {clip.id: quote(os.path.relpath(Path(clip.path).resolve(), here)) for clip in clips if clip.path}
+    return {clip.id: _link(clip.path.resolve(), here) for clip in clips if clip.path}
+
+
+def _link(path: Path, here: Path) -> str:
+    """A link from a page in a folder to a file; in full where the two are on different drives of Windows."""
+    try:
+        return quote(Path(os.path.relpath(path, here)).as_posix())
+    except ValueError:
+        return path.as_uri()

@@ -36,7 +36,7 @@ class Noise(Augmentation["Noise.Config"]):
         self.config = config
 
     def apply_batch(self, x: Tensor) -> Tensor:
-        from torchaudio.functional import add_noise
+        from registry.torchaudio import add_noise
 
         snr_B = torch.empty(len(x), device=x.device).uniform_(self.config.min_snr, self.config.max_snr)
         noisy: Tensor = add_noise(x, self._noise(x), snr_B)

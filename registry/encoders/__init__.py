@@ -16,8 +16,8 @@ class Encoder(nn.Module, Component[Own]):
     """Contract of an encoder.
 
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
-    smallest number of frames (or samples, for a waveform) that it accepts. ``parts`` are the names and sizes of the
-    parts of the embedding, in their order, where a protocol may choose among them.
+    smallest number of frames (or samples, for a waveform) that it accepts, or 1 if it is not known. ``parts`` are the
+    names and sizes of the parts of the embedding, in their order, where a protocol may choose among them.
 
     Args:
         config: the encoder's own ``Config``.

@@ -41,7 +41,7 @@ class Ast(SpectralFrontend[_Settings]):
 
     def __init__(self, config: _Settings) -> None:
         super().__init__(config, 1, config.n_mels)
-        from torchaudio.compliance.kaldi import get_mel_banks
+        from registry.torchaudio import get_mel_banks
 
         self.config = config
         self.shortest = config.win_length

@@ -35,7 +35,7 @@ class Clar(SpectralFrontend["Clar.Config"]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, 3, config.bins)
-        from torchaudio.transforms import MelSpectrogram
+        from registry.torchaudio import MelSpectrogram
 
         self.n_fft, self.hop_length = config.n_fft, config.hop_length
         self.shortest = config.n_fft // 2 + 1

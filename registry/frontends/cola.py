@@ -34,7 +34,7 @@ class Cola(LogMel):
 
     def __init__(self, config: LogMel.Config) -> None:
         super().__init__(config)
-        from torchaudio.compliance.kaldi import get_mel_banks
+        from registry.torchaudio import get_mel_banks
 
         self.shortest = config.win_length
         around = config.n_fft - config.win_length  # torch's frames are n_fft long, the window in the middle

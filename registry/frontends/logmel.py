@@ -28,7 +28,7 @@ class LogMel(SpectralFrontend["LogMel.Config"]):
 
     def __init__(self, config: Config, bins: int | None = None) -> None:
         super().__init__(config, 1, bins or config.n_mels)
-        from torchaudio.transforms import MelSpectrogram  # a second to import: only when a front end is built
+        from registry.torchaudio import MelSpectrogram
 
         self.config = config
         self.shortest = config.n_fft // 2 + 1  # the edges are reflected

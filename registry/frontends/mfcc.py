@@ -28,7 +28,7 @@ class Mfcc(LogMel):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, bins=config.n_mfcc)
-        from torchaudio.functional import create_dct
+        from registry.torchaudio import create_dct
 
         self.dct_MF: Tensor
         self.register_buffer("dct_MF", create_dct(config.n_mfcc, config.n_mels, norm="ortho"))

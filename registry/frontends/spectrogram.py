@@ -46,7 +46,7 @@ class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, config.bands, (config.n_fft // 2 + 1) // config.bands)
-        from torchaudio.transforms import Spectrogram as Transform
+        from registry.torchaudio import Spectrogram as Transform
 
         self.config = config
         self.shortest = config.n_fft // 2 + 1

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +15,8 @@ from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.settings import Component, Own, Settings
 from registry.standing import Objection, Standing, refuse
+from registry.targets import Target
+from registry.targets.one_label import OneLabel
 from registry.views import Views
 
 
@@ -24,13 +26,15 @@ class Corpus:
 
     Args:
         recordings: their audio.
-        label_N: class index of each clip, long; float ``[N, classes]`` of zeros and ones where a clip has several.
-        classes: how many; 0 for a corpus without labels.
+        label_N: the label of each clip, as its target's ``tensor`` gives it.
+        classes: how many; 0 for a corpus without labels, or of numbers.
+        target: what a label is.
     """
 
     recordings: Recordings
     label_N: Tensor
     classes: int
+    target: Target = field(default_factory=OneLabel)
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -44,7 +48,7 @@ class Method(nn.Module, Component[Own]):
     state that must survive an interruption (queue, bank, key encoder) lives in them. ``epoch``, from 0, is the one
     under way, ``chunk`` the most clips that go through the encoder at once, and ``autocast`` the context in which they
     do: the training loop sets them. Heads and losses compute in float32 whatever the precision of the encoder.
-    ``fewest`` is the smallest batch it can learn from, ``one_label`` says that it cannot use several labels of a clip
+    ``fewest`` is the smallest batch it can learn from, ``one_label`` says that it needs one label of each clip
     where it ``uses_labels``, ``on_frames`` that it trains on frames, of which no gradients are cached.
 
     Args:
@@ -65,8 +69,7 @@ class Method(nn.Module, Component[Own]):
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__()
-        several = corpus.label_N.ndim > 1
-        standing = Standing(views.frontend.gives, clips=len(corpus), classes=corpus.classes, several=several)
+        standing = Standing(views.frontend.gives, clips=len(corpus), classes=corpus.classes, target=corpus.target)
         refuse(self.objections(config, standing), type(self).__name__)
         self.encoder, self.views = encoder, views
         self.epoch = 0
@@ -84,11 +87,14 @@ class Method(nn.Module, Component[Own]):
             yield Objection("batch_size", what, "use a smaller batch_size")
         if standing.chunk is not None and cls.on_frames:
             yield frames_not_cached(cls.__name__)
-        if cls.uses_labels(config) and standing.classes == 0:
+        target = standing.target
+        if target is None or not cls.uses_labels(config):
+            return
+        if standing.classes is not None and not target.outputs(standing.classes):
             what = "the corpus has no labels, and the method learns from them"
             yield Objection("corpus", what, "pretrain on a labelled task")
-        if cls.uses_labels(config) and cls.one_label and standing.several:
-            what = "the corpus has several labels a clip, and the method learns from one"
+        if cls.one_label and not target.by_class:
+            what = f"the corpus has {target.holds}, and the method learns from one label a clip"
             yield Objection("corpus", what, "choose another corpus")
 
     @classmethod

@@ -5,18 +5,18 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
-from registry.losses import classification
 from registry.methods import Corpus, Method
 from registry.settings import Settings
 from registry.views import Views
 
 
 class Supervised(Method):
-    """Classifies windows by the labels of their clips: what label-free methods are measured against.
+    """Predicts the labels of clips from windows of them: what label-free methods are measured against.
 
-    One label a clip: cross-entropy over the classes. Several: a binary cross-entropy for each class, averaged. The
-    recipe is PANNs' on AudioSet, from memory, its 600,000 steps written as epochs; its mixing of two clips and their
-    labels is not here: the augmentation ``mix`` leaves the labels of the louder clip.
+    The target says how: one label a clip by cross-entropy over the classes, several by a binary cross-entropy for each
+    class, averaged, a number by its squared error. The recipe is PANNs' on AudioSet, from memory, its 600,000 steps
+    written as epochs; its mixing of two clips and their labels is not here: the augmentation ``mix`` leaves the labels
+    of the louder clip.
     """
 
     source: ClassVar[str] = "Kong et al. 2020, PANNs; Wang 2021 (the supervised rows)"
@@ -32,7 +32,8 @@ class Supervised(Method):
 
     def __init__(self, config: Settings, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
-        self.head = nn.Linear(encoder.embedding_dim, corpus.classes)
+        self.head = nn.Linear(encoder.embedding_dim, corpus.target.outputs(corpus.classes))
+        self.objective = corpus.target.objective([corpus.label_N])
         self.label_N: Tensor
         self.register_buffer("label_N", corpus.label_N.clone(), persistent=False)
 
@@ -42,5 +43,5 @@ class Supervised(Method):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_BD = self.embed(self.views(wave_BVT[:, 0]))
-        loss = classification(self.head(z_BD), self.label_N[index_B]).mean()
+        loss = self.objective.loss(self.head(z_BD)[None], self.label_N[index_B][None]).mean()
         return loss, {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,8 +12,11 @@ from torch import Tensor
 from registry.audio import Recordings
 from registry.encoders import Encoder
 from registry.errors import Mistake
+from registry.metrics import Judge
 from registry.seeding import generator_for
 from registry.settings import Component, Own
+from registry.targets import Target
+from registry.targets.one_label import OneLabel
 from registry.views import Views
 
 
@@ -22,31 +25,39 @@ class Labels:
     """What is known of the clips of a task.
 
     Args:
-        label_N: class index of each clip, long; float ``[N, classes]`` of zeros and ones where a clip may have several.
+        label_N: the label of each clip, as its target's ``tensor`` gives it.
         fold_N: official fold of each clip.
         source_N: number of the recording each clip was cut from.
-        classes: how many.
-        shots: how many clips of each class train; None for all.
-        draw: which of the random subsets of so many.
-        seed: of the draws.
+        classes: how many; 0 of numbers.
+        target: what a label is.
     """
 
     label_N: Tensor
     fold_N: Tensor
     source_N: Tensor
     classes: int
+    target: Target = field(default_factory=OneLabel)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which clips train and which are tested when a fold is held out.
+
+    Args:
+        labels: of the clips.
+        shots: how many clips of each class train; None for all.
+        draw: which of the random subsets of so many.
+        seed: of the draws.
+    """
+
+    labels: Labels
     shots: int | None = None
     draw: int = 0
     seed: int = 0
 
-    @property
-    def several(self) -> bool:
-        """Whether a clip may have several labels."""
-        return self.label_N.ndim > 1
-
     def test(self, fold: int) -> Tensor:
         """Positions of a fold's clips."""
-        return torch.nonzero(self.fold_N == fold).squeeze(1)
+        return torch.nonzero(self.labels.fold_N == fold).squeeze(1)
 
     def train(self, fold: int) -> Tensor:
         """Positions of the training clips, ascending: those of every other fold, or ``shots`` of each class of them.
@@ -55,21 +66,22 @@ class Labels:
         first ``shots`` train, so that a draw of few is part of the same draw of more; a class with fewer gives all.
 
         Raises:
-            Mistake: if clips are to be drawn by class and may have several.
+            Mistake: if clips are to be drawn by class, and do not have one each.
         """
-        train = torch.nonzero(self.fold_N != fold).squeeze(1)
+        label_N, source_N = self.labels.label_N, self.labels.source_N
+        train = torch.nonzero(self.labels.fold_N != fold).squeeze(1)
         if self.shots is None:
             return train
-        if self.several:
+        if not self.labels.target.by_class:
             raise Mistake(
-                "clips are drawn class by class, and here a clip may have several",
+                f"clips are drawn class by class, and this task has {self.labels.target.holds}",
                 where="shots",
                 fix="leave shots out for this task",
             )
         train = train[torch.randperm(len(train), generator=generator_for(self.seed, "shots", fold, self.draw))]
-        of_class_and_source = self.label_N * (self.source_N.max() + 1) + self.source_N
+        of_class_and_source = label_N * (source_N.max() + 1) + source_N
         train = train[torch.argsort(_place_in_group(of_class_and_source[train]), stable=True)]
-        return train[_place_in_group(self.label_N[train]) < self.shots].sort().values
+        return train[_place_in_group(label_N[train]) < self.shots].sort().values
 
 
 def _place_in_group(group_N: Tensor) -> Tensor:
@@ -163,18 +175,18 @@ class Outcome:
     Args:
         fold: which.
         clips: ``[n]`` positions of its clips.
-        scores: ``[n, classes]`` float32 after the last epoch: logits, or summed votes.
-        epochs: the epochs that were evaluated; empty for a protocol without epochs, and where clips have several
-            labels, which are evaluated after the last epoch alone.
-        predicted: ``[max(len(epochs), 1), n]`` class of the highest score after each of them.
+        scores: ``[n, C]`` after the last epoch: logits, summed votes, or the number itself.
+        epochs: the epochs that were evaluated; empty for a protocol without epochs, and for a target that is evaluated
+            after the last epoch alone.
+        predicted: ``[max(len(epochs), 1), n]`` what the target predicts by the scores after each of them.
         facts: what was chosen inside the training folds, such as k.
     """
 
     fold: int
     clips: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    scores: NDArray[Any]
     epochs: list[int]
-    predicted: NDArray[np.int64]
+    predicted: NDArray[Any]
     facts: dict[str, float] = field(default_factory=dict)
 
 
@@ -182,25 +194,27 @@ class Protocol(Component[Own]):
     """Contract of a protocol.
 
     ``uses_embeddings`` and ``uses_model`` say what it works on; ``one_job`` whether one job does all folds (they share
-    most of the work) or one does each.
+    most of the work) or one does each. ``judge`` computes metrics of its own, where it brings some, instead of the
+    target's.
     """
 
     uses_embeddings: bool = False
     uses_model: bool = False
     one_job: ClassVar[bool] = True
+    judge: ClassVar[Judge | None] = None
 
     def __init__(self, config: Own) -> None:
         self.config = config
 
     def evaluate(
-        self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
+        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
         """One outcome a fold.
 
         Args:
             subject: what is evaluated.
-            labels: of the task's clips.
-            folds: test folds; ``labels.train`` says which of the other clips train.
+            split: which of the task's clips train and are tested for each fold, and their labels.
+            folds: test folds.
             seed: of heads, order and augmentation.
             tell: told, in words, how far it is, after every step.
         """

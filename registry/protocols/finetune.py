@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.losses import classification
-from registry.metrics import figure
 from registry.optimizers import make_optimizer, set_learning_rate
-from registry.protocols import Labels, Outcome, Protocol, Subject
+from registry.protocols import Outcome, Protocol, Split, Subject
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.training import Training
 
@@ -23,9 +23,9 @@ _CLIPS_AT_ONCE = 16
 class Finetune(Protocol["Finetune.Config"]):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
-    After every epoch the test clips are evaluated in windows of the training crop's length at half-window stride,
-    logits averaged. Where clips have several labels the loss is a binary cross-entropy for every class, and the last
-    epoch alone is evaluated. Lin 2022 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
+    The target says by which loss, and whether the test clips are evaluated after every epoch or after the last alone:
+    in windows of the training crop's length at half-window stride, outputs averaged. Lin 2022 trains for at most 30
+    epochs and states neither batch size, optimiser nor rate.
     """
 
     source: ClassVar[str] = "Lin 2022 (fine-tune); Wang 2021 (windows); optimiser not stated"
@@ -38,24 +38,26 @@ class Finetune(Protocol["Finetune.Config"]):
         learning_rate: float = Field(1e-3, gt=0, description="at its peak, of encoder and head")
 
     def evaluate(
-        self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
+        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
-        return [self._fold(subject, labels, fold, seed, tell) for fold in folds]
+        return [self._fold(subject, split, fold, seed, tell) for fold in folds]
 
-    def _fold(self, subject: Subject, labels: Labels, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
+    def _fold(self, subject: Subject, split: Split, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
         config = self.config
+        labels, target = split.labels, split.labels.target
         own_seed = seed_for(seed, "finetune", fold)
         assert subject.model is not None
         encoder = subject.model.encoder()
         seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
         views, window = subject.model.views, subject.model.window_samples
-        head = nn.Linear(encoder.embedding_dim, labels.classes)
+        head = nn.Linear(encoder.embedding_dim, target.outputs(labels.classes))
         model = nn.ModuleDict({"frontend": views.frontend, "encoder": encoder, "head": head})
         model.to(subject.device)
         optimizer = make_optimizer(model, config)
-        train, test = labels.train(fold), labels.test(fold)
+        train, test = split.train(fold), split.test(fold)
+        objective = target.objective([labels.label_N[train].to(subject.device)])
         steps = math.ceil(len(train) / config.batch_size)
-        predicted: list[Tensor] = []
+        predicted: list[NDArray[Any]] = []
         scores_NC = torch.empty(0)
         for epoch in range(config.epochs):
             model.train()
@@ -68,37 +70,37 @@ class Finetune(Protocol["Finetune.Config"]):
                 set_learning_rate(optimizer, config.learning_rate_at(epoch + step / steps))
                 with subject.autocast():
                     x_BCFN = views(wave_BT.to(subject.device))
-                    logits_BC = model["head"](encoder.embed(x_BCFN)).float()
-                    loss = classification(logits_BC, labels.label_N[clips_B].to(subject.device)).mean()
+                    output_BC = head(encoder.embed(x_BCFN)).float()
+                    loss = objective.loss(output_BC[None], labels.label_N[clips_B].to(subject.device)[None]).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 total += loss.detach()
             told = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
-            if not labels.several or epoch + 1 == config.epochs:
-                scores_NC = clip_logits(subject, encoder, model["head"], test)
+            if target.every_epoch or epoch + 1 == config.epochs:
+                scores_NC = objective.scores(0, clip_outputs(subject, encoder, head, test))
                 if not scores_NC.isfinite().all():
                     raise Mistake(
                         f"fine-tuning ended in scores that are not finite: fold {fold}, epoch {epoch + 1}, loss "
                         f"{total.item() / steps:.3f}",
                         fix="a lower learning_rate",
                     )
-                predicted.append(scores_NC.argmax(1))
-                reached = figure(labels.label_N[test].numpy(), scores_NC.numpy())
-                told += f", {'mAP' if labels.several else 'accuracy'} {reached:.3f}"
+                predicted.append(target.predict(scores_NC.numpy()))
+                (reached,) = target.chief.write(target.figure(labels.label_N[test].numpy(), scores_NC.numpy()))
+                told += f", {target.chief.name} {reached}"
             tell(told)
         return Outcome(
             fold=fold,
             clips=test.numpy(),
             scores=scores_NC.numpy(),
-            epochs=[] if labels.several else list(range(1, config.epochs + 1)),
-            predicted=torch.stack(predicted).numpy(),
+            epochs=list(range(1, config.epochs + 1)) if target.every_epoch else [],
+            predicted=np.stack(predicted),
         )
 
 
 @torch.no_grad()
-def clip_logits(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Tensor) -> Tensor:
-    """Logits ``[N, C]`` of clips, averaged over their windows, on the CPU; the net is put in eval mode."""
+def clip_outputs(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Tensor) -> Tensor:
+    """Outputs ``[N, C]`` of clips, averaged over their windows, on the CPU; the net is put in eval mode."""
     model = subject.model
     assert model is not None
     encoder.eval()
@@ -107,7 +109,7 @@ def clip_logits(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: Te
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
         wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
         with subject.autocast():
-            logits_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
-        sums_BC = torch.zeros(len(clips_B), logits_WC.shape[1]).index_add_(0, owner_W, logits_WC)
+            output_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
+        sums_BC = torch.zeros(len(clips_B), output_WC.shape[1]).index_add_(0, owner_W, output_WC)
         parts.append(sums_BC / torch.bincount(owner_W, minlength=len(clips_B)).unsqueeze(1))
     return torch.cat(parts)

@@ -1,18 +1,21 @@
 """Linear probe: a head on a frozen encoder."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from registry.encoders import Encoder
 from registry.heads import FoldHeads, train_heads
-from registry.protocols import Labels, Model, Outcome, Protocol, Subject, choose_parts
+from registry.protocols import Outcome, Protocol, Split, Subject, choose_parts
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.settings import Settings
+from registry.targets import Objective
 
 _CLIPS_AT_ONCE = 128
 
@@ -21,12 +24,12 @@ class Freeze(Protocol["Freeze.Config"]):
     """A head trained on embeddings of an encoder that is never updated, in eval mode.
 
     By default the embeddings are computed once, and every window of a training clip is an example. ``augment`` instead
-    embeds a fresh augmented crop of every clip each epoch. At evaluation the logits are averaged over the windows of a
+    embeds a fresh augmented crop of every clip each epoch. At evaluation the outputs are averaged over the windows of a
     clip. Embeddings are standardised with the mean and deviation of the training folds' windows. The heads of all folds
     train together, as one batched problem. Lin 2022 trains for at most 30 epochs and states neither optimiser nor rate.
 
-    Of few shots an epoch has as many steps as of the whole training folds: the clips that train, and whose mean and
-    deviation standardise, are repeated.
+    Where few shots train, an epoch has as many steps as with the whole training folds: the clips that train, and whose
+    mean and deviation standardise, are repeated.
     """
 
     source: ClassVar[str] = "Lin 2022 (freeze); Wang 2021 (mlp head); optimiser not stated"
@@ -48,74 +51,87 @@ class Freeze(Protocol["Freeze.Config"]):
         self.uses_model = config.augment
 
     def evaluate(
-        self, subject: Subject, labels: Labels, folds: Sequence[int], seed: int, tell: Callable[[str], None]
+        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
         config = self.config
         assert subject.embeddings is not None
         embeddings = subject.embeddings.of(config.inputs)
         window_WD, clip_W = embeddings.window_WD.to(subject.device), embeddings.clip_W
-        in_training = [_rows(labels.train(fold), clip_W) for fold in folds]
-        in_test = [_rows(labels.test(fold), clip_W) for fold in folds]
-        shift_F1D, scale_F1D = _moments(window_WD, in_training)
-
+        moments = _moments(window_WD, [_rows(split.train(fold), clip_W) for fold in folds])
         if config.augment:
-            assert subject.model is not None
-            model = subject.model
-            encoder = model.encoder().eval()
-            label_M, rows = labels.label_N, [labels.train(fold) for fold in folds]
-            example_fold_M = labels.fold_N
+            examples = _fresh_crops(subject, config.inputs, seed)
         else:
-            label_M, rows = labels.label_N[clip_W], in_training
-            example_fold_M = labels.fold_N[clip_W]
-        label_M = label_M.to(subject.device)
-        rows = [_repeated(own, int((example_fold_M != fold).sum())) for own, fold in zip(rows, folds, strict=True)]
-
-        def examples(epoch: int) -> tuple[Tensor, Tensor]:
-            if not config.augment:
-                return window_WD, label_M
-            x_ND = _augmented(subject, model, encoder, seed, epoch)
-            return choose_parts(x_ND, encoder.parts, config.inputs), label_M
-
-        seeds = [seed_for(seed, "freeze", fold) for fold in folds]
-        heads = FoldHeads(config.head, window_WD.shape[1], labels.classes, seeds).to(subject.device)
-        epochs = train_heads(
-            heads,
-            examples,
-            rows,
-            shift_F1D,
-            scale_F1D,
-            epochs=config.epochs,
-            # From all of the task's folds: a head must not depend on which of them are run.
-            steps=math.ceil(
-                max(int((example_fold_M != fold).sum()) for fold in labels.fold_N.unique()) / config.batch_size
-            ),
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            seeds=seeds,
-        )
-        tests = [labels.test(fold) for fold in folds]
-        predicted: list[list[Tensor]] = [[] for _ in folds]
-        scores: list[Tensor] = []
-        for epoch, loss in epochs:
+            examples = _Examples(clip_W, lambda epoch: window_WD)
+        heads, objective, losses = self._training(examples, moments, split, folds, seed, subject.device)
+        target, tests = split.labels.target, [split.test(fold) for fold in folds]
+        in_test = [_rows(test, clip_W) for test in tests]
+        predicted: list[list[NDArray[Any]]] = [[] for _ in folds]
+        scores: dict[int, NDArray[Any]] = {}
+        for epoch, loss in losses:
             tell(f"epoch {epoch + 1}, loss {loss:.3f}")
-            if labels.several and epoch + 1 < config.epochs:
+            if not target.every_epoch and epoch + 1 < config.epochs:
                 continue
-            scores = [
-                _clip_logits(heads, f, (window_WD[rows_W] - shift_F1D[f]) / scale_F1D[f], clip_W[rows_W], tests[f])
-                for f, rows_W in enumerate(in_test)
-            ]
-            for f, logits_NC in enumerate(scores):
-                predicted[f].append(logits_NC.argmax(1))
+            for f, rows_W in enumerate(in_test):
+                output_WC = _outputs(heads, f, window_WD[rows_W], moments)
+                scores[f] = objective.scores(f, _clip_means(output_WC, clip_W[rows_W], tests[f])).numpy()
+                predicted[f].append(target.predict(scores[f]))
         return [
             Outcome(
                 fold=fold,
                 clips=tests[f].numpy(),
-                scores=scores[f].numpy(),
-                epochs=[] if labels.several else list(range(1, config.epochs + 1)),
-                predicted=torch.stack(predicted[f]).numpy(),
+                scores=scores[f],
+                epochs=list(range(1, config.epochs + 1)) if target.every_epoch else [],
+                predicted=np.stack(predicted[f]),
             )
             for f, fold in enumerate(folds)
         ]
+
+    def _training(
+        self,
+        examples: "_Examples",
+        moments: tuple[Tensor, Tensor],
+        split: Split,
+        folds: Sequence[int],
+        seed: int,
+        device: torch.device,
+    ) -> tuple[FoldHeads, Objective, Iterator[tuple[int, float]]]:
+        """New heads of all folds, what they minimise, and their training: the epoch and its loss, as it goes on."""
+        config = self.config
+        labels = split.labels
+        label_N, fold_M = labels.label_N.to(device), labels.fold_N[examples.clip_M]
+        rows = [_repeated(_rows(split.train(fold), examples.clip_M), int((fold_M != fold).sum())) for fold in folds]
+        # Steps of all of the task's folds: a head must not depend on which of them are run.
+        largest = max(int((fold_M != fold).sum()) for fold in labels.fold_N.unique())
+        seeds = [seed_for(seed, "freeze", fold) for fold in folds]
+        objective = labels.target.objective([label_N[split.train(fold).to(device)] for fold in folds])
+        heads = FoldHeads(config.head, moments[0].shape[2], labels.target.outputs(labels.classes), seeds).to(device)
+        losses = train_heads(
+            heads,
+            examples.embed,
+            label_N[examples.clip_M.to(device)],
+            objective,
+            rows,
+            *moments,
+            epochs=config.epochs,
+            steps=math.ceil(largest / config.batch_size),
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            seeds=seeds,
+        )
+        return heads, objective, losses
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """What heads learn from.
+
+    Args:
+        clip_M: the clip of each example.
+        embed: for an epoch, their embeddings ``[M, D]``.
+    """
+
+    clip_M: Tensor
+    embed: Callable[[int], Tensor]
 
 
 def _rows(clips: Tensor, clip_W: Tensor) -> Tensor:
@@ -137,22 +153,35 @@ def _moments(window_WD: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _clip_logits(heads: FoldHeads, f: int, x_WD: Tensor, clip_W: Tensor, clips_N: Tensor) -> Tensor:
-    """Logits ``[N, C]`` of the clips, averaged over their windows, on the CPU."""
-    logits_WC = heads.one(f, x_WD).cpu()
+def _outputs(heads: FoldHeads, f: int, window_WD: Tensor, moments: tuple[Tensor, Tensor]) -> Tensor:
+    """Outputs ``[W, C]`` of head f for windows, on the CPU."""
+    shift_F1D, scale_F1D = moments
+    return heads.one(f, (window_WD - shift_F1D[f]) / scale_F1D[f]).cpu()
+
+
+def _clip_means(output_WC: Tensor, clip_W: Tensor, clips_N: Tensor) -> Tensor:
+    """Outputs ``[N, C]`` of clips, averaged over their windows."""
     place_W = torch.searchsorted(clips_N, clip_W)
-    sums_NC = torch.zeros(len(clips_N), logits_WC.shape[1]).index_add_(0, place_W, logits_WC)
+    sums_NC = torch.zeros(len(clips_N), output_WC.shape[1]).index_add_(0, place_W, output_WC)
     return sums_NC / torch.bincount(place_W, minlength=len(clips_N)).unsqueeze(1)
 
 
-@torch.no_grad()
-def _augmented(subject: Subject, model: Model, encoder: Encoder, seed: int, epoch: int) -> Tensor:
-    """Embeddings ``[N, D]`` of one augmented crop of every clip."""
-    parts = []
-    for clips_B in torch.arange(len(subject.recordings)).split(_CLIPS_AT_ONCE):
-        place = (seed, "freeze crops", epoch, int(clips_B[0]))
-        seed_everything(*place)
-        wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
-        with subject.autocast():
-            parts.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
-    return torch.cat(parts)
+def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Examples:
+    """An augmented crop of every clip, another one each epoch."""
+    model = subject.model
+    assert model is not None
+    encoder = model.encoder().eval()
+    every_N = torch.arange(len(subject.recordings))
+
+    @torch.no_grad()
+    def embed(epoch: int) -> Tensor:
+        parts = []
+        for clips_B in every_N.split(_CLIPS_AT_ONCE):
+            place = (seed, "freeze crops", epoch, int(clips_B[0]))
+            seed_everything(*place)
+            wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
+            with subject.autocast():
+                parts.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
+        return choose_parts(torch.cat(parts), encoder.parts, inputs)
+
+    return _Examples(every_N, embed)

@@ -27,7 +27,7 @@ class Clip:
 
     Args:
         id: unique within the task; the file's name relative to the data set's folder where it has one.
-        label: index into the task's ``classes``; -1 where it is not known; of a ``multi_label`` task a tuple of them.
+        label: as the task's target has it: an index into ``classes``, -1 where it is not known; a tuple of indices.
         fold: the data set's own.
         source: the recording it was cut from; clips of one source must not be split at random.
         path: the audio file, or None for sounds that are made.
@@ -35,7 +35,7 @@ class Clip:
     """
 
     id: str
-    label: int | tuple[int, ...]
+    label: int | tuple[int, ...] | float
     fold: int
     source: str
     path: Path | None
@@ -72,10 +72,10 @@ class Task(Component[Own]):
     ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
     comes from, ``archives`` what to fetch; ``classes`` are the label names in order, ``folds`` the official folds: of
     the class all of them, of a task those that it was asked for. ``counts`` holds, by fold, the official number of
-    clips of each class in the order of ``classes``, or of all together where no more is known. ``multi_label`` says
-    whether a clip may have several labels; ``missing`` counts, once the clips are listed, those that the metadata name
-    and a task goes on without, and ``unused`` the files below its folder that are none of them, by where they are and
-    how they end.
+    clips of each class in the order of ``classes``, or of all together where no more is known. ``target`` names what
+    is predicted of a clip; it is empty where only the listing of the clips tells. ``missing`` counts, once the clips
+    are listed, those that the metadata name and a task goes on without, and ``unused`` the files below its folder that
+    are none of them, by where they are and how they end.
     """
 
     classes: tuple[str, ...]
@@ -85,9 +85,10 @@ class Task(Component[Own]):
     url: ClassVar[str] = ""
     archives: tuple[Archive, ...] = ()
     counts: Mapping[int, tuple[int, ...]] = MappingProxyType({})
-    multi_label: bool = False
+    target: str = "one-label"
     missing: int = 0
     unused: Mapping[str, int] = MappingProxyType({})
+    spanning: ClassVar[int] = 0  # how many sources lie in several official folds all the same
     freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
 
     def __init__(self, config: Own) -> None:
@@ -129,7 +130,9 @@ class Task(Component[Own]):
         return None
 
     def labels(self, clip: Clip) -> tuple[str, ...]:
-        """The names of a clip's labels; none where they are not known."""
+        """The names of a clip's classes; none where they are not known, or its label is a number."""
+        if isinstance(clip.label, float):
+            return ()
         indices = clip.label if isinstance(clip.label, tuple) else (clip.label,) if clip.label >= 0 else ()
         return tuple(self.classes[index] for index in indices)
 

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import math
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,21 @@ class Row:
             raise Mistake(f"the {column} {text} is none of {min(allowed)} to {max(allowed)}", where=self.where)
         return int(text)
 
+    def real(self, column: str) -> float:
+        """A number with or without decimals, a point before them.
+
+        Raises:
+            Mistake: if it is none, or not finite.
+        """
+        text = self[column]
+        try:
+            value = float(text) if text.isascii() and "_" not in text else math.nan
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise Mistake(f"the {column} {text!r} is no finite number", where=self.where, fix="write it as 12 or 0.5")
+        return value
+
     def one_of(self, column: str, known: Container[str], names: str = "") -> str:
         """A cell that holds one of some names.
 
@@ -84,7 +100,9 @@ class Row:
         return self[column]
 
 
-def read_table(path: Path, columns: Sequence[str], name: str, fix: str = "extract it again") -> list[Row]:
+def read_table(
+    path: Path, columns: Sequence[str], name: str, fix: str = "extract it again", *, either: Sequence[str] = ()
+) -> list[Row]:
     """The rows below a head of column names; commas, semicolons, tabs or bars between.
 
     Args:
@@ -92,23 +110,29 @@ def read_table(path: Path, columns: Sequence[str], name: str, fix: str = "extrac
         columns: those that it must have.
         name: what to call it where it is missing, with its verb: ``the metadata of ESC-50 is``.
         fix: what to do where it is missing or cut short.
+        either: columns of which it must have exactly one; the first is what most tables have.
 
     Raises:
         Mistake: if it is missing, no text, or has no rows; if a column is missing or there twice; if a row has more
             cells than the head, or fewer.
     """
-    lines = read_lines(path, name, fix, columns=columns)
+    lines = read_lines(path, name, fix, columns=[*columns, *either])
     where, names = next(lines)
     while not names[-1]:
         names.pop()
+    found = [column for column in either if column in names]
     lacking = [column for column in columns if column not in names]
+    lacking += [" or ".join(either)] if either and not found else []
     if lacking:
+        needed = [*columns, *([" or ".join(either)] if either else [])]
         raise Mistake(
-            f"the table needs the columns {' and '.join(columns)}, with commas between, and has "
+            f"the table needs the columns {' and '.join(needed)}, with commas between, and has "
             + ", ".join(map(repr, names[:_SHOWN])),
             where=where,
             fix=f"add {' and '.join(lacking)}",
         )
+    if len(found) > 1:
+        raise Mistake(f"the table has the columns {' and '.join(found)}", where=where, fix="keep one of them")
     twice = sorted({column for column in names if column and names.count(column) > 1})
     if twice:
         raise Mistake(f"the table has the column {', '.join(twice)} twice", where=where, fix="keep one")

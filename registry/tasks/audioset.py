@@ -48,7 +48,7 @@ class Audioset(Task):
     folders = ("AudioSet", "audioset")
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
     folds = (1,)
-    multi_label = True
+    target = "several-labels"
 
     class Config(Settings):
         part: Literal["balanced", "unbalanced", "all"] = Field("balanced", description="what trains")
@@ -73,7 +73,7 @@ class Audioset(Task):
                     continue
                 label = tuple(sorted(number[machine_id] for machine_id in machine_ids))
                 fold = int(part == "eval" or (self.held_out and _is_held_out(video)))
-                clips.append(Clip(str(path.relative_to(folder)), label, fold, video, path, path.stat().st_size))
+                clips.append(Clip(path.relative_to(folder).as_posix(), label, fold, video, path, path.stat().st_size))
         tables = {table.name for table in folder.glob("*.csv")}
         self.unused = count_unused(folder, {clip.id for clip in clips} | tables)
         if {clip.fold for clip in clips} != {0, 1}:

@@ -1,7 +1,7 @@
 """A user's own recordings."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -23,19 +23,20 @@ class Folder(Task):
 
     With ``table``, a CSV file in the folder (UTF-8; commas, semicolons or tabs between), every row is a recording:
     ``path`` (below the folder) and ``label``, or several separated by ``;`` (if any row has several, every clip may:
-    mean average precision is measured), and if wanted ``source`` (what must not be split: the recording it was cut
-    from, the speaker, the place) and either ``fold`` or ``split``. Without it every subfolder is a class, and every
-    sound file in it a recording.
+    mean average precision is measured), or in place of ``label`` a number as ``value`` (mean absolute error is
+    measured); and if wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place)
+    and either ``fold`` or ``split``. Without it every subfolder is a class, and every sound file in it a recording.
 
     ``fold`` numbers 1 to ``folds``: each is tested once while all the others train; fold 0 only ever trains. ``split``
     says train, validation or test, and needs ``folds: 1``: the test part is tested, and both others train. With
-    neither, folds are made: stratified by label (of several, by the rarest), every source within one of them. The
-    classes are the labels in alphabetical order.
+    neither, folds are made: stratified by label (of several, by the rarest), or of as many sources each where there are
+    numbers, every source within one of them. The classes are the labels in alphabetical order.
     """
 
     source: ClassVar[str] = "audiobench"
     licence = "your own"
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
+    target = ""  # likewise
     folds = tuple(range(1, 6))
 
     class Config(Settings):
@@ -65,7 +66,7 @@ class Folder(Task):
                 fix=told_unused(self.unused) or "one folder a class, or name a table",
             )
         self.classes = tuple(sorted({label for row in rows for label in row.labels}))
-        self.multi_label = any(len(row.labels) > 1 for row in rows)
+        self.target = _target_of(rows)
         rows = self._made(rows, where) if rows[0].fold is None else self._given(rows, where)
         files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows}}
         return require_files([self._clip(folder, row, files) for row in rows], folder)
@@ -107,6 +108,8 @@ class Folder(Task):
             raise Mistake(
                 "one fold alone cannot be made: nothing would train", where=str(where), fix="folds: 2 or more"
             )
+        if self.target == "number":
+            return self._even(rows, where)
         of_label = defaultdict(set)
         for row in rows:
             for label in row.labels:
@@ -128,14 +131,40 @@ class Folder(Task):
         fold_of = {int(i): fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
         return [replace(row, fold=fold_of[i]) for i, row in enumerate(rows)]
 
+    def _even(self, rows: list["_Row"], where: Path) -> list["_Row"]:
+        """The rows with folds of as many sources each, at random."""
+        from sklearn.model_selection import KFold
+
+        sources = sorted({row.source for row in rows})
+        if len(sources) < len(self.folds):
+            raise Mistake(
+                f"{len(self.folds)} folds cannot be made of {len(sources)} independent recordings",
+                where=str(where),
+                fix=f"folds: 2 to {len(sources)}" if len(sources) > 1 else "record more",
+            )
+        parts = KFold(len(self.folds), shuffle=True, random_state=self.seed).split(sources)
+        fold_of = {sources[i]: fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
+        return [replace(row, fold=fold_of[row.source]) for row in rows]
+
     def _clip(self, folder: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
         assert row.fold is not None
         path = folder / row.path
         size = files[path.parent].get(path.name, -1)
         if size < 0:  # hidden, or spelled otherwise
             path, size = size_of(folder, row.path)
-        numbers = tuple(sorted(self.classes.index(label) for label in row.labels))
-        return Clip(row.path, numbers if self.multi_label else numbers[0], row.fold, row.source, path, size)
+        return Clip(row.path, self._label(row), row.fold, row.source, path, size)
+
+    def _label(self, row: "_Row") -> int | tuple[int, ...] | float:
+        if row.value is not None:
+            return row.value
+        indices = tuple(sorted(self.classes.index(label) for label in row.labels))
+        return indices if self.target == "several-labels" else indices[0]
+
+
+def _target_of(rows: Sequence["_Row"]) -> str:
+    if rows[0].value is not None:
+        return "number"
+    return "several-labels" if any(len(row.labels) > 1 for row in rows) else "one-label"
 
 
 @dataclass(frozen=True)
@@ -145,6 +174,7 @@ class _Row:
     path: str
     labels: tuple[str, ...]
     source: str
+    value: float | None = None
     fold: int | None = None
     part: str = ""
 
@@ -158,7 +188,8 @@ def _from_folders(folder: Path) -> Iterator[_Row]:
 
 
 def _from_table(table: Path, folder: Path) -> Iterator[_Row]:
-    rows = read_table(table, ("path", "label"), "the table of the recordings is", "give table: a CSV in the folder")
+    name, fix = "the table of the recordings is", "give table: a CSV in the folder"
+    rows = read_table(table, ("path",), name, fix, either=("label", "value"))
     if "fold" in rows[0] and "split" in rows[0]:
         where = str(table)
         raise Mistake("the table has both a column fold and a column split", where=where, fix="keep one")
@@ -167,10 +198,16 @@ def _from_table(table: Path, folder: Path) -> Iterator[_Row]:
 
 
 def _row(row: Row) -> _Row:
-    path, label = row.filled("path"), row.filled("label")
-    labels = tuple(dict.fromkeys(composed(one.strip()) for one in label.split(";") if one.strip()))
-    if not labels:
-        raise Mistake("the label is empty", where=row.where)
+    path = row.filled("path")
     split = row.one_of("split", _PARTS) if "split" in row else ""
     number = row.number("fold") if "fold" in row else _PARTS[split] if split else None
-    return _Row(path, labels, row["source"] or path, number, split)
+    value = row.real("value") if "value" in row else None
+    return _Row(path, _labels(row) if value is None else (), row["source"] or path, value, number, split)
+
+
+def _labels(row: Row) -> tuple[str, ...]:
+    labels = (composed(one.strip()) for one in row.filled("label").split(";") if one.strip())
+    distinct = tuple(dict.fromkeys(labels))
+    if not distinct:
+        raise Mistake("the label is empty", where=row.where)
+    return distinct

@@ -56,7 +56,7 @@ class Fsd50k(Task):
     freesound = True
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
     folds: tuple[int, ...] = (1,)
-    multi_label = True
+    target = "several-labels"
     counts = {0: (36_796,), 1: (10_231,), 2: (4_170,)}  # 0 and 2 from memory; their sum, 40,966, is stated
     archives: tuple[Archive, ...] = (_TRUTH, _DEVELOPMENT, _EVALUATION)
 

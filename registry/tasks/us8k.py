@@ -45,6 +45,7 @@ class Us8k(Task):
     freesound = True
     classes = tuple(_COUNTS)
     folds = tuple(range(1, 11))
+    spanning = 5
     counts = dict(zip(folds, zip(*_COUNTS.values(), strict=True), strict=True))
     archives = (
         Archive(

@@ -68,5 +68,5 @@ def test_several_labels_in_a_table_are_found_out_when_clips_are_drawn(
     asked = ("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn 1-shot")
     answer = audiobench(*asked, "--data", tmp_path)
     assert answer.status == 1, answer.err
-    assert "here a clip may have several" in answer.err
+    assert "this task has several labels a clip" in answer.err
     assert "Traceback" not in answer.err

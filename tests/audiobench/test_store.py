@@ -1,7 +1,6 @@
 """``audiobench store``: what is damaged is set aside, what nobody needs is deleted, and both are listed before."""
 
 import errno
-import fcntl
 import json
 import os
 import random
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import lock_descriptor
 from safetensors.torch import save_file
 
 from benchmark.store.locks import Hold, locked
@@ -132,7 +132,7 @@ def test_a_folder_that_is_not_there_is_named(audiobench: Call, tmp_path: Path) -
 def test_a_lock_that_was_deleted_while_it_was_waited_for_is_taken_anew(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     first = path.open("a")
-    fcntl.flock(first, fcntl.LOCK_EX)
+    lock_descriptor(first.fileno())
 
     def waiting() -> None:  # its owner deletes it, as cleaning does, and ends
         path.unlink()
@@ -144,15 +144,49 @@ def test_a_lock_that_was_deleted_while_it_was_waited_for_is_taken_anew(tmp_path:
             assert other == Hold.THEIRS
 
 
-def no_locks(*arguments: object) -> None:
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
+def test_a_lock_that_is_not_to_stay_goes_while_it_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    waiting = path.open("a")  # who waits would hold a lock that nobody finds, did it go later
+    with locked(path, None, keep=False) as hold:
+        assert hold == Hold.OURS
+        with locked(path, None, keep=False) as other:
+            assert other == Hold.THEIRS
+        assert path.exists()
+    assert not path.exists()
+    lock_descriptor(waiting.fileno(), blocking=False)
+    with locked(path, None) as hold:
+        assert hold == Hold.OURS
+    waiting.close()
 
 
-@pytest.mark.parametrize("flock", [lambda *arguments: None, no_locks])
+def unable(number: int, windows: int = 0) -> Callable[..., None]:
+    """A mount that has no locks, and how the system says so."""
+
+    def answer(*arguments: object, **named: object) -> None:
+        error = OSError(number, os.strerror(number))
+        if windows:
+            error.winerror = windows  # type: ignore[attr-defined]  # which only Windows' have
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("where", "answer"),
+    [
+        ("fcntl.flock", lambda *arguments: None),
+        ("fcntl.flock", unable(errno.ENOLCK)),
+        ("fcntl.flock", unable(errno.ENOSYS)),
+        ("benchmark.store.locks.lock_descriptor", lambda handle, blocking: True),
+        ("benchmark.store.locks.lock_descriptor", unable(errno.EINVAL, windows=1)),
+    ],
+)
 def test_two_runs_where_locks_do_nothing_leave_one_whole_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: Callable[..., None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, answer: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(fcntl, "flock", flock)
+    pytest.importorskip(where.partition(".")[0])
+    monkeypatch.setattr(where, answer)
     job = measure_job()
 
     def write(folder: Path | None, by: str) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from leaderboard.answers import Answers
+from registry.targets.one_label import OneLabel
 
 
 def answers(right_PN: ArrayLike, recording_N: ArrayLike | None = None, seeds: ArrayLike | None = None) -> Answers:
@@ -11,6 +12,7 @@ def answers(right_PN: ArrayLike, recording_N: ArrayLike | None = None, seeds: Ar
     right = np.atleast_2d(np.asarray(right_PN, bool))
     repeats, clips = right.shape
     return Answers(
+        judge=OneLabel(),
         clip_N=np.array([f"{i:05}" for i in range(clips)]),
         label=np.zeros(clips, np.int64),
         predicted_PN=np.where(right, 0, 1),

@@ -8,6 +8,7 @@ common. So entries err together, clips of one recording err together, and each e
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from scipy.stats import norm
 
 from leaderboard.answers import Answers
 from leaderboard.comparison import Column, compare_task
-from leaderboard.metrics import ACCURACY, MAP
 from leaderboard.resampling import estimates
+from registry.targets.number import Number
+from registry.targets.one_label import OneLabel
+from registry.targets.several_labels import SeveralLabels
 
 pytestmark = pytest.mark.slow  # some minutes in all
 
@@ -133,12 +136,13 @@ def trial(
                 own_SN = np.sqrt(SEED) * own_SN + np.sqrt(1 - SEED) * _clustered(rng, owner_N, correlation, seeds)
             right_SN = np.sqrt(SHARED) * hard_N + np.sqrt(1 - SHARED) * own_SN + shift_S[:, None] < threshold
             entry[fold] = Answers(
-                np.array([f"{i:04}" for i in range(len(owner_N))]),
-                np.zeros(len(owner_N), int),
-                np.where(right_SN, 0, 1),
-                None,
-                np.arange(seeds),
-                owner_N,
+                label=np.zeros(len(owner_N), int),
+                predicted_PN=np.where(right_SN, 0, 1),
+                score_PNC=None,
+                recording_N=owner_N,
+                judge=OneLabel(),
+                clip_N=np.array([f"{i:04}" for i in range(len(owner_N))]),
+                seed_P=np.arange(seeds),
             )
     return entries
 
@@ -156,7 +160,7 @@ def compared(entries: Sequence[dict[int, Answers]]) -> Column:
     """The entries of a column, the first of which is the control of the others."""
     names = {str(i): entry for i, entry in enumerate(entries)}
     controls = dict.fromkeys(list(names)[1:], "0")
-    return compare_task({"knn": names}, controls, len(entries[0]))["knn"][ACCURACY]
+    return compare_task({"knn": names}, controls, len(entries[0]))["knn"]["accuracy"]
 
 
 @pytest.mark.parametrize(("seeds", "scatter"), [(1, 0.0), (3, 0.05)])
@@ -184,11 +188,8 @@ def test_by_clip_the_interval_would_miss_the_truth_in_every_third_trial() -> Non
     held = []
     for _ in range(100):
         (entry,) = trial(rng, [0.6], 0.6)
-        by_clip = {
-            fold: Answers(own.clip_N, own.label, own.predicted_PN, None, own.seed_P, np.arange(len(own.clip_N)))
-            for fold, own in entry.items()
-        }
-        interval = estimates({"a": by_clip})["a"][ACCURACY].interval
+        by_clip = {fold: replace(own, recording_N=np.arange(len(own.clip_N))) for fold, own in entry.items()}
+        interval = estimates({"a": by_clip})["a"]["accuracy"].interval
         held.append(interval.low <= 0.6 <= interval.high)
     assert np.mean(held) < 0.75
 
@@ -207,7 +208,7 @@ def test_of_forty_entries_the_one_that_is_better_comes_first() -> None:
 
 def test_average_precision_has_an_interval_that_holds_its_expectation() -> None:
     rng = np.random.default_rng(6)
-    intervals = [estimates({"a": {1: _ranked(rng)}})["a"][MAP].interval for _ in range(300)]
+    intervals = [estimates({"a": {1: _ranked(rng)}})["a"]["mAP"].interval for _ in range(300)]
     expected = np.mean([interval.mean for interval in intervals])
     assert 0.92 <= np.mean([interval.low <= expected <= interval.high for interval in intervals]) <= 0.98
 
@@ -219,7 +220,56 @@ def _ranked(rng: np.random.Generator, clips: int = 300, classes: int = 5) -> Ans
     score_NC = label_NC + rng.normal(size=(clips, classes))
     names = np.array([f"{i:04}" for i in range(clips)])
     scores = score_NC[None].astype(np.float32)
-    return Answers(names, label_NC, np.zeros((1, clips), int), scores, np.array([0]), recording_N)
+    return Answers(label_NC, np.zeros((1, clips), int), scores, recording_N, SeveralLabels(), names, np.array([0]))
+
+
+def test_intervals_of_errors_and_of_r2_hold_the_truth() -> None:
+    rng = np.random.default_rng(7)
+    held: dict[str, list[bool]] = {"mean absolute error": [], "R2": []}
+    truth = {"mean absolute error": 0.5 * np.sqrt(2 / np.pi), "R2": 1 - 0.5**2}
+    for _ in range(300):
+        for metric, found in estimates({"a": {1: _numbered(rng), 2: _numbered(rng)}})["a"].items():
+            held[metric].append(found.interval.low <= truth[metric] <= found.interval.high)
+    assert 0.92 <= np.mean(held["mean absolute error"]) <= 0.98
+    assert 0.92 <= np.mean(held["R2"]) <= 0.98
+
+
+def test_the_lower_error_ranks_first_and_a_draw_counts_for_both() -> None:
+    rng = np.random.default_rng(8)
+    exact = _numbered(rng)
+    worse = replace(exact, predicted_PN=exact.label + 1.5 * (exact.predicted_PN - exact.label))
+    same = replace(exact, predicted_PN=exact.predicted_PN + 1e-6)
+    entries = {"worse": {1: worse}, "exact": {1: exact}, "same": {1: same}}
+    columns = compare_task({"knn": entries}, {"worse": "exact", "same": "exact"}, 1)["knn"]
+    assert list(columns) == ["mean absolute error", "R2"]
+    for column in columns.values():
+        assert {entry: str(rank) for entry, rank in column.ranks.items()} == {
+            "exact": "1-2",
+            "same": "1-2",
+            "worse": "3",
+        }
+        assert [pair.other for pair in column.pairs if pair.p <= 0.05] == ["worse", "worse"]
+        assert column.against_control["worse"].p < 0.001 < column.against_control["same"].p
+    assert columns["mean absolute error"].against_control["worse"].difference.low > 0
+    assert columns["R2"].against_control["worse"].difference.high < 0
+
+
+def test_an_entry_whose_metric_is_not_defined_is_left_out_of_its_column() -> None:
+    rng = np.random.default_rng(9)
+    flat = replace(_numbered(rng), label=np.full(120, 2.0))
+    columns = compare_task({"knn": {"a": {1: flat}, "b": {1: flat}}}, {"a": "b"}, 1)["knn"]
+    assert set(columns["mean absolute error"].estimates) == {"a", "b"}
+    assert not columns["R2"].estimates
+    assert not columns["R2"].pairs
+    assert not columns["R2"].against_control
+
+
+def _numbered(rng: np.random.Generator, clips: int = 120) -> Answers:
+    """New clips with a number each, two from each recording, whose errors are alike; standard normal, errors halved."""
+    recording_N = np.repeat(np.arange(clips // 2), 2)
+    number_N, error_N = (_clustered(rng, recording_N, 0.5, 1)[0] for _ in range(2))
+    names = np.array([f"{i:04}" for i in range(clips)])
+    return Answers(number_N, (number_N + 0.5 * error_N)[None], None, recording_N, Number(), names, np.array([0]))
 
 
 @pytest.mark.real

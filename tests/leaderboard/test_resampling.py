@@ -5,20 +5,20 @@ import pytest
 from scipy import stats
 
 from leaderboard.answers import Answers
-from leaderboard.metrics import ACCURACY, MAP
 from leaderboard.resampling import DRAWS, FEWEST, Estimate, draws_of, estimates
+from registry.targets.several_labels import SeveralLabels
 from tests.leaderboard._answers import answers
 
 Folds = dict[int, Answers]
 
 
 def estimate(folds: Folds) -> Estimate:
-    return estimates({"a": folds})["a"][ACCURACY]
+    return estimates({"a": folds})["a"]["accuracy"]
 
 
 def difference(a: Folds, b: Folds) -> Estimate:
     found = estimates({"a": a, "b": b})
-    return found["a"][ACCURACY].minus(found["b"][ACCURACY])
+    return found["a"]["accuracy"].minus(found["b"]["accuracy"])
 
 
 def right(rng: np.random.Generator, share: float, clips: int = 400) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_entries_do_not_change_each_others_draws() -> None:
     rng = np.random.default_rng(3)
     a, b = {1: answers(right(rng, 0.6))}, {1: answers(right(rng, 0.7))}
     together = estimates({"a": a, "b": b})
-    assert (together["a"][ACCURACY].recordings_D == estimate(a).recordings_D).all()
+    assert (together["a"]["accuracy"].recordings_D == estimate(a).recordings_D).all()
     assert (difference(a, a).recordings_D == 0).all()
 
 
@@ -136,9 +136,11 @@ def test_ranking_many_clips_takes_fewer_draws() -> None:
     label_NC = rng.random((clips, classes)) < 0.02
     score = (label_NC + rng.normal(size=(1, clips, classes))).astype(np.float32)
     names = np.array([f"{i:05}" for i in range(clips)])
-    own = {1: Answers(names, label_NC, np.zeros((1, clips), int), score, np.array([0]), np.arange(clips))}
+    own = {
+        1: Answers(label_NC, np.zeros((1, clips), int), score, np.arange(clips), SeveralLabels(), names, np.array([0]))
+    }
     assert draws_of(own) == 5_000
     assert draws_of({1: own[1].among(np.arange(clips) < 100)}) == DRAWS
     assert draws_of(dict.fromkeys(range(10), own[1])) == FEWEST
-    found = estimates({"a": own})["a"][MAP]
+    found = estimates({"a": own})["a"]["mAP"]
     assert found.interval.low < found.value < found.interval.high

@@ -13,7 +13,9 @@ from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from leaderboard.render import render
 from leaderboard.selection import RULES
-from leaderboard.table import Cell, Table, make_table
+from leaderboard.table import Cell, Table, _across, make_table
+from registry.targets.number import ERROR
+from registry.targets.one_label import ACCURACY
 from tests.jobs import embed_job, evaluate_job, evaluation_record, made_facts, pack_job
 
 CLASSES = ["air_conditioner", "gun_shot"]
@@ -247,3 +249,16 @@ def test_all_rules_are_derived_from_one_run_and_named(tmp_path: Path) -> None:
         assert (cell(table).mean, cell(table).selection) == (mean, rule)
         assert table.measured["scratch", "esc50", "finetune"].mean_under(rule, first=1) == mean
         assert f"finetune ({rule})" in render(make_table(plan, store, rule), "md")
+
+
+def test_across_tasks_the_lower_error_ranks_first_beside_the_higher_accuracy() -> None:
+    facts = made_facts(entries=["a", "b", "c"], tasks={"esc50": [1], "pitch": [1]})
+    figures = {"esc50": {"a": 0.9, "b": 0.5, "c": 0.4}, "pitch": {"a": 10.0, "b": 20.0, "c": 30.0}}
+    cells = [
+        Cell(entry, task, "knn", 1, 1, ERROR if task == "pitch" else ACCURACY, mean, folds=1)
+        for task, of_task in figures.items()
+        for entry, mean in of_task.items()
+    ]
+    (found,) = _across(Table("made", facts, "last", cells))
+    assert found.entries == ["a", "b", "c"]
+    assert found.test.mean_ranks == [1, 2, 3]

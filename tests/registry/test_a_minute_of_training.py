@@ -1,5 +1,7 @@
 """Every method trains for a minute on made sounds, and then tells them apart better than random weights do."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ from benchmark.progress import Progress
 from benchmark.store.store import write_json
 from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus, Method
-from registry.protocols import Labels
 from registry.tasks.sounds import Sounds
 from registry.training import Pretraining
 
@@ -85,6 +86,15 @@ def test_every_method_has_a_trial() -> None:
     assert {name.split("/")[0] for name in TRIALS} == set(METHODS.names())
 
 
+@pytest.fixture(autouse=True)
+def _all_cores() -> Iterator[None]:
+    """These nets are large enough for it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     folder = tmp_path_factory.mktemp("sounds")
@@ -108,11 +118,10 @@ def build(name: str, corpus: Corpus, device: Device) -> Method:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_minute_of_training_beats_random_features(name: str, sounds: Pack, tmp_path: Path) -> None:
-    device, label_N = choose_device("cpu", "fp32"), torch.tensor(sounds.labels)
-    method = build(name, Corpus(sounds.recordings, label_N, len(sounds.classes)), device)
-    labels = Labels(label_N, torch.tensor(sounds.folds), torch.zeros(len(label_N)), len(sounds.classes))
+    device, labels = choose_device("cpu", "fp32"), sounds.known()
+    method = build(name, Corpus(sounds.recordings, labels.label_N, labels.classes), device)
     probe = Probe(sounds, labels, Sounds.folds, 16000, device, every=12)
-    before = probe.accuracy(method)
+    before = probe.figure(method)
     budget = {"epochs": 12, "batch_size": 32, "learning_rate": TRIALS[name].learning_rate, "warmup_epochs": 1}
     training = Pretraining.model_validate(budget)
     checkpoint = tmp_path / "checkpoint"

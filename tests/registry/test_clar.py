@@ -13,6 +13,7 @@ from registry import losses
 from registry.errors import Mistake
 from registry.lookup import METHODS
 from registry.methods import Corpus, unit
+from registry.targets.several_labels import SeveralLabels
 from tests.registry.test_methods import Linear, corpus, method, views, waves
 
 SMALL = {"dim": 16, "hidden": 24}
@@ -103,7 +104,7 @@ def test_the_loss_does_not_depend_on_the_order_of_the_batch() -> None:
 
 def test_labels_are_asked_for_only_where_there_is_one_a_clip() -> None:
     known = corpus(20)
-    several = replace(known, label_N=F.one_hot(known.label_N, 4).float())
+    several = replace(known, label_N=F.one_hot(known.label_N, 4).float(), target=SeveralLabels())
     none = replace(known, classes=0)
     for wrong, lack in ((several, "several labels"), (none, "no labels")):
         with pytest.raises(Mistake, match=lack):

@@ -1,5 +1,6 @@
 """A user's own recordings, in a folder for each class or with a table."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_recordings_may_have_several_labels(own: Path) -> None:
     )
     made = task(birds(table="birds.csv", folds=3))
     clips = made.clips(own)
-    assert made.multi_label
+    assert made.target == "several-labels"
     assert made.classes == ("high", "loud", "low")
     assert [clip.label for clip in clips[:2]] == [(1, 2), (0, 1)]
     assert made.labels(clips[-1]) == ("high",)
@@ -82,14 +83,56 @@ def test_recordings_may_have_several_labels(own: Path) -> None:
             "loud",
             "low",
         ]
-    assert not task(birds(folds=3)).multi_label
+    one = task(birds(folds=3))
+    one.clips(own)
+    assert one.target == "one-label"
+
+
+def test_recordings_may_have_a_number_instead_of_a_label(own: Path) -> None:
+    table(own, "value,source", lambda label, i: f"{i - 2.5e1},{label} {i // 2}")
+    made = task(birds(table="birds.csv", folds=3))
+    assert made.target == ""
+    clips = made.clips(own)
+    assert (made.target, made.classes) == ("number", ())
+    assert [clip.label for clip in clips[:4]] == [-25.0, -25.0, -24.0, -24.0]
+    assert made.labels(clips[0]) == ()
+    places = {(clip.fold, clip.source) for clip in clips}
+    assert len(places) == 6  # a source, a fold
+    assert Counter(fold for fold, _ in places) == {1: 2, 2: 2, 3: 2}
+    assert listing_hash(clips) == listing_hash(task(birds(table="birds.csv", folds=3)).clips(own))
+    assert listing_hash(clips) != listing_hash(task(birds(table="birds.csv", folds=3, seed=1)).clips(own))
+    table(own, "value,split", lambda label, i: f"{i},{('train', 'validation', 'test')[i % 3]}")
+    clips = task(birds(table="birds.csv", folds=1)).clips(own)
+    assert [clip.fold for clip in clips] == [fold for i in range(6) for fold in [(0, 2, 1)[i % 3]] * 2]
+
+
+def test_every_reader_of_a_task_takes_numbers(own: Path, audiobench: Callable[..., Answer]) -> None:
+    table(own, "value,source,fold", lambda label, i: f"{i},speaker {i % 3},{i % 2 + 1}")
+    named = "{name: folder, path: birds, table: birds.csv, folds: 2}"
+    verified = audiobench("data", "verify", named, "--data", own)
+    assert verified.status == 0, verified.err
+    assert "12" in verified.out
+    assert "no labels" not in verified.out
+    audited = audiobench("data", "audit", named, "--data", own)
+    assert "  speaker 0: fold 1; fold 2\n" in audited.out
+    table(own, "value", lambda label, i: "7")
+    verified = audiobench("data", "verify", named, "--data", own)
+    assert "every clip has the number 7: there is nothing to predict" in verified.out
 
 
 @pytest.mark.parametrize(
     ("header", "row", "settings", "says"),
     [
+        ("value", "", {}, "the value '' is no finite number"),
+        ("value", "loud", {}, "the value 'loud' is no finite number"),
+        ("value", "nan", {}, "the value 'nan' is no finite number"),
+        ("value", "-inf", {}, "the value '-inf' is no finite number"),
+        ("value", "1_000", {}, "the value '1_000' is no finite number"),
+        ("value,label", "1,low", {}, "the table has the columns label and value"),
+        ("value", "1", {"folds": 13}, "13 folds cannot be made of 12 independent recordings"),
+        ("value,source", "1,here", {}, "5 folds cannot be made of 1 independent recordings"),
+        ("genre", "low", {}, "the table needs the columns path and label or value"),
         ("label", "", {}, "the label is empty"),
-        ("genre", "low", {}, "the table needs the columns path and label"),
         ("label,fold", "low,one", {}, "the fold 'one' is no whole number"),
         ("label,fold", "low,1", {"folds": 1}, "every recording is in the only fold"),
         ("label,split", "low,dev", {}, "the split 'dev' is none of train, test, validation"),
@@ -107,6 +150,8 @@ def test_mistakes_in_a_table_are_named(
     with pytest.raises(Mistake, match=says) as caught:
         task(birds(table="birds.csv", **settings)).clips(own)
     assert "birds.csv" in caught.value.where
+    if "is no finite number" in says:
+        assert caught.value.where.endswith("birds.csv:2")
 
 
 def test_what_a_table_or_folder_lacks_is_named(own: Path) -> None:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from registry.heads import FoldHeads, train_heads
 from registry.seeding import generator_for
+from registry.targets.one_label import OneLabel
+
+objective = OneLabel().objective
 
 
 def problem() -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -37,7 +40,7 @@ def test_heads_trained_together_equal_those_trained_alone(kind: str) -> None:
         own = [rows[f] for f in folds]
         list(
             train_heads(
-                heads, lambda e: (x, label), own, shift[folds], scale[folds],
+                heads, lambda e: x, label, objective([label[r] for r in own]), own, shift[folds], scale[folds],
                 seeds=[seeds[f] for f in folds], **options,  # type: ignore[arg-type]
             )
         )  # fmt: skip
@@ -61,7 +64,7 @@ def test_a_linear_head_equals_torchs_own_layer_and_optimiser() -> None:
     losses = [
         loss
         for _, loss in train_heads(
-            heads, lambda e: (x, label), rows[:1], shift[:1], scale[:1],
+            heads, lambda e: x, label, objective([label[rows[0]]]), rows[:1], shift[:1], scale[:1],
             epochs=6, steps=4, learning_rate=0.02, weight_decay=0.0, seeds=[3],
         )
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from registry.errors import Mistake
 from registry.lookup import METHODS
 from registry.methods import Corpus, unit
 from registry.methods.triplet import add_noise, mix_in, translate
+from registry.targets.several_labels import SeveralLabels
 from tests.registry.test_contrast import raw_views
 from tests.registry.test_losses import rows
 from tests.registry.test_methods import Linear, corpus, method, views, waves
@@ -151,7 +152,7 @@ def test_labels_that_cannot_be_used_are_mistakes() -> None:
     with pytest.raises(Mistake, match="no labels"):
         metric(Corpus(known.recordings, known.label_N, 0), labels=True)
     with pytest.raises(Mistake, match="several labels a clip"):
-        metric(Corpus(known.recordings, torch.ones(20, 4), 4), labels=True)
+        metric(Corpus(known.recordings, torch.ones(20, 4), 4, SeveralLabels()), labels=True)
     found = METHODS.find("metric")
     assert [found.uses_labels(metric(known, labels=labels).config) for labels in (True, False)] == [True, False]
     assert "label_N" not in metric(known, labels=True).state_dict()

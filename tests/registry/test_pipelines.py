@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.suite.resolve import ResolvedSuite, load_suite
+from benchmark.suite.resolve import load_suite
+from benchmark.suite.resolved import ResolvedSuite
 from registry.errors import Mistakes
 from registry.lookup import AUGMENTATIONS
 from registry.pipelines import PIPELINES, expand

@@ -15,7 +15,7 @@ from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import PROTOCOLS
-from registry.protocols import Embeddings, Labels, Model, Outcome, Subject
+from registry.protocols import Embeddings, Labels, Model, Outcome, Split, Subject
 from registry.protocols._inner import inner_folds
 from registry.settings import Settings
 from registry.views import Views
@@ -45,9 +45,12 @@ def subject(embeddings: Embeddings | None, model: Model | None = None, recording
     return Subject(embeddings, recordings or empty, torch.device("cpu"), autocast, model)
 
 
-def evaluate(name: str, on: Subject, labels: Labels, folds: list[int], seed: int = 0, **settings: Any) -> list[Outcome]:
+def evaluate(
+    name: str, on: Subject, known: Labels | Split, folds: list[int], seed: int = 0, **settings: Any
+) -> list[Outcome]:
+    split = known if isinstance(known, Split) else Split(known)
     choice = PROTOCOLS.choose({"name": name, **settings})
-    outcomes: list[Outcome] = PROTOCOLS.find(name)(choice.settings).evaluate(on, labels, folds, seed, lambda fact: None)
+    outcomes: list[Outcome] = PROTOCOLS.find(name)(choice.settings).evaluate(on, split, folds, seed, lambda fact: None)
     return outcomes
 
 
@@ -63,7 +66,7 @@ def test_knn_equals_scikit_learns(weights: str, k: int) -> None:
     embeddings = make_embeddings(labels)
     vectors = torch.nn.functional.normalize(embeddings.mean(len(labels.label_N))).numpy()
     for outcome in evaluate("knn", subject(embeddings), labels, [1, 2, 3, 4], k=[k], weights=weights):
-        train = labels.train(outcome.fold).numpy()
+        train = Split(labels).train(outcome.fold).numpy()
         theirs = KNeighborsClassifier(
             k, metric="cosine", weights="uniform" if weights == "uniform" else lambda d: np.exp((1 - d) / 0.07)
         ).fit(vectors[train], labels.label_N.numpy()[train])
@@ -125,15 +128,16 @@ def test_one_candidate_needs_no_choice() -> None:
 
 def test_inner_validation_holds_out_whole_folds_or_whole_sources() -> None:
     labels = make_labels()
-    parts = inner_folds(labels, labels.train(1))
+    whole = Split(labels)
+    parts = inner_folds(whole, whole.train(1))
     assert [set(labels.fold_N[part].tolist()) for part in parts] == [{2}, {3}, {4}]
     two = Labels(labels.label_N, (torch.arange(120) >= 60) + 1, labels.source_N, 5)
-    train = two.train(1)
-    parts = inner_folds(two, train)
+    train = Split(two).train(1)
+    parts = inner_folds(Split(two), train)
     assert sorted(torch.cat(parts).tolist()) == train.tolist()
     sources = [set(two.source_N[part].tolist()) for part in parts]
     assert sum(map(len, sources)) == len(set.union(*sources))
-    few = Labels(torch.arange(12) % 4, torch.arange(12) // 6, torch.arange(12), 4)  # two clips a class train
+    few = Split(Labels(torch.arange(12) % 4, torch.arange(12) // 6, torch.arange(12), 4))  # two clips a class train
     assert sorted(torch.cat(inner_folds(few, few.train(1))).tolist()) == few.train(1).tolist()
 
 

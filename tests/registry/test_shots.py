@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from registry.errors import Mistake
-from registry.protocols import Embeddings, Labels
+from registry.protocols import Embeddings, Labels, Split
 from registry.protocols.freeze import Freeze
 from tests.registry.test_protocols import evaluate, make_embeddings, make_labels, subject
 from tests.registry.test_several_labels import made
@@ -37,23 +37,24 @@ def uneven() -> Labels:
 @pytest.mark.parametrize("shots", [1, 2, 5, 15])
 def test_so_many_clips_of_each_class_train_and_a_class_with_fewer_gives_all(shots: int) -> None:
     for fold in (1, 2, 3):
-        labels = replace(uneven(), shots=shots)
-        drawn, every = labels.train(fold), uneven().train(fold)
+        labels, whole = uneven(), Split(uneven())
+        few = Split(labels, shots=shots)
+        drawn, every = few.train(fold), whole.train(fold)
         assert drawn.tolist() == sorted(set(drawn.tolist()))
         assert set(drawn.tolist()) <= set(every.tolist())
         counts = table(labels, drawn).groupby("label").size()
         there = table(labels, every).groupby("label").size()
         assert counts.to_dict() == there.clip(upper=shots).to_dict()
-        assert labels.test(fold).tolist() == uneven().test(fold).tolist()
+        assert few.test(fold).tolist() == whole.test(fold).tolist()
 
 
 def test_no_source_comes_a_second_time_before_every_other_has_come_once() -> None:
     labels = uneven()
-    there = table(labels, labels.train(1)).groupby(["label", "source"]).size()
+    there = table(labels, Split(labels).train(1)).groupby(["label", "source"]).size()
     assert there.max() > 3
     for shots in (1, 2, 3, 5, 9, 14, 20, 30):
         for draw in range(2):
-            drawn = table(labels, replace(labels, shots=shots, draw=draw).train(1))
+            drawn = table(labels, Split(labels, shots, draw).train(1))
             taken = drawn.groupby(["label", "source"]).size().reindex(there.index, fill_value=0)
             for _, own in taken.groupby("label"):
                 not_empty = own[own < there[own.index]]  # sources that could have given more
@@ -64,26 +65,26 @@ def test_a_draw_of_few_is_part_of_the_same_draw_of_more() -> None:
     for draw in range(3):
         before: set[int] = set()
         for shots in (1, 2, 5, 20, 1000):
-            drawn = set(replace(uneven(), shots=shots, draw=draw).train(2).tolist())
+            drawn = set(Split(uneven(), shots, draw).train(2).tolist())
             assert before < drawn
             before = drawn
-        assert before == set(uneven().train(2).tolist())
+        assert before == set(Split(uneven()).train(2).tolist())
 
 
 def test_draws_differ_by_draw_seed_and_fold_and_by_nothing_else() -> None:
-    labels = replace(uneven(), shots=2)
-    first = labels.train(1).tolist()
-    assert replace(uneven(), shots=2).train(1).tolist() == first
-    assert labels.train(2).tolist() != first
-    assert replace(labels, draw=1).train(1).tolist() != first
-    assert replace(labels, seed=1).train(1).tolist() != first
+    split = Split(uneven(), shots=2)
+    first = split.train(1).tolist()
+    assert Split(uneven(), shots=2).train(1).tolist() == first
+    assert split.train(2).tolist() != first
+    assert replace(split, draw=1).train(1).tolist() != first
+    assert replace(split, seed=1).train(1).tolist() != first
 
 
 def test_every_clip_is_as_likely_as_every_other() -> None:
     labels = uneven()
     count = torch.zeros(len(labels.label_N))
     for draw in range(400):
-        count[replace(labels, shots=1, draw=draw).train(1)] += 1
+        count[Split(labels, 1, draw).train(1)] += 1
     for label, size in ((0, 40), (1, 20), (2, 4), (3, 2)):
         own = count[(labels.label_N == label) & (labels.fold_N != 1)]
         assert len(own) == size
@@ -94,22 +95,22 @@ def test_every_clip_is_as_likely_as_every_other() -> None:
 def test_clips_of_several_labels_cannot_be_drawn_by_class() -> None:
     labels, embeddings = made()
     for name in ("knn", "freeze"):
-        with pytest.raises(Mistake, match="here a clip may have several"):
-            evaluate(name, subject(embeddings), replace(labels, shots=1), [1])
+        with pytest.raises(Mistake, match="this task has several labels a clip"):
+            evaluate(name, subject(embeddings), Split(labels, shots=1), [1])
 
 
 @pytest.mark.parametrize("name", ["knn", "freeze"])
 @pytest.mark.parametrize("shots", [1, 4])
 def test_clips_that_were_not_drawn_change_no_prediction(name: str, shots: int) -> None:
-    labels = replace(make_labels(), shots=shots)
-    embeddings = make_embeddings(labels)
-    known = torch.isin(torch.arange(120), torch.cat([labels.train(2), labels.test(2)]))
+    few = Split(make_labels(), shots)
+    embeddings = make_embeddings(few.labels)
+    known = torch.isin(torch.arange(120), torch.cat([few.train(2), few.test(2)]))
     windows = torch.where(known[embeddings.clip_W].unsqueeze(1), embeddings.window_WD, 1e6)
-    honest = evaluate(name, subject(embeddings), labels, [2])[0]
-    blind = evaluate(name, subject(Embeddings(windows, embeddings.clip_W)), labels, [2])[0]
+    honest = evaluate(name, subject(embeddings), few, [2])[0]
+    blind = evaluate(name, subject(Embeddings(windows, embeddings.clip_W)), few, [2])[0]
     assert np.array_equal(honest.scores, blind.scores)
     assert honest.facts == blind.facts
-    other = evaluate(name, subject(embeddings), replace(labels, draw=1), [2])[0]
+    other = evaluate(name, subject(embeddings), replace(few, draw=1), [2])[0]
     assert not np.array_equal(honest.scores, other.scores)
 
 
@@ -119,17 +120,17 @@ def test_all_clips_as_shots_are_the_whole_training_folds() -> None:
     for name, settings in (("knn", {"k": [1, 3, 9]}), ("freeze", {"epochs": 2})):
         given: Any = settings
         whole = evaluate(name, subject(embeddings), labels, [1, 2], **given)
-        drawn = evaluate(name, subject(embeddings), replace(labels, shots=1000), [1, 2], **given)
+        drawn = evaluate(name, subject(embeddings), Split(labels, 1000), [1, 2], **given)
         assert all(np.array_equal(a.scores, b.scores) for a, b in zip(whole, drawn, strict=True))
 
 
 def test_one_shot_is_the_nearest_neighbour_whatever_k_is_named() -> None:
-    labels = replace(make_labels(), shots=1)
-    embeddings = make_embeddings(labels)
+    labels = make_labels()
+    few, embeddings = Split(labels, shots=1), make_embeddings(labels)
     vectors = torch.nn.functional.normalize(embeddings.mean(120)).numpy()
     for weights in ("exp", "uniform"):
-        for outcome in evaluate("knn", subject(embeddings), labels, [1, 2, 3, 4], k=[5, 10, 200], weights=weights):
-            train = labels.train(outcome.fold).numpy()
+        for outcome in evaluate("knn", subject(embeddings), few, [1, 2, 3, 4], k=[5, 10, 200], weights=weights):
+            train = few.train(outcome.fold).numpy()
             theirs = KNeighborsClassifier(1, metric="cosine").fit(vectors[train], labels.label_N.numpy()[train])
             assert np.array_equal(outcome.predicted[0], theirs.predict(vectors[outcome.clips]))
             assert outcome.facts == {"k": 1}
@@ -139,7 +140,7 @@ def test_k_is_chosen_among_those_that_a_class_can_fill() -> None:
     labels = make_labels(clips=400)
     embeddings = make_embeddings(labels, spread=4)
     chosen = {
-        shots: {o.facts["k"] for o in evaluate("knn", subject(embeddings), replace(labels, shots=shots), [1, 2, 3, 4])}
+        shots: {o.facts["k"] for o in evaluate("knn", subject(embeddings), Split(labels, shots), [1, 2, 3, 4])}
         for shots in (2, 10, 30)
     }
     assert chosen[2] == {2}  # every default is larger: one is left, and nothing to choose
@@ -156,11 +157,11 @@ def test_few_clips_of_any_folds_and_sources_can_be_evaluated() -> None:
             torch.from_numpy(rng.permutation(np.arange(clips) % folds)),
             torch.from_numpy(rng.integers(0, rng.integers(1, 5), clips)),
             2,
-            shots=int(rng.integers(1, 5)),
         )
-        outcomes = evaluate("knn", subject(make_embeddings(labels)), labels, list(range(folds)), k=[1, 2, 3, 10])
-        assert all(o.facts["k"] <= min(4, len(labels.train(o.fold))) for o in outcomes)
-        for outcome in evaluate("freeze", subject(make_embeddings(labels, 1)), labels, list(range(folds)), epochs=1):
+        few = Split(labels, shots=int(rng.integers(1, 5)))
+        outcomes = evaluate("knn", subject(make_embeddings(labels)), few, list(range(folds)), k=[1, 2, 3, 10])
+        assert all(o.facts["k"] <= min(4, len(few.train(o.fold))) for o in outcomes)
+        for outcome in evaluate("freeze", subject(make_embeddings(labels, 1)), few, list(range(folds)), epochs=1):
             assert np.isfinite(outcome.scores).all()
 
 
@@ -178,7 +179,7 @@ def test_few_shots_are_trained_for_as_many_steps_as_all_clips(monkeypatch: pytes
     accuracy = {}
     for shots in (None, 60, 7, 2):
         taken.clear()
-        few = replace(labels, shots=shots)
+        few = Split(labels, shots)
         outcome = evaluate("freeze", subject(embeddings), few, [1], epochs=2, batch_size=10, learning_rate=0.03)[0]
         assert len(taken) == 2 * 30
         accuracy[shots] = (outcome.predicted[-1] == labels.label_N[outcome.clips].numpy()).mean()
@@ -192,6 +193,6 @@ def test_every_step_of_few_shots_has_clips_to_learn_from() -> None:
     loss = {}
     for shots in (None, 60, 7, 2):
         told: list[str] = []
-        still.evaluate(on, replace(labels, shots=shots), [1], 0, told.append)
+        still.evaluate(on, Split(labels, shots), [1], 0, told.append)
         loss[shots] = float(told[-1].rpartition(" ")[2])
     assert loss == pytest.approx(dict.fromkeys(loss, loss[None]), rel=0.3)  # a step without any would add none

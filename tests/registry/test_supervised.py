@@ -10,6 +10,7 @@ from registry.errors import Mistake
 from registry.lookup import METHODS
 from registry.methods import Corpus
 from registry.methods.supervised import Supervised
+from registry.targets.several_labels import SeveralLabels
 from tests.registry.test_methods import Linear, corpus, method, views, waves
 
 
@@ -28,7 +29,7 @@ def test_one_label_a_clip_gives_cross_entropy() -> None:
 
 def test_several_labels_a_clip_give_binary_cross_entropy() -> None:
     several = torch.tensor([[1.0, 0, 1], [0, 0, 0], [0, 1, 1]])
-    known = dataclasses.replace(corpus(3), label_N=several, classes=3)
+    known = dataclasses.replace(corpus(3), label_N=several, classes=3, target=SeveralLabels())
     trained = build(known)
     wave, index = waves(2, 1, 0), torch.tensor([2, 0])
     p = trained.head(trained.encoder.embed(trained.views(wave[:, 0]))).sigmoid()

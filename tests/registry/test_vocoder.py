@@ -8,7 +8,7 @@ import torchaudio
 from torch import Tensor
 
 from registry.augmentations._vocoder import HOP, WINDOW, phase_vocoder, sped_up, synthesis
-from tests.readings import Readings
+from registry.contracts._readings import Readings
 from tests.registry.test_augmentations import build
 
 RATE = 16000

@@ -1,12 +1,12 @@
 """Fetching from a server on this machine, or taking what was fetched elsewhere; and that nothing comes twice."""
 
-import fcntl
 import io
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import lock_descriptor
 
 from benchmark.data.fetch import fetch
 from benchmark.progress import Progress
@@ -42,7 +42,7 @@ def test_two_fetches_do_not_write_into_each_other(offer: Make, tmp_path: Path) -
     task = offer().task
     (tmp_path / ".downloads").mkdir()
     with (tmp_path / ".downloads" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_descriptor(lock.fileno())
         with pytest.raises(Mistake, match="another fetch is at work"):
             get(task, tmp_path)
     assert "10 clips" in get(task, tmp_path)

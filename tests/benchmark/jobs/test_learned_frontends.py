@@ -20,7 +20,7 @@ from registry.frontends import Frontend, make_frontend
 from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS, PROTOCOLS, load_plugin
 from registry.methods import Method
 from registry.net import load_net, net_state
-from registry.protocols import Labels, Model, Subject
+from registry.protocols import Labels, Model, Split, Subject
 from registry.seeding import seed_everything
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
@@ -120,9 +120,9 @@ def test_the_best_epochs_front_end_is_kept_through_an_interruption(tmp_path: Pat
     kept: dict[int, Tensor] = {}
 
     class Remembering(Scripted):
-        def accuracy(self, method: Method) -> float:
+        def figure(self, method: Method) -> float:
             kept[method.epoch + 1] = bank_of(method).detach().clone()
-            return super().accuracy(method)
+            return super().figure(method)
 
     def made() -> Method:
         return build("moco", dim=8, queue_size=16, norm_groups=2)
@@ -169,12 +169,12 @@ def test_finetuning_trains_the_front_end_anew_in_every_fold() -> None:
         return fresh
 
     clips = torch.arange(40)
-    labels = Labels(clips % 4, clips % 5, clips, 4)
+    split = Split(Labels(clips % 4, clips % 5, clips, 4))
     subject = Subject(None, CORPUS.recordings, CPU.device, CPU.autocast, Model(encoder, views, Views(frontend), 4000))
     chosen = PROTOCOLS.choose({"name": "finetune", "epochs": 2, "batch_size": 16})
 
     def scores(folds: list[int]) -> list[Any]:
-        return [outcome.scores for outcome in chosen.build().evaluate(subject, labels, folds, 0, lambda fact: None)]
+        return [outcome.scores for outcome in chosen.build().evaluate(subject, split, folds, 0, lambda fact: None)]
 
     both, second = scores([0, 1]), scores([1])
     assert (both[1] == second[0]).all()  # nothing of the first fold's training is left in it

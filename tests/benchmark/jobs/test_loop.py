@@ -1,6 +1,5 @@
 """The pretraining loop: determinism, resumption, schedules, and what stops it."""
 
-import os
 import random
 import signal
 from pathlib import Path
@@ -40,7 +39,7 @@ class Interrupts(Progress):
     def advance(self, steps: int = 1, status: str = "") -> None:
         self.left -= steps
         if self.left == 0:
-            os.kill(os.getpid(), self.signal)
+            signal.raise_signal(self.signal)
 
 
 CORPUS = corpus(40)
@@ -175,10 +174,10 @@ def test_a_checkpoint_without_a_digest_is_still_read(broken: Broken, tmp_path: P
     assert broken.log == log
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:
-    first, again, other = (train("moco", tmp_path / n, seed=s)[0] for n, s in (("a", 0), ("b", 0), ("c", 1)))
-    assert same(first, again)
-    assert not same(first, other)
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(broken: Broken, tmp_path: Path) -> None:
+    again, other = (train("moco", tmp_path / str(seed), seed=seed)[0] for seed in (0, 1))
+    assert same(broken.method, again)
+    assert not same(broken.method, other)
 
 
 def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
@@ -223,9 +222,8 @@ def test_a_loss_that_is_no_number_leaves_the_last_finite_state(tmp_path: Path, m
     assert all(t.isfinite().all() for t in read_tensors(tmp_path / "checkpoint")[0].values())
 
 
-def test_every_epoch_tells_how_the_embeddings_lie(tmp_path: Path) -> None:
-    _, log = train("moco", tmp_path)
-    for row in log:
+def test_every_epoch_tells_how_the_embeddings_lie(broken: Broken) -> None:
+    for row in broken.log:
         assert 0 < row["deviation"] <= 1
         assert 1 <= row["rank"] <= 39
         assert row["alignment"] >= 0
@@ -250,8 +248,7 @@ def test_the_log_has_the_means_of_a_methods_scalars_over_each_epoch(tmp_path: Pa
     assert [row["position"] for row in log] == [19.5, 19.5]  # an epoch has all 40 clips
 
 
-def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -> None:
-    plain, _ = train("moco", tmp_path / "a")
+def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(broken: Broken, tmp_path: Path) -> None:
     device = choose_device("cpu", "fp32")
     folds = torch.arange(40) % 5
     pack = Pack(
@@ -272,19 +269,33 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(tmp_path: Path) -
     log = pretrain(method, CORPUS.recordings, training, 4000, 0, device, tmp_path / "b", Progress(), probe).epochs
     assert ["knn" in row for row in log] == [False, True, False]
     assert 0 <= log[1]["knn"] <= 1
-    assert same(plain, method)
+    assert same(broken.method, method)
 
 
 class Scripted(Probe):
     """Answers by the epoch alone, and remembers every encoder that it was asked about."""
 
     def __init__(self, answers: list[float]) -> None:
-        vars(self).update(every=1, answers=answers, seen={})
+        labels = Labels(CORPUS.label_N, torch.arange(40), torch.arange(40), 4)
+        vars(self).update(every=1, answers=answers, seen={}, labels=labels)
 
-    def accuracy(self, method: Method) -> float:
+    def figure(self, method: Method) -> float:
         vars(self)["seen"][method.epoch] = {k: v.clone() for k, v in method.encoder.state_dict().items()}
         answer: float = vars(self)["answers"][method.epoch]
         return answer
+
+
+KEEPING = Pretraining(epochs=4, batch_size=8, learning_rate=0.01, keep="best")
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Tensor]]:
+    """The encoder of each epoch, from 0, of a pretraining that nothing interrupts."""
+    probe, checkpoint = Scripted([0.0] * 4), tmp_path_factory.mktemp("unbroken") / "checkpoint"
+    device = choose_device("cpu", "fp32")
+    pretrain(build("moco"), CORPUS.recordings, KEEPING, 4000, 0, device, checkpoint, Progress(), probe)
+    seen: dict[int, dict[str, Tensor]] = vars(probe)["seen"]
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -292,12 +303,13 @@ class Scripted(Probe):
 )
 @pytest.mark.parametrize("interrupts", [(), (7,), (12, 3), (4, 9, 4)])  # steps into each sitting; an epoch has five
 def test_the_best_epoch_is_kept_through_interruptions(
-    answers: list[float], best: int, interrupts: tuple[int, ...], tmp_path: Path
+    answers: list[float],
+    best: int,
+    interrupts: tuple[int, ...],
+    encoders: dict[int, dict[str, Tensor]],
+    tmp_path: Path,
 ) -> None:
-    training = Pretraining(epochs=4, batch_size=8, learning_rate=0.01, keep="best")
-    unbroken, device = Scripted(answers), choose_device("cpu", "fp32")
-    train_on = (CORPUS.recordings, training, 4000, 0, device)
-    pretrain(build("moco"), *train_on, tmp_path / "a", Progress(), unbroken)
+    train_on = (CORPUS.recordings, KEEPING, 4000, 0, choose_device("cpu", "fp32"))
     for step in interrupts:
         with pytest.raises(KeyboardInterrupt):
             pretrain(build("moco"), *train_on, tmp_path / "b", Interrupts(step), Scripted(answers))
@@ -305,8 +317,7 @@ def test_the_best_epoch_is_kept_through_interruptions(
     log = pretrain(method, *train_on, tmp_path / "b", Progress(), Scripted(answers))
     assert log.kept == best
     assert [row["knn"] for row in log.epochs] == answers
-    expected = vars(unbroken)["seen"][best - 1]
-    assert all(torch.equal(value, expected[name]) for name, value in method.encoder.state_dict().items())
+    assert all(torch.equal(value, encoders[best - 1][name]) for name, value in method.encoder.state_dict().items())
 
 
 def test_without_being_asked_the_last_epoch_is_kept(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from benchmark.ledger.plan import Plan, choose_rows
 from benchmark.ledger.planner import make_plan
 from benchmark.ledger.request import Request
 from benchmark.store.store import Store
-from benchmark.suite.resolve import ResolvedSuite, load_suite
+from benchmark.suite.resolve import load_suite
+from benchmark.suite.resolved import ResolvedSuite
 from registry.errors import Mistake
 from tests.conftest import TINY
 

@@ -23,7 +23,18 @@ def test_an_evaluation_of_the_first_revision_finds_every_field() -> None:
     assert new.folds[1].figure("accuracy") == 0.5
     assert (new.metric, new.missing, new.labels_seen_in_pretraining, new.embedding) == ("accuracy", 0, False, None)
     old = pack.Record.model_validate({**PACKED, "seconds": 12.5})
-    assert (old.multi_label, old.samples, old.audio_seconds, old.seconds) == (False, "int16", 12.5, 0.0)
+    assert (old.target, old.samples, old.audio_seconds, old.seconds) == ("one-label", "int16", 12.5, 0.0)
+
+
+def test_earlier_records_tell_their_target_by_their_metric_and_packs_by_a_word() -> None:
+    one, several = (
+        evaluate.Record.model_validate(evaluation_record({1: {metric: 0.5}}, metric=metric))
+        for metric in ("accuracy", "mAP")
+    )
+    assert (one.target, one.judge) == ("one-label", "targets/one-label")
+    assert (several.target, several.judge) == ("several-labels", "targets/several-labels")
+    assert pack.Record.model_validate({**PACKED, "multi_label": False}).target == "one-label"
+    assert pack.Record.model_validate({**PACKED, "multi_label": True}).target == "several-labels"
 
 
 def test_what_a_record_says_stays() -> None:

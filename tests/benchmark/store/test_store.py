@@ -64,7 +64,7 @@ def _write_slowly(root: Path) -> None:
 
 
 def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
-    other = multiprocessing.get_context("fork").Process(target=_write_slowly, args=(tmp_path,))
+    other = multiprocessing.Process(target=_write_slowly, args=(tmp_path,))
     other.start()
     while not (tmp_path / "started").exists():
         time.sleep(0.01)

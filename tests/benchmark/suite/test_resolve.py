@@ -9,7 +9,8 @@ import yaml
 from benchmark.jobs.pack import PackJob
 from benchmark.ledger.fit import check_fit
 from benchmark.ledger.planner import make_plan
-from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
+from benchmark.suite.resolve import load_suite
+from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
 from benchmark.suite.schema import suite_schema
 from leaderboard.published import FIGURES
 from registry.errors import Mistakes

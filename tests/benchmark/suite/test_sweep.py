@@ -8,7 +8,8 @@ import pytest
 
 from benchmark.suite.document import parse_document
 from benchmark.suite.parse import Keys
-from benchmark.suite.resolve import ResolvedEntry, ResolvedSuite, load_suite
+from benchmark.suite.resolve import load_suite
+from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
 from benchmark.suite.sweep import expand_sweep
 from registry.errors import Mistakes
 from tests.conftest import TINY

@@ -6,6 +6,7 @@ from matplotlib.text import Text
 
 from leaderboard.figures import cost
 from leaderboard.figures.cost import Point
+from registry.targets.number import ERROR
 from tests.leaderboard.figures.gallery import data_of
 
 POINTS = [
@@ -55,6 +56,14 @@ def test_one_point_without_parameters_says_so() -> None:
     figure = cost.draw([Point("a", 0.5, None, 10.0)])
     assert names(figure) == ["not known"]
     assert [text.get_text() for text in figure.axes[1].texts] == ["a"]
+
+
+def test_of_errors_the_front_is_the_lower_one() -> None:
+    parameters, throughput = cost.draw(POINTS, metric=ERROR).axes
+    assert data_of(parameters.lines[1]) == [(100, 0.5), (150, 0.45)]
+    assert data_of(throughput.lines[1]) == [(80.0, 0.45), (100.0, 0.5)]
+    assert parameters.get_ylabel() == "mean absolute error (units of the task's numbers)"
+    assert "worse is best with 0.450; the smallest, small (100 parameters), has 0.500;" in cost.alt(POINTS[:4], ERROR)
 
 
 def test_words_name_the_best_the_smallest_and_the_fastest() -> None:

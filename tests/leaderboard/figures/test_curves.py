@@ -2,6 +2,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from leaderboard.figures import INK, curves
+from registry.targets.number import ERROR
 from tests.leaderboard.figures.gallery import a_curve, data_of
 
 
@@ -47,6 +48,16 @@ def test_published_figures_and_the_mark_are_level_lines_with_their_values() -> N
     assert [{y for _, y in data_of(line)} for line in figure.axes[0].lines[1:]] == [{0.73}, {0.65}, {0.45}]
     assert any("moco, published" in words and "0.730" in words for words in words_of(figure))
     assert any("90 %" in words and "0.450" in words for words in words_of(figure))
+
+
+def test_of_errors_those_that_end_lowest_are_coloured_and_come_first() -> None:
+    many = [a_curve(f"entry{i}", i + 1.0) for i in range(9)]
+    figure = curves.draw(many, metric=ERROR, mark=4.5)
+    named = [words.split()[0] for words in words_of(figure)]
+    assert named[:6] == [f"entry{i}" for i in range(6)]
+    assert words_of(figure)[-1] == "the best from scratch,\ndivided by 0.9  4.50"
+    assert figure.axes[0].get_ylabel() == "mean absolute error (mean of folds ± 1 sd)"
+    assert "entry0 ends best, at 1.00" in curves.alt(many, ERROR)
 
 
 def test_words_name_the_best_and_the_control() -> None:

@@ -1,5 +1,7 @@
 from leaderboard.figures import INK, intervals
 from leaderboard.figures.intervals import Bar
+from registry.targets.number import ERROR
+from registry.targets.several_labels import MAP
 from tests.leaderboard.figures.gallery import data_of
 
 BARS = [
@@ -31,7 +33,7 @@ def test_published_figures_are_hollow_diamonds_in_their_rows() -> None:
 
 
 def test_without_intervals_and_published_figures_there_are_dots_alone() -> None:
-    figure = intervals.draw([Bar("a", 0.3, None, None), Bar("b", 0.2, None, None)], metric="mAP")
+    figure = intervals.draw([Bar("a", 0.3, None, None), Bar("b", 0.2, None, None)], metric=MAP)
     assert [data_of(line) for line in figure.axes[0].lines] == [[(0.3, 0)], [(0.2, 1)]]
     assert not figure.legends
     assert figure.axes[0].get_xlabel() == "mAP (fraction)"
@@ -49,4 +51,13 @@ def test_words_give_the_best_with_its_interval_and_the_control() -> None:
     assert "high is best with 0.800 (95 % interval 0.750 to 0.850)" in words
     assert "low last with 0.400" in words
     assert "control random has 0.600" in words
-    assert "interval" not in intervals.alt([Bar("a", 0.3, None, None)], "mAP")
+    assert "interval" not in intervals.alt([Bar("a", 0.3, None, None)], MAP)
+
+
+def test_of_errors_the_lowest_is_on_top_and_the_axis_names_their_unit() -> None:
+    bars = [Bar("worse", 40.0, 35.25, 45.0), Bar("better", 8.5, 7.25, 9.0)]
+    axes = intervals.draw(bars, metric=ERROR).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["better", "worse"]
+    assert axes.get_xlabel() == "mean absolute error (units of the task's numbers, 95 % interval)"
+    words = intervals.alt(bars, ERROR)
+    assert "better is best with 8.50 (95 % interval 7.25 to 9.00), worse last with 40.0." in words

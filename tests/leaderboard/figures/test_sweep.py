@@ -6,6 +6,8 @@ import yaml
 
 from leaderboard.figures import sweep
 from leaderboard.figures.sweep import Point, Sweep, panels, short_names, values_of, word
+from registry.targets.number import ERROR
+from registry.targets.several_labels import MAP
 from tests.leaderboard.figures.gallery import data_of
 
 SUITES = Path(__file__).parents[3] / "suites"
@@ -80,7 +82,7 @@ def test_table_1_of_wang_2021_has_a_panel_for_each_of_its_grids() -> None:
     points = [
         point for grid in grids for path, values in grid.items() for point in along(path, values, [0.3] * len(values))
     ]
-    figure = sweep.draw(Sweep("multiformat", points), metric="mAP")
+    figure = sweep.draw(Sweep("multiformat", points), metric=MAP)
     assert [axes.get_xlabel() for axes in figure.axes] == ["crop", "bins", "temperature", "dim"]
     for axes, grid in zip(figure.axes, grids, strict=True):
         (values,) = grid.values()
@@ -110,7 +112,21 @@ def test_a_paths_last_key_names_it_unless_it_says_too_little() -> None:
     assert short_names(["a.b", "c.b", "l.0"]) == {"a.b": "a.b", "c.b": "c.b", "l.0": "l.0"}
 
 
-def test_words_give_where_the_figure_is_best_and_lowest() -> None:
-    words = sweep.alt(Sweep("moco", along("weights.dim", [128, 256], [0.3, 0.4])), "mAP")
+def test_of_errors_the_lowest_cell_is_the_lightest() -> None:
+    points = [Point({"a": i, "b": j}, 1.0 + i + j, None, None) for i in (0, 1) for j in (0, 1)]
+    for metric, best, ink in ((MAP, (1, 1), "#111111"), (ERROR, (0, 0), "#111111")):
+        axes = sweep.draw(Sweep("moco", points), metric=metric).axes[0]
+        image = axes.images[0]
+        colours_RC4 = np.asarray(image.to_rgba(np.asarray(image.get_array())))
+        assert np.unravel_index(colours_RC4[:, :, :3].sum(2).argmax(), (2, 2)) == best
+        written = {text.get_position(): text.get_color() for text in axes.texts}
+        assert written[best[::-1]] == ink
+        assert written[1 - best[1], 1 - best[0]] == "#ffffff"
+    words = sweep.alt(Sweep("moco", along("weights.dim", [128, 256], [3.0, 4.0])), ERROR)
+    assert "best with dim 128, 3.00; worst with dim 256, 4.00." in words
+
+
+def test_words_give_where_the_figure_is_best_and_worst() -> None:
+    words = sweep.alt(Sweep("moco", along("weights.dim", [128, 256], [0.3, 0.4])), MAP)
     assert "best with dim 256, 0.400" in words
-    assert "lowest with dim 128, 0.300" in words
+    assert "worst with dim 128, 0.300" in words

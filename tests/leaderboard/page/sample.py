@@ -24,7 +24,7 @@ COLUMNS = [
     Column("accuracy", group="freeze", help="Mean over folds"),
     Column("minus control", group="freeze"),
     Column("verdict", "text", group="freeze"),
-    Column("accuracy", group="knn"),
+    Column("error", group="knn", lowest_first=True),
     Column("parameters"),
 ]
 

@@ -51,6 +51,14 @@ def test_numbers_sort_as_numbers_with_empty_cells_last(page: "Page") -> None:
     assert head(page, ACCURACY).get_attribute("aria-sort") is None
 
 
+def test_a_column_whose_lowest_number_is_the_best_sorts_from_there_first(page: "Page") -> None:
+    button = head(page, KNN).get_by_role("button")
+    button.click()
+    assert entries(page) == ["cpc", "npid", "swav", "byol", "moco", "simclr", "random-fine", "vicreg", "random"]
+    button.click()
+    assert head(page, KNN).get_attribute("aria-sort") == "descending"
+
+
 def test_sorting_works_by_keyboard_and_for_texts(page: "Page") -> None:
     head(page, 0).get_by_role("button").focus()
     page.keyboard.press("Enter")
@@ -89,7 +97,7 @@ def test_csv_copies_what_is_shown_unrounded(page: "Page") -> None:
 
 def test_markdown_copies_what_is_read(page: "Page") -> None:
     lines = copied(page, "Copy Markdown").splitlines()
-    assert lines[0] == "| entry | freeze accuracy | freeze minus control | freeze verdict | knn accuracy | parameters |"
+    assert lines[0] == "| entry | freeze accuracy | freeze minus control | freeze verdict | knn error | parameters |"
     assert lines[1] == "| :--- | ---: | ---: | :--- | ---: | ---: |"
     assert lines[2] == "| moco † | 0.810 | -4 | verdict 0 | 0.810 | 1 |"
     assert len(lines) == 2 + len(ENTRIES)

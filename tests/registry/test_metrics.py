@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from leaderboard.answers import Answers
-from leaderboard.metrics import ACCURACY, AUC, D_PRIME, MACRO_F1, MAP, metrics_of, observed
-from registry.metrics import ranking
+from registry.metrics import Answers
+from registry.targets.one_label import OneLabel
+from registry.targets.several_labels import SeveralLabels
 
 CLASSES, CLIPS, RECORDINGS = 5, 60, 12
 
@@ -20,8 +20,7 @@ def single() -> Answers:
     label_N = rng.integers(CLASSES - 1, size=CLIPS)
     guess_PN = np.where(rng.random((2, CLIPS)) < 0.6, label_N, rng.integers(CLASSES, size=(2, CLIPS)))
     recording_N = np.concatenate([np.arange(RECORDINGS), rng.integers(RECORDINGS, size=CLIPS - RECORDINGS)])
-    names = np.array([f"{i:02}" for i in range(CLIPS)])
-    return Answers(names, label_N, guess_PN, None, np.array([0, 1]), recording_N)
+    return Answers(label_N, guess_PN, None, recording_N)
 
 
 @pytest.fixture
@@ -42,36 +41,38 @@ def counts() -> np.ndarray:
 
 
 def test_accuracy_and_macro_f1_are_scikit_learns(single: Answers) -> None:
-    found = metrics_of(single)(counts())
+    found = OneLabel().under(single)(counts())
     for d, count_R in enumerate(counts()):
         weight_N = count_R[single.recording_N]
         there = np.unique(single.label[weight_N > 0])
         for p, guess_N in enumerate(single.predicted_PN):
-            assert found[ACCURACY][p, d] == pytest.approx(accuracy_score(single.label, guess_N, sample_weight=weight_N))
+            assert found["accuracy"][p, d] == pytest.approx(
+                accuracy_score(single.label, guess_N, sample_weight=weight_N)
+            )
             f1 = f1_score(single.label, guess_N, sample_weight=weight_N, average="macro", labels=there, zero_division=0)
-            assert found[MACRO_F1][p, d] == pytest.approx(f1, abs=1e-6)
+            assert found["macro F1"][p, d] == pytest.approx(f1, abs=1e-6)
 
 
 def test_ranking_is_scikit_learns_ties_included(several: Answers) -> None:
     assert several.score_PNC is not None
-    found = metrics_of(several)(counts())
+    found = SeveralLabels().under(several)(counts())
     for d, count_R in enumerate(counts()):
         weight_N = count_R[several.recording_N]
         for p, score_NC in enumerate(several.score_PNC):
             pairs = [(several.label[:, c], score_NC[:, c]) for c in range(1, CLASSES)]
             precision = np.mean([average_precision_score(*pair, sample_weight=weight_N) for pair in pairs])
             area = np.mean([roc_auc_score(*pair, sample_weight=weight_N) for pair in pairs])
-            assert found[MAP][p, d] == pytest.approx(precision)
-            assert found[AUC][p, d] == pytest.approx(area)
+            assert found["mAP"][p, d] == pytest.approx(precision)
+            assert found["AUC"][p, d] == pytest.approx(area)
 
 
-def test_what_is_observed_is_what_the_record_holds(several: Answers) -> None:
-    assert several.score_PNC is not None
-    both = [ranking(several.label.astype(np.float32), own) for own in several.score_PNC]
-    found = observed(several)
-    assert found[MAP] == pytest.approx(np.mean([own.mean_average_precision for own in both]))
-    assert found[AUC] == pytest.approx(np.mean([own.auc for own in both]))
-    assert found[D_PRIME] == pytest.approx(np.mean([own.d_prime for own in both]))
+def test_what_is_observed_does_not_depend_on_recordings(single: Answers, several: Answers) -> None:
+    for judge, answers in ((OneLabel(), single), (SeveralLabels(), several)):
+        plain = judge.figures(answers.label, answers.predicted_PN, answers.score_PNC)
+        found = judge.under(answers)(np.ones((1, RECORDINGS), np.float32))
+        assert list(plain) == list(found) == [metric.name for metric in judge.metrics]
+        for metric, figure_P in plain.items():
+            assert found[metric][:, 0] == pytest.approx(figure_P, abs=1e-12)
 
 
 def test_a_class_that_a_draw_lacks_is_left_out_of_its_mean(several: Answers) -> None:
@@ -79,6 +80,6 @@ def test_a_class_that_a_draw_lacks_is_left_out_of_its_mean(several: Answers) -> 
     only[0, several.recording_N[0]] = 1
     kept = several.recording_N == several.recording_N[0]
     ranked = [c for c in range(CLASSES) if 0 < several.label[kept, c].sum() < kept.sum()]
-    found = metrics_of(several)(only)[MAP]
+    found = SeveralLabels().under(several)(only)["mAP"]
     assert np.isfinite(found).all() == bool(ranked)
-    assert np.isnan(metrics_of(several)(np.zeros((1, RECORDINGS), np.float32))[MAP]).all()
+    assert np.isnan(SeveralLabels().under(several)(np.zeros((1, RECORDINGS), np.float32))["mAP"]).all()

@@ -1,0 +1,40 @@
+"""What checks of several kinds are made with: sounds, and the front end before an encoder."""
+
+import torch
+from torch import Tensor
+
+from registry.contracts import Beside, Broken
+from registry.encoders import Encoder
+from registry.frontends import Frontend, make_frontend
+
+_EQUAL = 1e-4  # of the largest value: how far what is equal may be apart by rounding
+_FRONTENDS = {"spectrogram": "logmel", "waveform": "waveform"}
+
+
+def noise(*shape: int) -> Tensor:
+    """Noise of a tenth of full scale, the same every time."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1)) / 10
+
+
+def frontend_before(encoder: type[Encoder], beside: Beside) -> Frontend:
+    """The front end that is named, or a plain one that gives what an encoder takes."""
+    return with_statistics(make_frontend(beside.frontend or _FRONTENDS[encoder.takes])).eval()
+
+
+def with_statistics(frontend: Frontend) -> Frontend:
+    """A front end with statistics as if they had been measured, where it needs some."""
+    for normalisation in frontend.measured().values():
+        normalisation.set(0.0, 1.0)
+    return frontend
+
+
+def require_equal(found: Tensor, expected: Tensor, fix: str) -> str:
+    """How far values are apart that are to be equal.
+
+    Raises:
+        Broken: if that is more than rounding.
+    """
+    apart = float((found - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+    if not apart <= _EQUAL:
+        raise Broken(f"equal values, within {_EQUAL} of the largest", f"{apart:.1e} of it apart", fix)
+    return f"{apart:.0e} of the largest value apart"

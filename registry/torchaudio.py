@@ -1,0 +1,27 @@
+"""What of torchaudio is used here, or a Mistake that says why it does not load beside the torch that is installed.
+
+torchaudio 2.11, its last release, is compiled against torch's stable interface, and loads beside later versions of
+torch. It does not load beside a torch that was built for another version of CUDA (CUDA 13.0 is that of its wheel on
+PyPI), and that wheel does not load beside a torch that was built for the CPU alone, because it needs torch's CUDA
+library. Components import from here where they use it, so that the others can be had without.
+"""
+
+from importlib.metadata import version
+
+from registry.errors import Mistake
+
+try:
+    from torchaudio.compliance.kaldi import get_mel_banks
+    from torchaudio.functional import add_noise, create_dct
+    from torchaudio.transforms import MelSpectrogram, Spectrogram
+except (ImportError, OSError, RuntimeError) as error:
+    import torch
+
+    raise Mistake(
+        f"torchaudio {version('torchaudio')} does not load beside torch {torch.__version__}: "
+        f"{(str(error).strip() or type(error).__name__).splitlines()[0]}",
+        fix="install both from one place: both from PyPI with --constraint constraints.txt, or both of PyTorch's own "
+        "builds for the CPU, or for one version of CUDA",
+    ) from error
+
+__all__ = ["MelSpectrogram", "Spectrogram", "add_noise", "create_dct", "get_mel_banks"]
