@@ -270,6 +270,6 @@ def _cost(specimen: Specimen, seconds: int) -> tuple[float, float]:
 
 
 def _extrapolated(at_half: float, at_one: float, longer: float) -> float:
-    """What a cost grows to that is a power of length: known at a half and at one, asked at ``longer``."""
-    power = max(math.log2(at_one / at_half), 1.0)
+    """What a cost grows to with length, linear to quadratic: known at a half and at one, asked at ``longer``."""
+    power = min(max(math.log2(at_one / at_half), 1.0), 2.0)
     return float(at_one * longer**power)
