@@ -35,7 +35,8 @@ class Specimen(contracts.Specimen[Weights]):
         self.weights = self.choice.build()
         self.encoder = self.beside.encoder or ENCODERS.choose(_PLAIN)
         self.frontend = frontend_before(self.encoder.component, self.beside)
-        self.path = Path(self.weights.file()) if self.weights.file() else None
+        file = self.weights.file(self.encoder)
+        self.path = Path(file) if file else None
         if self.path and not self.path.is_file():
             raise Mistake(f"the file {self.path} of {self.name} does not exist", fix="give the path of a file")
         if not issubclass(self.component, Pretrain):
