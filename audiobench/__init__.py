@@ -29,6 +29,7 @@ _PUBLIC = {
     "Subject": "registry.protocols",
     "Target": "registry.targets",
     "Task": "registry.tasks",
+    "Weights": "registry.weights",
     "projection": "registry.methods",
     "unit": "registry.methods",
 }

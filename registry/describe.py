@@ -1,4 +1,4 @@
-"""What the registry can say of a component without running it."""
+"""Describes components without running them."""
 
 import inspect
 import sys
@@ -9,14 +9,15 @@ from registry.pipelines import PIPELINES
 
 
 def summary(kind: str, name: str) -> dict[str, Any]:
-    """One row of a listing: name, what it is in a line, kind-specific facts, source."""
+    """One row of a listing: name, what it is in a line, the traits of its kind, source."""
     component = kind_called(kind).find(name)
-    facts = _FACTS[kind](component) if kind in _FACTS else {}
-    return {"name": name, "what": (inspect.getdoc(component) or "").split("\n")[0], **facts, "source": component.source}
+    traits = _TRAITS[kind](component) if kind in _TRAITS else {}
+    what = (inspect.getdoc(component) or "").split("\n")[0]
+    return {"name": name, "what": what, **traits, "source": component.source}
 
 
 def pipelines() -> list[dict[str, Any]]:
-    """The rows of a listing of named lists of augmentations."""
+    """The rows of a listing of pipelines."""
     return [
         {
             "name": name,
@@ -28,7 +29,7 @@ def pipelines() -> list[dict[str, Any]]:
 
 
 def details(kind: str, name: str) -> dict[str, Any]:
-    """Everything about one component: docstring, settings with types and defaults, facts, source, file."""
+    """Everything about one component: docstring, settings with types and defaults, traits, source, file."""
     component = kind_called(kind).find(name)
     fields = component.Config.model_json_schema()["properties"] if component.Config.model_fields else {}
     return {
@@ -50,14 +51,14 @@ def details(kind: str, name: str) -> dict[str, Any]:
 
 
 def _brief(default: Any) -> Any:
-    """A default as a suite would write it: components inside by their names."""
+    """A default as a suite would write it: a component inside is written as its name."""
     if isinstance(default, dict):
         return default["name"] if "name" in default else {key: _brief(value) for key, value in default.items()}
     return [_brief(value) for value in default] if isinstance(default, list) else default
 
 
-def _encoder_facts(component: Any) -> dict[str, Any]:
-    """Inputs, embedding size and exact trainable parameters, counted on an instance without storage."""
+def _encoder_traits(component: Any) -> dict[str, Any]:
+    """The kind of input, the embedding's size, and the trainable parameters, counted on an encoder without storage."""
     import torch
 
     bins = FRONTENDS.choose("logmel").settings.n_mels if component.takes == "spectrogram" else 0
@@ -67,33 +68,33 @@ def _encoder_facts(component: Any) -> dict[str, Any]:
     return {"inputs": component.takes, "embedding": encoder.embedding_dim, "parameters": parameters}
 
 
-def _frontend_facts(component: Any) -> dict[str, Any]:
-    """What it gives, and at which sample rate by default."""
+def _frontend_traits(component: Any) -> dict[str, Any]:
+    """The kind of output, and the default sample rate."""
     settings = component.Config()
     return {"gives": component.gives, "sample_rate": settings.sample_rate}
 
 
-def _augmentation_facts(component: Any) -> dict[str, Any]:
+def _augmentation_traits(component: Any) -> dict[str, Any]:
     return {"domain": component.domain}
 
 
-def _method_facts(component: Any) -> dict[str, Any]:
+def _method_traits(component: Any) -> dict[str, Any]:
     return {"windows": component.windows, "recipe": ", ".join(f"{k} {v}" for k, v in component.recipe.items())}
 
 
-def _task_facts(component: Any) -> dict[str, Any]:
+def _task_traits(component: Any) -> dict[str, Any]:
     return {"classes": len(component.classes), "folds": len(component.folds), "licence": component.licence}
 
 
-def _target_facts(component: Any) -> dict[str, Any]:
+def _target_traits(component: Any) -> dict[str, Any]:
     return {"metrics": ", ".join(metric.name for metric in component.metrics)}
 
 
-_FACTS = {
-    "encoders": _encoder_facts,
-    "frontends": _frontend_facts,
-    "augmentations": _augmentation_facts,
-    "methods": _method_facts,
-    "tasks": _task_facts,
-    "targets": _target_facts,
+_TRAITS = {
+    "encoders": _encoder_traits,
+    "frontends": _frontend_traits,
+    "augmentations": _augmentation_traits,
+    "methods": _method_traits,
+    "tasks": _task_traits,
+    "targets": _target_traits,
 }

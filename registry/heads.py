@@ -14,13 +14,13 @@ HIDDEN = 512  # of the mlp head: Wang 2021
 
 
 class FoldHeads(nn.Module):
-    """One head a fold: ``linear``, or ``mlp`` with one hidden layer of 512. Weights are drawn as ``nn.Linear`` does.
+    """One head for each fold: ``linear``, or ``mlp`` with one hidden layer of 512. Weights begin as in ``nn.Linear``.
 
     Args:
         kind: linear or mlp.
         dim: of the embeddings.
-        outputs: how many values it gives.
-        seeds: one a fold, so that a head does not depend on which other folds train beside it.
+        outputs: how many values a head gives.
+        seeds: one for each fold, so that a head does not depend on the other folds that train beside it.
     """
 
     def __init__(self, kind: Literal["linear", "mlp"], dim: int, outputs: int, seeds: Sequence[int]) -> None:
@@ -36,7 +36,7 @@ class FoldHeads(nn.Module):
             self.biases.append(nn.Parameter(torch.stack(biases)))
 
     def forward(self, x_FBD: Tensor) -> Tensor:
-        """Outputs ``[F, B, C]``, each fold's through its own head."""
+        """Outputs ``[F, B, C]``: each fold goes through its own head."""
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x_FBD = torch.baddbmm(bias, torch.relu(x_FBD) if i else x_FBD, weight)
         return x_FBD
@@ -69,17 +69,17 @@ def train_heads(
 
     Args:
         heads: on the device.
-        examples: for an epoch, embeddings ``[M, D]``.
-        label_M: theirs, as the target has them.
+        examples: gives the embeddings ``[M, D]`` of an epoch.
+        label_M: their labels, in the target's form.
         objective: of the target.
         rows: the training rows of each fold.
-        shift_F1D: subtracted from the embeddings of each fold.
+        shift_F1D: is subtracted from the embeddings of each fold.
         scale_F1D: then divides them.
         epochs: how many.
-        steps: an epoch; every fold's rows are dealt out over them evenly.
+        steps: how many an epoch has; the rows of each fold are spread over them evenly.
         learning_rate: constant.
         weight_decay: decoupled, on weights alone.
-        seeds: one a fold, of the order of its rows.
+        seeds: one for each fold, for the order of its rows.
     """
     groups = [
         {"params": list(heads.weights), "weight_decay": weight_decay},
@@ -89,8 +89,8 @@ def train_heads(
     for epoch in range(epochs):
         x_MD = examples(epoch)
         orders = [
-            own[torch.randperm(len(own), generator=generator_for(seed, "rows", epoch))]
-            for own, seed in zip(rows, seeds, strict=True)
+            row_M[torch.randperm(len(row_M), generator=generator_for(seed, "rows", epoch))]
+            for row_M, seed in zip(rows, seeds, strict=True)
         ]
         total = torch.zeros((), device=x_MD.device)
         for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):

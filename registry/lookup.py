@@ -48,12 +48,12 @@ _plugins: dict[tuple[str, str], _Plugin] = {}
 
 @dataclass(frozen=True)
 class Kind(Generic[C]):
-    """A kind of component: a folder of the registry, and the contract of what is in it.
+    """A kind of component: a folder of the registry, and the contract of its components.
 
     Args:
-        folder: below ``registry/``; also the name that the command line, entry points and schemas use.
+        folder: below ``registry/``; the command line, entry points and schemas use this name, too.
         contract: the class in the folder's ``__init__`` that every component of the kind subclasses.
-        singular: what one of them is called in a sentence.
+        singular: the word for one component in a sentence.
     """
 
     folder: str
@@ -61,16 +61,17 @@ class Kind(Generic[C]):
     singular: str
 
     def names(self) -> list[str]:
-        """Every name, sorted: the registry's own, installed plugins', and loaded plugin files'."""
+        """Every name, sorted: those of the registry, of installed plugins, and of loaded plugin files."""
         files = (Path(__file__).parent / self.folder).glob("*.py")
-        own = {path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")}
-        return sorted(own | set(_entry_points(self)) | {name for folder, name in _plugins if folder == self.folder})
+        shipped = {path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")}
+        in_plugins = {name for folder, name in _plugins if folder == self.folder}
+        return sorted(shipped | set(_entry_points(self)) | in_plugins)
 
     def find(self, name: str) -> type[C]:
         """The class of a component: a subclass of the kind's contract.
 
         Raises:
-            Mistake: if no component of this kind has that name (with the nearest names).
+            Mistake: if no component of this kind has that name; it suggests the nearest names.
         """
         if (self.folder, name) in _plugins:
             return cast(type[C], _plugins[self.folder, name].component)
@@ -83,10 +84,10 @@ class Kind(Generic[C]):
         return cast(type[C], _component_in(module, self))
 
     def version(self, name: str) -> int | str:
-        """What a component's version is in job keys: its number, which changes with its figures.
+        """A component's version in job keys: a number that its author raises when its figures change.
 
-        The authors of plugins need not know of that: theirs is followed by a digest of their file, or of every Python
-        file of their package.
+        Authors of plugins need not raise it: a digest of their file, or of every Python file of their package, follows
+        the number.
         """
         number = self.find(name).version
         if (self.folder, name) in _plugins:
@@ -102,7 +103,7 @@ class Kind(Generic[C]):
 
         Raises:
             Mistake: if the name is unknown.
-            pydantic.ValidationError: if a setting is; its locations are relative to the reference.
+            pydantic.ValidationError: if a setting is wrong; its locations are relative to the reference.
         """
         fields = {"name": reference} if isinstance(reference, str) else dict(reference)
         name = fields.pop("name", None)
@@ -110,14 +111,14 @@ class Kind(Generic[C]):
             raise Mistake(f"this {self.singular} has no name", fix=f"add name: one of {', '.join(self.names())}")
         return Choice.of(self, name, self.find(name).Config.model_validate(fields))
 
-    def build(self, reference: str | Mapping[str, Any], *given: object) -> C:
-        """A component as ``choose`` resolves it, made of its settings and what its contract's constructor takes."""
-        return self.choose(reference).build(*given)
+    def build(self, reference: str | Mapping[str, Any], *arguments: object) -> C:
+        """Makes a component from a reference; ``arguments`` are those that its contract's constructor takes, too."""
+        return self.choose(reference).build(*arguments)
 
 
 @dataclass(frozen=True)
 class Choice(Generic[C]):
-    """A component as a suite or a job names it, with its complete settings.
+    """The component that a suite or a job names, with its complete settings.
 
     Args:
         kind: of the component.
@@ -129,27 +130,27 @@ class Choice(Generic[C]):
 
     @staticmethod
     def of(kind: Kind[C], name: str, settings: Settings) -> "Choice[C]":
-        """A component with settings that were validated already."""
+        """A component with settings that are already validated."""
         choice = Choice(kind, {"name": name, "version": kind.version(name), **settings.canonical()})
         vars(choice)["settings"] = settings
         return choice
 
     @property
     def name(self) -> str:
-        """The component's."""
+        """The component's name."""
         return str(self.config["name"])
 
     @cached_property
     def component(self) -> type[C]:
-        """The class."""
+        """The component's class."""
         return self.kind.find(self.name)
 
     @cached_property
     def settings(self) -> Any:
-        """The component's own ``Config``, validated once: by ``choose``, or of a stored job when it is first asked for.
+        """The component's own ``Config``, validated once: by ``choose``, or, for a stored job, at the first use.
 
         Raises:
-            Mistake: if the job was stored by another version of the component, whose settings do not fit.
+            Mistake: if the job was stored with another version of the component, whose settings do not fit.
         """
         fields = {key: value for key, value in self.config.items() if key not in ("name", "version")}
         try:
@@ -159,9 +160,9 @@ class Choice(Generic[C]):
                 f"stored settings of {self.name} no longer fit: {error}", fix="plan the suite again"
             ) from error
 
-    def build(self, *given: object) -> C:
-        """The component, made of its settings and what its contract's constructor takes besides."""
-        return cast(Callable[..., C], self.component)(self.settings, *given)
+    def build(self, *arguments: object) -> C:
+        """Makes the component; ``arguments`` are those that its contract's constructor takes beside the settings."""
+        return cast(Callable[..., C], self.component)(self.settings, *arguments)
 
 
 AUGMENTATIONS: "Kind[Augmentation]" = Kind("augmentations", "Augmentation", "augmentation")
@@ -188,7 +189,7 @@ def kind_called(folder: str) -> Kind[AnyComponent]:
     """A kind by the name of its folder.
 
     Raises:
-        Mistake: if there is none (with the nearest names).
+        Mistake: if there is none; it suggests the nearest names.
     """
     for kind in KINDS:
         if kind.folder == folder:
@@ -197,7 +198,7 @@ def kind_called(folder: str) -> Kind[AnyComponent]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint for a name that is not known: the nearest ones, or all of them."""
+    """A hint for an unknown name: the nearest known names, or all of them."""
     close = get_close_matches(name, known, n=3)
     return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
 
@@ -214,7 +215,7 @@ def installed_plugins() -> dict[str, str]:
 
 
 def chosen(kind: Kind[C], reference: Any) -> Choice[C]:
-    """What a value names, whatever it is: inside another component's settings, or on the command line.
+    """The component that a value of any type names, inside another component's settings or on the command line.
 
     Raises:
         ValueError: with what is wrong, as pydantic's validators report it.
@@ -235,7 +236,7 @@ def chosen(kind: Kind[C], reference: Any) -> Choice[C]:
 
 
 def _expanded(given: Any) -> Any:
-    """A list of augmentations with every pipeline in it as its steps."""
+    """A list of augmentations, with every pipeline replaced by its steps."""
     return [step for item in given for step in expand(item)] if isinstance(given, list) else given
 
 
@@ -283,10 +284,10 @@ def load_plugin(path: Path) -> list[str]:
     """Registers every component in a user's Python file under its file's name, or its class's ``name``.
 
     Returns:
-        ``kind/name`` of what was found.
+        ``kind/name`` of every component in the file.
 
     Raises:
-        Mistake: if the file is missing, does not import, or holds no component.
+        Mistake: if the file is missing, does not import, or contains no component.
     """
     if not path.is_file():
         raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
@@ -296,19 +297,19 @@ def load_plugin(path: Path) -> list[str]:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        # Not by an import, which would take compiled code of a second ago for that of a file of the same size.
+        # Not by an import: it would use compiled code of a second ago if the file's size has not changed.
         exec(compile(text, path, "exec"), vars(module))
     except Exception as error:
         raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
-    found = []
+    registered = []
     for kind in KINDS:
         for component in _components_in(module, kind):
             name = getattr(component, "name", path.stem.replace("_", "-"))
             _plugins[kind.folder, name] = _Plugin(component, digest)
-            found.append(f"{kind.folder}/{name}")
-    if not found:
+            registered.append(f"{kind.folder}/{name}")
+    if not registered:
         raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
-    return found
+    return registered
 
 
 def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:
@@ -317,32 +318,32 @@ def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:
 
 @cache
 def _installed() -> list[EntryPoint]:
-    """Every entry point of audiobench, those first on the path last; looking takes long, and is done once."""
-    points = [point for one in distributions() for point in one.entry_points if point.group.startswith("audiobench.")]
-    return points[::-1]
+    """Every entry point of audiobench, in reverse order of the path. The search takes long, and is done once."""
+    points = [point for package in distributions() for point in package.entry_points]
+    return [point for point in points[::-1] if point.group.startswith("audiobench.")]
 
 
 @cache
 def package_digest(package: str) -> str:
-    """SHA-256 of every Python file of a package, or of a module's only one, with their names."""
+    """SHA-256 of every Python file of a package, or of the only file of a module, with their names."""
     spec = importlib.util.find_spec(package)
     folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     files = {path.relative_to(folder).as_posix(): path for folder in folders for path in folder.rglob("*.py")}
     if spec and spec.origin and not folders:
         files[Path(spec.origin).name] = Path(spec.origin)
-    parts = [f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}" for name in sorted(files)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    lines = [f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyComponent]:
-    found = _components_in(module, kind)
-    if len(found) != 1:
+    components = _components_in(module, kind)
+    if len(components) != 1:
         raise Mistake(
-            f"{module.__name__} must define exactly one public {kind.contract}, and defines {len(found)}",
+            f"{module.__name__} must define exactly one public {kind.contract}, and defines {len(components)}",
             where=str(module.__file__),
-            fix="one file a system; begin the names of shared classes with an underscore",
+            fix="define one in each file; begin the names of shared classes with an underscore",
         )
-    return found[0]
+    return components[0]
 
 
 def _components_in(module: ModuleType, kind: Kind[AnyComponent]) -> list[type[AnyComponent]]:

@@ -1,7 +1,7 @@
 """Losses of the pretraining methods, as pure functions of tensors.
 
-Embeddings are rows. Where a loss needs unit norm it says so. Everything is computed in float32 at least, whatever the
-precision of the step.
+Embeddings are rows. A loss that needs unit norm says so. All is computed in float32 at least, in any precision of the
+step.
 """
 
 import math
@@ -31,14 +31,14 @@ def info_nce(query_BD: Tensor, key_BD: Tensor, negatives_QD: Tensor, temperature
 def nt_xent(a_BD: Tensor, b_BD: Tensor, temperature: float, memory_QD: Tensor | None = None) -> Tensor:
     """SimCLR's loss: each of the 2 B embeddings against its other view and the 2 (B - 1) of other clips; their mean.
 
-    The released code adds the means of the two directions, which is twice this. Lin 2022, section 1.2, counts 2 B - 1
-    negatives: that many terms stand in the denominator, one of them the positive.
+    The released code adds the means of the two directions, which is twice as large. Lin 2022, section 1.2, counts
+    2 B - 1 negatives: the denominator has that many terms, but one of them is the positive.
 
     Args:
         a_BD: unit norm.
         b_BD: unit norm, the other view of the same clips.
         temperature: above 0.
-        memory_QD: unit norm, further negatives of all.
+        memory_QD: unit norm, further negatives of every embedding.
     """
     z_BD = torch.cat([a_BD, b_BD])
     others_MD = z_BD if memory_QD is None else torch.cat([z_BD, memory_QD])
@@ -56,7 +56,7 @@ def npid_nce(probability_BK: Tensor, instances: int) -> Tensor:
     Lin 2022, section 1.2, omits the minus sign.
 
     Args:
-        probability_BK: ``exp(v.m / t) / Z``: column 0 the instance itself, then K noise samples.
+        probability_BK: ``exp(v.m / t) / Z``: column 0 is the instance itself, the others are K noise samples.
         instances: N, the size of the corpus; noise is uniform over it.
     """
     noise = (probability_BK.shape[1] - 1) / instances
@@ -66,16 +66,16 @@ def npid_nce(probability_BK: Tensor, instances: int) -> Tensor:
 
 
 def nce(data_B: Tensor, noise_BK: Tensor, data_noise_B: Tensor, noise_noise_BK: Tensor) -> Tensor:
-    """Noise-contrastive estimation: tells data from K noise samples each, mean over the data.
+    """Noise-contrastive estimation: tells each data point from K noise samples; mean over the data.
 
     ``-[log h(x) + sum_k log(1 - h(y_k))]`` with ``h(u) = p(u) / (p(u) + K p_n(u))`` (Gutmann & Hyvarinen 2010). Lin
     2022, section 1.2, omits the minus sign and mixes two letters for the model's density.
 
     Args:
-        data_B: log density that the model gives the data.
-        noise_BK: the same of the noise samples.
+        data_B: log density of the model at the data.
+        noise_BK: log density of the model at the noise samples.
         data_noise_B: log density of the noise distribution at the data.
-        noise_noise_BK: the same at the noise samples.
+        noise_noise_BK: log density of the noise distribution at the noise samples.
     """
     log_k = math.log(noise_BK.shape[1])
     data = F.logsigmoid(_wide(data_B) - data_noise_B - log_k)
@@ -84,7 +84,7 @@ def nce(data_B: Tensor, noise_BK: Tensor, data_noise_B: Tensor, noise_noise_BK: 
 
 
 def contrastive(a_BD: Tensor, b_BD: Tensor, same_B: Tensor, margin: float) -> Tensor:
-    """Hadsell's pair loss, mean over pairs: ``D^2 / 2`` of same pairs, ``max(0, margin - D)^2 / 2`` of others."""
+    """Hadsell's pair loss, mean over pairs: ``D^2 / 2`` for same pairs, ``max(0, margin - D)^2 / 2`` for others."""
     distance_B = F.pairwise_distance(_wide(a_BD), _wide(b_BD), eps=0.0)
     apart_B = (margin - distance_B).clamp_min(0).square()
     return torch.where(same_B, distance_B.square(), apart_B).mean() / 2
@@ -105,10 +105,10 @@ def lifted_structure(z_BD: Tensor, label_B: Tensor, margin: float, *, smooth: bo
     Euclidean distance. Lin 2022, section 1.2, omits ``+ D_ij`` from the smooth form.
 
     Args:
-        z_BD: embeddings; every label needs another one in the batch.
-        label_B: equal labels are positives.
+        z_BD: embeddings; every label must occur at least twice.
+        label_B: rows with equal labels are positives.
         margin: m.
-        smooth: the second form, which is the one trained with.
+        smooth: use the second form, which people train with.
     """
     distance_BB = _distances(z_BD)
     same_BB = label_B[:, None] == label_B
@@ -123,8 +123,8 @@ def lifted_structure(z_BD: Tensor, label_B: Tensor, margin: float, *, smooth: bo
 def n_pair(anchor_BD: Tensor, positive_BD: Tensor) -> Tensor:
     """Multi-class N-pair loss: ``log(1 + sum_i exp(s(a, p_i) - s(a, p)))`` with dot products s, mean over anchors.
 
-    The positives of the other anchors are the negatives (Sohn 2016). Lin 2022, section 1.2, writes distances in the
-    place of similarities, and prints the triplet hinge as a first form.
+    The positives of the other anchors are the negatives (Sohn 2016). Lin 2022, section 1.2, writes distances instead of
+    similarities, and prints the triplet hinge as a first form.
     """
     return F.cross_entropy(_wide(anchor_BD @ positive_BD.T), torch.arange(len(anchor_BD), device=anchor_BD.device))
 
@@ -135,32 +135,32 @@ def cola(anchor_BD: Tensor, positive_BD: Tensor, weight_DD: Tensor | None, tempe
     Args:
         anchor_BD: projections; of unit norm for the cosine form.
         positive_BD: likewise.
-        weight_DD: of the bilinear similarity ``a^T W p``; None for the dot product of the cosine form.
-        temperature: divides the similarities; the bilinear form has 1.
+        weight_DD: W of the bilinear similarity ``a^T W p``; None for the dot product of the cosine form.
+        temperature: divides the similarities; 1 in the bilinear form.
     """
     scored_BD = anchor_BD if weight_DD is None else anchor_BD @ weight_DD
     return n_pair(scored_BD / temperature, positive_BD)
 
 
 def cpc(prediction_BND: Tensor, frames_BMD: Tensor, *, within: bool, across: bool) -> Tensor:
-    """CPC's loss of one step: each prediction's dot product with its frame among those with others, mean over all.
+    """CPC's loss of one step: each prediction finds its frame among other frames, by dot products; mean over all.
 
     Args:
-        prediction_BND: of the last N of the M frames of each clip, in their order.
-        frames_BMD: of each clip.
+        prediction_BND: predictions of the last N of the M frames of each clip, in their order.
+        frames_BMD: the frames of each clip.
         within: the other M - 1 frames of the clip are negatives.
-        across: so are the B - 1 frames at the same place in other clips.
+        across: the B - 1 frames at the same place in other clips are negatives.
     """
     target_BND = frames_BMD[:, -prediction_BND.shape[1] :]
     clips, count = prediction_BND.shape[:2]
     scores = [(prediction_BND * target_BND).sum(2, keepdim=True)]
     if within:
         place_M = torch.arange(frames_BMD.shape[1], device=frames_BMD.device)
-        own_NM = place_M[-count:, None] == place_M
-        scores.append((prediction_BND @ frames_BMD.transpose(1, 2)).masked_fill(own_NM, float("-inf")))
+        target_NM = place_M[-count:, None] == place_M
+        scores.append((prediction_BND @ frames_BMD.transpose(1, 2)).masked_fill(target_NM, float("-inf")))
     if across:
-        own_B1B = torch.eye(clips, dtype=torch.bool, device=frames_BMD.device).unsqueeze(1)
-        scores.append(torch.einsum("bnd,cnd->bnc", prediction_BND, target_BND).masked_fill(own_B1B, float("-inf")))
+        same_B1B = torch.eye(clips, dtype=torch.bool, device=frames_BMD.device).unsqueeze(1)
+        scores.append(torch.einsum("bnd,cnd->bnc", prediction_BND, target_BND).masked_fill(same_B1B, float("-inf")))
     scores_PK = torch.cat([_wide(s) for s in scores], 2).flatten(0, 1)
     return F.cross_entropy(scores_PK, torch.zeros(len(scores_PK), dtype=torch.long, device=scores_PK.device))
 
@@ -171,11 +171,11 @@ def sinkhorn(score_BK: Tensor, epsilon: float, iterations: int) -> Tensor:
 
     Args:
         score_BK: similarities of embeddings and prototypes.
-        epsilon: sharpness; lower is harder.
-        iterations: of alternating normalisation.
+        epsilon: sharpness; a lower value gives harder assignments.
+        iterations: how often rows and columns are normalised.
     """
     logits = _wide(score_BK) / epsilon
-    share_BK = (logits - logits.max()).exp()  # any common factor falls out
+    share_BK = (logits - logits.max()).exp()  # a common factor changes nothing
     for _ in range(iterations):
         share_BK = share_BK / share_BK.sum(0, keepdim=True) / share_BK.shape[1]
         share_BK = share_BK / share_BK.sum(1, keepdim=True) / share_BK.shape[0]
@@ -183,7 +183,7 @@ def sinkhorn(score_BK: Tensor, epsilon: float, iterations: int) -> Tensor:
 
 
 def swapped_prediction(assignment_BK: Tensor, score_BK: Tensor, temperature: float) -> Tensor:
-    """SwAV's cross-entropy of one view's assignments and another's scores, mean over the batch.
+    """SwAV's cross-entropy between one view's assignments and another view's scores, mean over the batch.
 
     Lin 2022, section 1.2, divides by the temperature outside the exponent; it belongs inside.
     """
@@ -196,9 +196,9 @@ def regression(prediction_BD: Tensor, target_BD: Tensor) -> Tensor:
 
 
 def barlow_twins(a_BD: Tensor, b_BD: Tensor, redundancy: float) -> Tensor:
-    """Cross-correlation of two views brought to the identity: ``sum_i (1 - C_ii)^2 + redundancy * sum_i!=j C_ij^2``.
+    """Distance of two views' cross-correlation to the identity: ``sum_i (1 - C_ii)^2 + redundancy * sum_i!=j C_ij^2``.
 
-    Every dimension is standardised over the batch, 1e-5 added to its variance (Zbontar et al. 2021).
+    Every dimension is standardised over the batch, with 1e-5 added to its variance (Zbontar et al. 2021).
     """
     a_BD, b_BD = (F.batch_norm(_wide(z_BD), None, None, training=True, eps=1e-5) for z_BD in (a_BD, b_BD))
     correlation_DD = a_BD.T @ b_BD / len(a_BD)
@@ -210,7 +210,7 @@ def barlow_twins(a_BD: Tensor, b_BD: Tensor, redundancy: float) -> Tensor:
 def vicreg(a_BD: Tensor, b_BD: Tensor, invariance: float, variance: float, covariance: float) -> Tensor:
     """Weighted sum of mean squared distance, hinge on deviations under 1, and squared covariances (Bardes et al. 2022).
 
-    Deviations are averaged, and covariances divided by the dimension, in both views; the hinge is averaged over them.
+    The hinge is the mean over dimensions and both views. Covariances are divided by the dimension; both views count.
     """
     a_BD, b_BD = _wide(a_BD), _wide(b_BD)
     hinge = sum((1 - (z.var(0) + 1e-4).sqrt()).clamp_min(0).mean() / 2 for z in (a_BD, b_BD))
@@ -218,10 +218,10 @@ def vicreg(a_BD: Tensor, b_BD: Tensor, invariance: float, variance: float, covar
 
 
 def batch_kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, Tensor]:
-    """K-means that starts from the first rows: the cluster of each row, and the centroids ``[K, D]``.
+    """K-means from the first rows: the cluster of each row, and the centroids ``[K, D]``.
 
-    Distances are squared Euclidean. A cluster that has lost its rows has centroid zero. Centroids are the means of
-    their rows, of whatever norm, and carry gradients; the assignment has none.
+    Distances are squared Euclidean. The centroid of an empty cluster is zero. Centroids are the means of their rows, of
+    any norm, and have gradients; the assignment has none.
 
     Args:
         z_BD: at least ``clusters`` rows.
@@ -231,7 +231,7 @@ def batch_kmeans(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tensor, 
     with torch.no_grad():
         centroid_KD = _wide(z_BD[:clusters])
         for _ in range(iterations):
-            # Rows that coincide must be told apart from rows that nearly do, which a matrix product does not.
+            # Not by a matrix product, which cannot tell equal rows from nearly equal ones.
             distance_BK = torch.cdist(_wide(z_BD), centroid_KD, compute_mode="donot_use_mm_for_euclid_dist")
             label_B = distance_BK.argmin(1)
             centroid_KD = _means(z_BD, label_B, clusters)
@@ -242,8 +242,8 @@ def normalised_cuts(z_BD: Tensor, clusters: int, iterations: int) -> tuple[Tenso
     """Spectral clustering: the cluster of each row, and the means of the clusters' rows ``[K, D]``.
 
     K-means of the first K generalised eigenvectors of ``(D - W) y = lambda D y`` (Shi & Malik 2000), with affinities
-    ``W = |cos|`` and a zero diagonal; the assignment carries no gradient, nor do the eigenvectors. On a GPU the
-    eigenvalue solver makes the host wait.
+    ``W = |cos|`` and a zero diagonal. Assignment and eigenvectors have no gradient. On a GPU the host waits for the
+    eigenvalue solver.
 
     Args:
         z_BD: unit norm, at least ``clusters`` rows.
@@ -265,16 +265,17 @@ def cld(
     grouped_b: tuple[Tensor, Tensor],
     temperature: float,
 ) -> Tensor:
-    """Cross-level discrimination: which of one view's groups does the other view of each clip belong to?
+    """Cross-level discrimination: to which of one view's groups does the other view of each clip belong?
 
-    Cross-entropy of ``a . centroids of b / t`` with the groups of b, and the other way round; their mean. Lin 2022,
-    section 1.2, prints the centroids of the same view, and divides by the temperature outside the exponent.
+    The cross-entropy of ``a . centroids of b / t`` with the groups of b, and the same with a and b exchanged; their
+    mean. Lin 2022, section 1.2, prints the centroids of the same view, and divides by the temperature outside the
+    exponent.
 
     Args:
         a_BD: group features, unit norm.
         b_BD: likewise, of the other view of the same clips.
         grouped_a: the group of each row of ``a_BD``, long, and the groups' centroids ``[K, D]``.
-        grouped_b: the same of ``b_BD``.
+        grouped_b: the same for ``b_BD``.
         temperature: above 0.
     """
 
@@ -289,8 +290,8 @@ def cld(
 def semi_hard(anchor_BD: Tensor, positive_BD: Tensor, candidate_MD: Tensor, other_BM: Tensor) -> Tensor:
     """FaceNet's choice of negatives: for each anchor, the row ``[B]`` of its negative among the candidates.
 
-    It is the nearest of those that are farther than the positive, which lies within the margin if any does; where none
-    is farther, the farthest of all.
+    The negative is the nearest candidate that is farther than the positive (it lies within the margin if any does). If
+    none is farther, it is the farthest candidate.
 
     Args:
         anchor_BD: embeddings.
@@ -318,13 +319,13 @@ def binary_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
 
 
 def labelled_cross_entropy(logits_BK: Tensor, label_B: Tensor) -> Tensor:
-    """Cross-entropy, mean over the examples whose label is not -1; 0 where all are."""
+    """Cross-entropy, mean over the examples whose label is not -1; 0 if there are none."""
     loss = F.cross_entropy(_wide(logits_BK), label_B, ignore_index=-1, reduction="sum")
     return loss / (label_B >= 0).sum().clamp_min(1)
 
 
 def _off(z_BD: Tensor) -> Tensor:
-    """Sum of the squared covariances of different dimensions, over the number of dimensions."""
+    """Sum of the squared covariances of different dimensions, divided by the number of dimensions."""
     centred_BD = z_BD - z_BD.mean(0)
     covariance_DD = centred_BD.T @ centred_BD / (len(z_BD) - 1)
     squares = covariance_DD.square().sum() - covariance_DD.diagonal().square().sum()
@@ -332,13 +333,13 @@ def _off(z_BD: Tensor) -> Tensor:
 
 
 def _distances(z_BD: Tensor) -> Tensor:
-    """Euclidean distances ``[B, B]``; of points that coincide, such as silent windows, without a gradient."""
+    """Euclidean distances ``[B, B]``. The distance of equal points, such as silent windows, has no gradient."""
     square_BB = (_wide(z_BD)[:, None] - _wide(z_BD)).square().sum(2)
-    return square_BB.clamp_min(1e-20).sqrt()  # that of 0 would have a gradient that is no number
+    return square_BB.clamp_min(1e-20).sqrt()  # the gradient of sqrt(0) would be infinite
 
 
 def _means(z_BD: Tensor, label_B: Tensor, clusters: int) -> Tensor:
-    """Means ``[K, D]`` of the rows of each label; zero where there are none."""
+    """Means ``[K, D]`` of the rows of each label; zero for a label without rows."""
     z_BD = _wide(z_BD)
     total_KD = z_BD.new_zeros(clusters, z_BD.shape[1]).index_add(0, label_B, z_BD)
     count_K = z_BD.new_zeros(clusters).index_add(0, label_B, z_BD.new_ones(len(z_BD)))

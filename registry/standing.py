@@ -1,4 +1,4 @@
-"""What a component stands in, and what it objects to there: found out from settings alone, before any work."""
+"""The standing of a component: the place where it is to work, and its objections to this place, before any work."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of the place where a component is to work; None of what is not known, or does not matter to it.
+    """What is known of the place where a component is to work. None stands for what is unknown or does not matter.
 
     Args:
-        gives: what the front end gives.
-        batch: clips a step.
-        chunk: most clips at once through the encoder, where gradients are cached.
-        clips: how many there are to train on, at most: of a corpus, or of a task but its smallest fold to test.
-        classes: of the labels; 0 where there are none.
+        gives: the kind of the front end's output.
+        batch: clips in a step.
+        chunk: most clips in the encoder at once, where gradients are cached.
+        clips: how many clips can train at most: those of a corpus, or of a task when its smallest fold is tested.
+        classes: how many classes the labels have; 0 where there are no labels.
         target: what is predicted of a clip.
     """
 
@@ -33,10 +33,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Objection:
-    """What speaks against a component where it stands.
+    """A reason why a component cannot work in its place.
 
     Args:
-        key: the setting that it is about: of the component, or of the training (``batch_size``, ``chunk``).
+        key: the setting that is wrong: of the component, or of the training (``batch_size``, ``chunk``).
         what: what is wrong, with the values.
         fix: what to do.
     """
@@ -47,6 +47,6 @@ class Objection:
 
 
 def refuse(objections: Iterable[Objection], where: str) -> None:
-    """Raises the first of some objections as a Mistake; ``where`` names the component."""
+    """Raises the first objection, if there is one, as a Mistake; ``where`` names the component."""
     for objection in objections:
         raise Mistake(objection.what, where=where, fix=objection.fix)

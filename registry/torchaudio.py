@@ -1,9 +1,9 @@
-"""What of torchaudio is used here, or a Mistake that says why it does not load beside the torch that is installed.
+"""The names of torchaudio that are used here, or a Mistake that says why it does not load with the installed torch.
 
-torchaudio 2.11, its last release, is compiled against torch's stable interface, and loads beside later versions of
-torch. It does not load beside a torch that was built for another version of CUDA (CUDA 13.0 is that of its wheel on
-PyPI), and that wheel does not load beside a torch that was built for the CPU alone, because it needs torch's CUDA
-library. Components import from here where they use it, so that the others can be had without.
+torchaudio 2.11, its last release, is compiled against torch's stable interface, and loads with later versions of
+torch. It does not load with a torch that was built for another version of CUDA (its wheel on PyPI is for CUDA 13.0).
+This wheel also does not load with a torch that was built for the CPU alone, because it needs torch's CUDA library.
+Components import from here where they use torchaudio, so that all others work without it.
 """
 
 from importlib.metadata import version

@@ -1,31 +1,58 @@
 """What the documents show, run."""
 
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Answer
 
-PAGE = (Path(__file__).parent.parent / "docs" / "adding-a-method.md").read_text()
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("adding-*.md"))
+FIGURE = r"0\.\d{3} ± 0\.\d{3}"
 
 
-def test_a_method_goes_from_an_empty_file_to_its_row_in_under_40_lines(
-    audiobench: Callable[..., Answer], tmp_path: Path
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Name and text of every file that a page shows."""
+    return re.findall(r"```\w+\n# (\S+)\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_goes_from_an_empty_file_to_a_row_of_a_leaderboard(
+    page: Path, audiobench: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks = re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
-    assert [name for name, _ in blocks] == ["agree.py", "mine.yaml"]
-    assert sum(1 for _, text in blocks for line in text.splitlines() if line.strip()) < 40
-    for name, text in blocks:
+    monkeypatch.chdir(tmp_path)
+    files = blocks(page)
+    for name, text in files:
         (tmp_path / name).write_text(text)
-    (command,) = re.findall(r"^    audiobench (\S+) (\S+)", PAGE, re.MULTILINE)
-    answer = audiobench(command[0], tmp_path / command[1], "--runs", tmp_path / "runs")
-    assert answer.status == 0, answer.err
-    row = next(line for line in answer.out.splitlines() if line.strip(" │|").startswith("agree"))
-    assert re.search(r"0\.\d{3} ± 0\.\d{3}", row)
+    entry = Path(files[-2][0]).stem  # of the plugin, which stands before the suite
+    commands = [line.split() for line in re.findall(r"^    ((?:audiobench|python) [^#\n]*)", page.read_text(), re.M)]
+    assert ["audiobench", "check", f"{entry}.py"] in [command[:3] for command in commands]
+    for program, *arguments in commands:
+        if program == "python":
+            runpy.run_path(str(tmp_path / arguments[0]))
+            continue
+        answer = audiobench(*arguments)
+        assert answer.status == 0, answer.out + answer.err
+    assert re.search(FIGURE, answer.out)
+    assert entry in answer.out
+
+
+def test_a_method_takes_under_40_lines() -> None:
+    files = blocks(ROOT / "docs" / "adding-a-method.md")
+    assert [name for name, _ in files] == ["agree.py", "mine.yaml"]
+    assert sum(1 for _, text in files for line in text.splitlines() if line.strip()) < 40
 
 
 def test_every_link_within_the_documents_leads_somewhere() -> None:
-    root = Path(__file__).parent.parent
-    for page in [root / "README.md", *(root / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_page_is_linked_from_the_readme_and_for_contributors() -> None:
+    for page in PAGES:
+        for of in ("README.md", "CONTRIBUTING.md"):
+            assert f"(docs/{page.name})" in (ROOT / of).read_text(), f"{of}: {page.name}"

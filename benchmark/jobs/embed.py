@@ -28,6 +28,7 @@ class WeightsKey(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     kind: str = Field(description="name of the source")
+    version: int | str | None = Field(None, description="of the source, where it is not the first")
     sha256: str | None = Field(None, description="of a file; None where it is not there")
 
     @property

@@ -130,7 +130,9 @@ class _Planner:
     def _weights(self, entry: "ResolvedEntry", seed: int) -> tuple[embed.WeightsKey, str | None]:
         """The name of an entry's weights in keys, and the key of the pretraining that makes them."""
         weights = entry.weights
-        stated: dict[str, Any] = weights.source.build().stated(entry.encoder, seed)
+        stated: dict[str, Any] = dict(weights.source.build().stated(entry.encoder, seed))
+        if weights.source.config["version"] != 1:  # keys are older than versions of sources
+            stated["version"] = weights.source.config["version"]
         if weights.missing:
             stated["sha256"] = None
         elif weights.path:

@@ -209,11 +209,14 @@ class _Resolver:
             self._mistake(f"{encoder.name} brings its weights, and takes no others", (*at, "weights"), "weights: own")
             return None, None
         weights = self._with_file(WEIGHTS.choose("own"), encoder, (*at, "encoder"))
-        own_frontend = self.stated.find((*at, "frontend"))
-        if own_frontend is not None or weights.missing:  # a missing file blocks its jobs, at whatever rate
+        if self.stated.find((*at, "frontend")) is not None:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
+        rate = getattr(encoder.settings, "sample_rate", None)
+        if rate is None and weights.missing:  # the model alone knows its rate
+            self._mistake(weights.missing.splitlines()[0], (*at, "encoder"), weights.missing.splitlines()[-1])
+            return None, None
         try:
-            rate = encoder.component.own_rate(encoder.settings, weights.path)
+            rate = rate or encoder.component.own_rate(encoder.settings, weights.path)
         except Mistake as mistake:
             self._mistake(mistake.what, (*at, "encoder"), mistake.fix)
             return None, None

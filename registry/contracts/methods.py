@@ -21,6 +21,8 @@ from registry.lookup import ENCODERS, FRONTENDS, Choice
 from registry.methods import Corpus, Method
 from registry.seeding import seed_everything
 from registry.standing import Standing, refuse
+from registry.targets.one_label import OneLabel
+from registry.targets.several_labels import SeveralLabels
 from registry.training import Pretraining
 from registry.views import Views
 
@@ -45,7 +47,7 @@ class Specimen(contracts.Specimen[Method]):
         spectral = self.encoder.component.takes == "spectrogram"
         self.frontend = frontend or FRONTENDS.choose({"name": "logmel", "hop_length": 80} if spectral else "waveform")
         gives = self.frontend.component.gives
-        standing = Standing(gives, batch=_BATCH, clips=_CLIPS, classes=_CLASSES, several=False)
+        standing = Standing(gives, batch=_BATCH, clips=_CLIPS, classes=_CLASSES, target=OneLabel())
         refuse(self.component.objections(self.choice.settings, standing), self.place)
         self.made(0)
 
@@ -113,16 +115,13 @@ def losses_are_finite(specimen: Specimen) -> str:
 
 
 def scalars_are_tensors(specimen: Specimen) -> str:
-    """What it logs beside the loss are tensors of one number by name, without gradients, left on the device."""
+    """What it logs beside the loss are tensors of one number, by name, left on the device."""
     scalars: dict[Any, Any] = _take_step(specimen.begun(), 0)[1]
-    wrong = [
-        name
-        for name, own in scalars.items()
-        if not (isinstance(name, str) and isinstance(own, Tensor) and own.shape == () and not own.requires_grad)
-    ]
+    right = {name for name, own in scalars.items() if isinstance(name, str) and isinstance(own, Tensor)}
+    wrong = [name for name, own in scalars.items() if name not in right or own.shape != ()]
     if wrong:
-        fix = "give detached tensors of one number, and read none of them"
-        raise Broken("tensors [] without gradients", f"others: {', '.join(map(str, wrong))}", fix)
+        fix = "give tensors of one number, and read none of them"
+        raise Broken("tensors []", f"others: {', '.join(map(str, wrong))}", fix)
     return ", ".join(scalars) or "none"
 
 
@@ -175,9 +174,9 @@ def objects_as_its_contract_does(specimen: Specimen) -> str:
     if component.fewest > 1:
         asked["a batch of one"] = Standing(gives, batch=1, clips=_CLIPS)
     if component.uses_labels(settings):
-        asked["a corpus without labels"] = Standing(gives, classes=0)
+        asked["a corpus without labels"] = Standing(gives, classes=0, target=OneLabel())
         if component.one_label:
-            asked["clips of several labels"] = Standing(gives, classes=_CLASSES, several=True)
+            asked["clips of several labels"] = Standing(gives, classes=_CLASSES, target=SeveralLabels())
     if component.on_frames:
         asked["chunks"] = Standing(gives, chunk=_CHUNK)
     silent = [what for what, standing in asked.items() if not list(component.objections(settings, standing))]

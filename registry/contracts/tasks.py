@@ -1,11 +1,13 @@
 """What a task keeps: of its clips, where its recordings are at hand, and of what it says without them."""
 
 from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
 
 from registry import contracts
 from registry.contracts import Broken, NotApplicable
+from registry.targets import Target, find_target
 from registry.tasks import Clip, Task, read_clip
 
 _SHOWN, _READ = 5, 12
@@ -72,15 +74,16 @@ def names_each_clip_once(specimen: Specimen) -> str:
     return f"{len(clips):,} names"
 
 
-def labels_are_its_classes(specimen: Specimen) -> str:
-    """Labels are indices into its classes; tuples of them, in order, where a clip may have several."""
+def labels_are_its_targets(specimen: Specimen) -> str:
+    """Labels are what its target takes: indices into its classes, or tuples of them in order, or finite numbers."""
     clips, task = specimen.clips(), specimen.task
-    wrong = [clip.id for clip in clips if not _is_label(clip.label, len(task.classes), several=task.multi_label)]
+    target, classes = find_target(task.target), len(task.classes)
+    wrong = [clip.id for clip in clips if not _is_label(clip.label, target, classes)]
     if wrong:
-        kind = "tuples of indices, ascending," if task.multi_label else "indices"
-        expected = f"{kind} from 0 to {len(task.classes) - 1}"
-        raise Broken(expected, f"others of {_few(wrong)}", "label = classes.index(name)")
-    return f"{len(clips):,} labels"
+        indices = f", as indices from 0 to {classes - 1}" if classes else ""
+        fix = "label = self.classes.index(name), or name another target"
+        raise Broken(f"{target.holds}{indices}", f"something else of {_few(wrong)}", fix)
+    return f"{len(clips):,} labels, {target.holds}"
 
 
 def every_fold_is_tested(specimen: Specimen) -> str:
@@ -160,10 +163,15 @@ def reads_its_clips(specimen: Specimen) -> str:
     return f"{len(chosen)} of {len(clips):,} clips"
 
 
-def _is_label(label: object, classes: int, *, several: bool) -> bool:
-    if several:
-        return isinstance(label, tuple) and list(label) == sorted({*label} & set(range(classes)))
-    return isinstance(label, int) and -1 <= label < classes
+def _is_label(label: Any, target: Target, classes: int) -> bool:
+    if target.by_class:
+        return isinstance(label, int) and -1 <= label < classes
+    if isinstance(label, tuple):
+        return list(label) == sorted({*label} & set(range(classes)))
+    try:
+        return bool(np.isfinite(target.array([label], classes)).all())
+    except (ValueError, TypeError, IndexError):
+        return False
 
 
 def _few(names: "list[str] | list[int] | tuple[int, ...]") -> str:

@@ -64,6 +64,9 @@ def names_what_it_loads(specimen: Specimen) -> str:
         text = json.dumps(first, sort_keys=True)
     except TypeError as error:
         raise Broken("what JSON can hold", str(error), "state numbers, words, lists and mappings") from error
+    taken = {"kind", "version", "sha256"} & first.keys()  # of its name, its version and its file
+    if taken:
+        raise Broken("keys of its own", ", ".join(sorted(taken)), "state it under another key")
     if first != second:
         raise Broken(
             "equal statements", f"{first} and {second}", "state what the weights follow from, and nothing else"

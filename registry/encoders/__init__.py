@@ -1,4 +1,4 @@
-"""Encoders: a front end's output in, frames and one embedding a clip out."""
+"""Encoders: from a front end's output to frames and one embedding of each clip."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,10 +16,10 @@ class Encoder(nn.Module, Component[Own]):
     """Contract of an encoder.
 
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
-    least number of frames (of samples, for a waveform) it accepts; 1 where it does not know. ``parts`` names stretches
-    of the embedding, in their order, with their sizes, where a protocol may choose among them. ``brings_weights`` says
-    that it is a model made elsewhere: its weights come with it, it takes no others, and it is there once they are
-    loaded. ``gives_gradients`` says whether it can be trained.
+    smallest number of frames (or samples, for a waveform) that it accepts, or 1 if it is not known. ``parts`` are the
+    names and sizes of the parts of the embedding, in their order, where a protocol may choose among them.
+    ``brings_weights`` says that the encoder is a model made elsewhere: it takes no other weights than its own, and its
+    ``embedding_dim`` is known once they are loaded. ``gives_gradients`` says whether the encoder can be trained.
 
     Args:
         config: the encoder's own ``Config``.
@@ -44,22 +44,22 @@ class Encoder(nn.Module, Component[Own]):
 
     @classmethod
     def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
-        """Another kind of input than it takes."""
+        """Objects to a front end that gives another kind of input."""
         if standing.gives not in (None, cls.takes):
             what = f"{cls.__name__} takes a {cls.takes}, and the front end gives a {standing.gives}"
             spectral = "use a spectral front end, such as logmel"
             yield Objection("name", what, "frontend: waveform" if cls.takes == "waveform" else spectral)
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
-        """Frames ``[B, N', D]`` of a front end's output."""
+        """The frames ``[B, N', D]`` of a front end's output."""
         raise NotImplementedError
 
     def pool(self, frames_BND: Tensor) -> Tensor:
-        """One embedding ``[B, D]`` a clip from its frames; the mean over time unless a system says otherwise."""
+        """One embedding of each clip, ``[B, D]``, from its frames: by default their mean over time."""
         return frames_BND.mean(1)
 
     def embed(self, x_BCFN: Tensor) -> Tensor:
-        """One embedding ``[B, D]`` a clip."""
+        """One embedding of each clip, ``[B, D]``."""
         return self.pool(self(x_BCFN))
 
     @classmethod
@@ -91,31 +91,31 @@ class Encoder(nn.Module, Component[Own]):
         raise Mistake(f"{type(self).__name__} brings no weights", fix="use weights: random")
 
     def load_imagenet(self, path: Path | None) -> None:
-        """Puts ImageNet weights in: timm's pretrained tag, or a local timm checkpoint.
+        """Loads ImageNet weights: those of timm's pretrained tag, or of a local timm checkpoint.
 
         Raises:
-            Mistake: for an encoder that has none.
+            Mistake: if there are no ImageNet weights for this encoder.
         """
         raise Mistake(f"{type(self).__name__} has no ImageNet weights", fix="use weights: random, or a timm encoder")
 
     @classmethod
     def imagenet(cls, config: Any) -> str:
-        """The full name of the ImageNet weights that come without a path, for keys; empty where it is not known.
+        """The full name of timm's ImageNet weights for this encoder, for keys; empty where it is not known.
 
         Args:
-            config: the encoder's own.
+            config: the encoder's own ``Config``.
         """
         return ""
 
     def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
-        """The weights of the source's own checkpoint under this encoder's names.
+        """Renames the weights of the source's own checkpoint to this encoder's names.
 
         Args:
             published: tensors by the source's names.
-            frontend: what the encoder will be fed with, to be checked against what the checkpoint was.
+            frontend: will feed the encoder; it is compared with the front end that the checkpoint was trained with.
 
         Raises:
-            Mistake: for an encoder whose source publishes none.
+            Mistake: if this encoder reads no published checkpoints, or the front end is another.
         """
         raise Mistake(
             f"{type(self).__name__} reads no checkpoints but its own", fix="name an encoder.safetensors, or a PANNs net"

@@ -1,4 +1,4 @@
-"""The plain convolutional nets over raw audio of the multi-format paper."""
+"""The plain convolutional nets over raw audio from the multi-format paper."""
 
 from typing import ClassVar
 
@@ -10,9 +10,9 @@ from registry.settings import Settings
 
 
 class Conv1d(Encoder):
-    """One convolution of kernel 10 and stride 5, then ``halvings`` of kernel 4 and stride 2, unpadded.
+    """One convolution of kernel 10 and stride 5, then ``halvings`` convolutions of kernel 4 and stride 2, unpadded.
 
-    Each is followed by group norm and ReLU. The embedding is the mean over time.
+    Group norm and ReLU follow each convolution. The embedding is the mean over time.
     """
 
     source: ClassVar[str] = "Wang 2021; bias, groups and padding not stated there: as wav2vec"

@@ -1,4 +1,4 @@
-"""What PANNs' encoders share: convolution blocks, pooling, the layer before the classifier, and published weights."""
+"""PANNs' encoders share: convolution blocks, pooling, the layer before the classifier, reading of published weights."""
 
 import re
 from collections.abc import Mapping
@@ -16,23 +16,23 @@ from registry.frontends.logmel import LogMel
 from registry.settings import Settings
 
 _MEL_MATRIX = "logmel_extractor.melW"
-# Of a published checkpoint: the front end, which is no weight here, and the classifier of AudioSet's 527 classes.
+# Names in a published checkpoint: of the front end, which has no weights here, and of AudioSet's classifier.
 _LEFT_OUT = r"spectrogram_extractor\.|logmel_extractor\.|fc_audioset\."
 
 
 class PannsSettings(Settings):
     """Settings of every PANNs encoder."""
 
-    width: int = Field(64, ge=1, description="channels of the first block; all others in proportion")
+    width: int = Field(64, ge=1, description="channels of the first block; the other blocks are in proportion")
     dropout: float = Field(0.2, ge=0, lt=1, description="probability, after every block")
-    fc1: bool = Field(False, description="end with the published net's hidden layer, which its own embeddings include")
+    fc1: bool = Field(False, description="end with the published net's hidden layer, as its own embeddings do")
 
 
 class Panns(Encoder):
-    """An encoder of PANNs: frames are pooled as maximum plus mean over time; ``fc1`` adds the layer after that.
+    """An encoder of PANNs: it pools frames by maximum plus mean over time; ``fc1`` adds the layer after this.
 
-    SpecAugment and mixup, which the source has inside its nets, are augmentations here. ``skipped`` names the published
-    keys that a subclass has no use for.
+    SpecAugment and mixup, which the source has inside its nets, are augmentations here. ``skipped`` is a pattern of
+    published names that a subclass does not use.
     """
 
     source: ClassVar[str] = "Kong et al. 2020, PANNs; audioset_tagging_cnn:pytorch/models.py"
@@ -52,10 +52,10 @@ class Panns(Encoder):
         return torch.relu(self.fc1(F.dropout(pooled_BD, 0.5, self.training)))
 
     def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
-        """Weights of a published ``.pth``, whose names are the same but for what is left out.
+        """Weights of a published ``.pth``, which has the same names and some more.
 
-        Left out are the front end, the classifier, dead layers, and ``fc1`` unless the settings ask for it. The front
-        end must be the one that the net was trained with, as far as the file tells: mel matrix, decibels of power.
+        Left out are the front end, the classifier, unused layers, and ``fc1`` unless the settings ask for it. The front
+        end must be the one that the net was trained with, as far as the file shows: mel matrix, decibels of power.
         """
         if _MEL_MATRIX in published:
             _check_logmel(published[_MEL_MATRIX], frontend)
@@ -69,7 +69,7 @@ class Panns(Encoder):
 class SpectralPanns(Panns):
     """A PANNs encoder of one log-mel: batch norm over the mel axis, then ``body`` on ``[B, 1, N, F]``.
 
-    ``halvings`` is how often the body halves time and frequency, ``fewest`` how many bins it takes at least.
+    ``halvings`` is how often the body halves time and frequency; ``fewest`` is the smallest number of bins.
     """
 
     halvings: ClassVar[int]
@@ -115,10 +115,10 @@ class ConvBlock(nn.Module):
 
 
 class PannsCnn(SpectralPanns):
-    """The plain convolutional nets: blocks that double the channels, each but a sixth halving time and frequency.
+    """The plain convolutional nets: blocks double the channels and halve time and frequency (a sixth halves nothing).
 
-    Where one bin is left, frequency is halved no more: 13 coefficients go 6, 3, 1, 1. Nets of the published mels never
-    come to that; it is how MFCC fit here, and not stated in Wang 2021, which has them.
+    When one bin is left, frequency is not halved any more: 13 coefficients become 6, 3, 1, 1. With the published mels
+    this never happens. It makes MFCC fit; Wang 2021, which uses MFCC, does not state how.
     """
 
     blocks: ClassVar[int]
@@ -140,7 +140,7 @@ class PannsCnn(SpectralPanns):
 
 
 def _check_logmel(trained_with: Tensor, frontend: Frontend) -> None:
-    """Raises a Mistake for another front end than PANNs' log-mel with this mel matrix ``[FFT bins, mels]``."""
+    """Raises a Mistake unless the front end is PANNs' log-mel with this mel matrix ``[FFT bins, mels]``."""
     problem = ""
     if not isinstance(frontend, LogMel):
         problem = "the front end is none"
@@ -166,7 +166,7 @@ def conv(
     stride: int = 1,
     dilation: int = 1,
 ) -> nn.Module:
-    """A convolution without bias, padded to keep the length, its weights Xavier-uniform as PANNs draw them."""
+    """A convolution without bias, padded to keep the length, with Xavier-uniform weights as in PANNs."""
     padding = dilation * (kernel // 2)
     made = kind(channels_in, channels, kernel, stride, padding, dilation, bias=False)
     nn.init.xavier_uniform_(made.weight)

@@ -14,7 +14,7 @@ _DROPOUT = 0.1  # inside a residual block, before its last convolution
 class PannsResNet(SpectralPanns):
     """A convolution block, four stages of residual blocks, and another convolution block of 2048 channels.
 
-    ``layers`` counts the blocks of each stage; ``bottleneck`` says which kind they are.
+    ``layers`` counts the blocks of each stage; ``bottleneck`` says whether they are bottleneck blocks.
     """
 
     layers: ClassVar[tuple[int, ...]]
@@ -46,7 +46,7 @@ class PannsResNet(SpectralPanns):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, or a bottleneck of 1x1, 3x3 and 1x1 with four times the channels.
 
-    Halving is average pooling, before the convolutions and on the shortcut alike. The last batch norm starts at zero.
+    Halving is average pooling, before the convolutions and on the shortcut. The last batch norm starts at zero.
     """
 
     def __init__(self, channels_in: int, channels: int, bottleneck: bool, halve: bool) -> None:

@@ -14,15 +14,15 @@ _STAGES = (1, 2, 4, 8, 16, 16, 32)  # channels, in widths
 _POOL = 4
 _DROPOUT = 0.1  # inside a block, before its last convolution
 _STRIDE = 5 * _POOL ** (len(_STAGES) - 1)
-_SHORTEST = _STRIDE - 4  # the first convolution of stride 5 rounds up
+_SHORTEST = _STRIDE - 4  # the first convolution has stride 5 and rounds up
 
 
 class Res1dNet(Panns):
-    """A strided convolution and seven stages of residual blocks, all but the first pooling by four: stride 20,480.
+    """A strided convolution, then seven stages of residual blocks; each but the first pools by four: stride 20,480.
 
     ``[B, 1, T]`` to frames ``[B, N', 2048]``; ``layers`` counts the blocks of each stage. Inputs under 20,476 samples,
-    such as the 1-s crops of Wang 2021, are padded with zeros at their end up to that, where the published code fails.
-    Group norm instead of batch norm is Wang 2021's, who find it important and do not state the number of groups.
+    such as the 1-s crops of Wang 2021, are padded with zeros at their end; the published code fails on them. Wang 2021
+    replaces batch norm by group norm, calls this important, and does not state the number of groups.
     """
 
     takes = "waveform"
@@ -43,7 +43,7 @@ class Res1dNet(Panns):
         for stage, (width, blocks) in enumerate(zip(widths, self.layers, strict=True)):
             pools = [_POOL if stage and i == 0 else 1 for i in range(blocks)]
             sizes = [channels_in, *[width] * (blocks - 1)]
-            made = (_Block(config, size, width, pool) for size, pool in zip(sizes, pools, strict=True))
+            made = (_DilatedBlock(config, size, width, pool) for size, pool in zip(sizes, pools, strict=True))
             stages[f"layer{stage + 1}"] = nn.Sequential(*made)
             channels_in = width
         self.resnet = nn.Sequential(stages)
@@ -55,8 +55,8 @@ class Res1dNet(Panns):
         return frames_BND
 
 
-class _Block(nn.Module):
-    """Two convolutions, the second dilated; the pooling is a maximum before them and a mean on the shortcut."""
+class _DilatedBlock(nn.Module):
+    """Two convolutions, the second dilated. Pooling is a maximum before them, and a mean on the shortcut."""
 
     def __init__(self, config: Res1dNet.Config, channels_in: int, channels: int, pool: int) -> None:
         super().__init__()

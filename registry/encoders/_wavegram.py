@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 from registry.encoders._panns import ConvBlock, Panns, PannsSettings, conv
 
-HOP = 5 * 4**3  # samples between the wavegram's frames, before its last block halves them
+HOP = 5 * 4**3  # samples between the wavegram's frames, before its last block halves their number
 _PLANES = 4  # the channels are folded into this many planes of frequency
 _BLOCKS = 6
 
 
 class WavegramPanns(Panns):
-    """CNN14 with the wavegram in the place of, or beside, its first block.
+    """CNN14 with the wavegram instead of its first block, or beside it.
 
-    ``rows`` is the height of the wavegram, as high as the output of the log-mel's first block; ``planes_in`` counts
-    the channels that enter the second block, in widths.
+    ``rows`` is the height of the wavegram, equal to the height of the log-mel's first block's output. ``planes_in``
+    counts the channels that enter the second block, in multiples of the width.
     """
 
     takes = "waveform"
     planes_in: ClassVar[int] = 1
-    shortest = 32 * HOP - 4  # the first convolution of stride 5 rounds up
+    shortest = 32 * HOP - 4  # the first convolution has stride 5 and rounds up
 
     def __init__(self, config: PannsSettings, channels: int, bins: int, rows: int) -> None:
         width = config.width
@@ -46,7 +46,7 @@ class WavegramPanns(Panns):
         return F.avg_pool2d(self.pre_block4(planes_BCNF), (2, 1))
 
     def trunk(self, x_BCNF: Tensor) -> Tensor:
-        """Blocks two to six: frames ``[B, N', D]``."""
+        """Blocks two to six, which give frames ``[B, N', D]``."""
         x = self._drop(x_BCNF)
         for i in range(2, _BLOCKS + 1):
             x = self.get_submodule(f"conv_block{i}")(x)

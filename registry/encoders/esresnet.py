@@ -12,16 +12,16 @@ from registry.encoders.timm import timm_net
 from registry.errors import Mistake
 from registry.settings import Settings
 
-_KERNELS = ((3, 1), (1, 5), (3, 1), (1, 5), (3, 5))  # of the attention branches: frequency, time
+_KERNELS = ((3, 1), (1, 5), (3, 1), (1, 5), (3, 5))  # (frequency, time), of the attention branches
 
 
 class ESResNet(Encoder["ESResNet.Config"]):
-    """A torchvision-style ResNet whose three input channels are the spectrogram.
+    """A torchvision-style ResNet with a spectrogram of three channels as its input.
 
     Input ``[B, 3, F, N]``, such as the three bands of the front end ``esresnet`` (Guzhov et al.), or ``[B, 1, F, N]``,
-    which is repeated on all three (Lin 2022: three identical log-mels). Frames ``[B, ceil(N / 32), D]`` are the mean
-    over frequency of the last stage, the embedding their mean (the net's adaptive average pooling): D = 2048 for depth
-    50 and more, 512 below. Recordings are mono here; the source sums the features of two channels. 23,508,032
+    which is repeated three times (Lin 2022: three identical log-mels). Frames ``[B, ceil(N / 32), D]`` are the mean
+    over frequency of the last stage; the embedding is their mean (the net's adaptive average pooling). D is 2048 for
+    depth 50 and more, and 512 below. Recordings are mono here; the source sums the features of two channels. 23,508,032
     parameters at depth 50, 30,531,648 with attention.
     """
 
@@ -53,21 +53,21 @@ class ESResNet(Encoder["ESResNet.Config"]):
         for i, stage in enumerate((net.layer1, net.layer2, net.layer3, net.layer4)):
             out = stage(x)  # type: ignore[operator]
             x = out * self.gates[i](x, out.shape[2:]) if self.gates else out
-        if self.gates:  # the last gate is one value a channel, for the pooled feature
+        if self.gates:  # the last gate has one value for each channel of the pooled feature
             x = x * self.gates[-1](x, (1, 1))
         frames_BND: Tensor = x.mean(2).transpose(1, 2)
         return frames_BND
 
     @classmethod
     def imagenet(cls, config: Config) -> str:
-        return f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet loaded
+        return f"resnet{config.depth}.tv_in1k"  # the torchvision weights that ESResNet used
 
     def load_imagenet(self, path: Path | None) -> None:
         self.net = timm_net(self.model, 3, pretrained=True, path=path)
 
 
 class _Gate(nn.Module):
-    """What a stage's input says of its output: values in (0, 1), ``[B, channels, *size]``."""
+    """Factors in (0, 1) for a stage's output, ``[B, channels, *size]``, computed from the stage's input."""
 
     def __init__(self, channels_in: int, channels: int, kernel: tuple[int, int]) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -17,7 +17,8 @@ class Exported(Brought["Exported.Config"]):
     """A model that ``torch.export.save`` or ``torch.jit.save`` wrote, which takes waveforms.
 
     Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned
-    where what was exported gives gradients. A TorchScript file holds a program, which is run: name files of people whom
+    where what was exported gives gradients; batch norm and dropout stay in the mode in which they were exported. A
+    TorchScript file holds a program, which is run: name files of people whom
     you trust.
     """
 
@@ -72,4 +73,20 @@ def _open(path: Path) -> nn.Module:
     if "constants.pkl" in inside:
         script: nn.Module = torch.jit.load(str(path), map_location="cpu")
         return script
-    return torch.export.load(str(path)).module()
+    return _AsExported(torch.export.load(str(path)).module())
+
+
+class _AsExported(nn.Module):
+    """A program in the mode in which it was exported: it has no other."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> Self:
+        self.training = mode
+        return self
+
+    def forward(self, wave: Tensor) -> Tensor:
+        output: Tensor = self.program(wave)
+        return output

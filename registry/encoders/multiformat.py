@@ -1,4 +1,4 @@
-"""Two formats of one sound, each with an encoder of its own."""
+"""Several formats of one sound, each with its own encoder."""
 
 from typing import ClassVar
 
@@ -15,9 +15,9 @@ from registry.views import Views
 
 
 class Branch(Settings):
-    """One format: how the sound is presented, and to which encoder."""
+    """One format: a front end, and the encoder of its output."""
 
-    frontend: FrontendReference = Field(..., description="of this format, at the sample rate of the entry's")
+    frontend: FrontendReference = Field(..., description="of this format, at the sample rate of the entry's front end")
     encoder: EncoderReference = Field(..., description="of this format")
 
 
@@ -28,12 +28,11 @@ _BASE = {
 
 
 class Multiformat(Encoder):
-    """Branches side by side, each with a front end and an encoder of its own.
+    """Branches side by side, each with its own front end and encoder.
 
-    All are fed with one waveform ``[B, 1, T]``. The embedding is that of all branches, concatenated in their order;
-    ``parts`` names them, and ``inputs`` of the protocols ``freeze`` and ``knn`` chooses among them, as Tables 3 and 4
-    of Wang 2021 do. The default is that paper's larger pair. Frames are brought to the coarsest branch's grid by
-    averaging.
+    All branches get one waveform ``[B, 1, T]``. The embedding is the embeddings of all branches, concatenated in their
+    order: its ``parts``. ``inputs`` of the protocols ``freeze`` and ``knn`` chooses among the parts, as in Tables 3 and
+    4 of Wang 2021. The default is that paper's larger pair. Frames are averaged to the grid of the coarsest branch.
     """
 
     source: ClassVar[str] = "Wang 2021"
@@ -68,7 +67,7 @@ class Multiformat(Encoder):
         return torch.cat([F.adaptive_avg_pool1d(x.transpose(1, 2), length).transpose(1, 2) for x in frames], 2)
 
     def embed(self, x_B1T: Tensor) -> Tensor:
-        """``[B, D]``, the branches' embeddings in their order."""
+        """The embeddings of all branches, ``[B, D]``, in their order."""
         return torch.cat([encoder.embed(x) for encoder, x in self._formats(x_B1T)], 1)
 
     def _formats(self, x_B1T: Tensor) -> list[tuple[Encoder, Tensor]]:

@@ -19,7 +19,7 @@ class ResNet18OneD(Encoder):
 
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR; haideraltahan/CLAR:models.py"
     takes = "waveform"
-    shortest = 13  # the pooling's kernel of 9 needs seven values and its padding
+    shortest = 13  # the pooling has a kernel of 9: seven values and its padding
 
     class Config(Settings):
         width: int = Field(64, ge=1, description="channels of the first stage; each stage doubles them")
@@ -36,7 +36,10 @@ class ResNet18OneD(Encoder):
         )
         stages = []
         for size_in, size in zip([widths[0], *widths[:-1]], widths, strict=True):
-            stages += [_Block(size_in, size, stride=1 if size == widths[0] else 2), _Block(size, size, stride=1)]
+            stages += [
+                _Block(size_in, size, stride=1 if size == widths[0] else 2),
+                _Block(size, size, stride=1),
+            ]
         self.stages = nn.Sequential(*stages)
         for module in self.modules():
             if isinstance(module, nn.Conv1d):
@@ -49,7 +52,7 @@ class ResNet18OneD(Encoder):
 
 
 class _Block(nn.Module):
-    """Two convolutions around which the input, or a strided 1x1 of it, is added."""
+    """Two convolutions. Their input, or a strided 1x1 convolution of it, is added to their output."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()

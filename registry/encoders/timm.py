@@ -1,4 +1,4 @@
-"""Any timm image model, by its name."""
+"""Any image model of timm, by its name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Timm(Encoder["Timm.Config"]):
     """Any timm image model over a spectrogram: height is frequency, width is time.
 
-    Input ``[B, C, F, N]`` of any size; frames ``[B, N', D]`` are the mean over frequency of the last feature map or of
-    the patch tokens, the embedding is the model's own pooled feature before its classifier. A spectrogram of one
+    Input ``[B, C, F, N]`` of any size. Frames ``[B, N', D]`` are the mean over frequency of the last feature map or of
+    the patch tokens; the embedding is the model's own pooled feature before its classifier. A spectrogram of one
     channel is repeated up to ``in_channels``; with ``in_channels: 1`` timm sums the first layer's pretrained weights
-    over its channels. Transformers take any size where timm resamples their positions; images for models of one size
-    alone are resized to it (bilinear).
+    over its channels. Transformers accept any size if timm can resample their positions. For a model of one fixed size
+    the spectrogram is resized (bilinear).
 
     CLAR's two-dimensional net is ``model: resnet18`` behind the front end ``clar``, and SimCLR v2's deep one is
     ``model: resnet152``.
@@ -33,7 +33,7 @@ class Timm(Encoder["Timm.Config"]):
 
     class Config(Settings):
         model: str = Field("resnet50", description="timm's model name, with a pretrained tag or without")
-        in_channels: int = Field(3, ge=1, description="channels the net takes; one channel is repeated up to it")
+        in_channels: int = Field(3, ge=1, description="channels of the net's input; one channel is repeated")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
@@ -71,7 +71,7 @@ class Timm(Encoder["Timm.Config"]):
         return self.net.forward_features(x_BCFN)  # type: ignore[operator, no-any-return]
 
     def _as_map(self, features: Tensor, size: tuple[int, ...]) -> Tensor | None:
-        """``[B, D, F', N']`` of whatever layout the model has, or None."""
+        """The feature map ``[B, D, F', N']``, from any layout that models have; None where there is no map."""
         width = int(self.net.num_features)  # type: ignore[arg-type]
         if features.ndim == 4:
             return features if features.shape[1] == width else features.permute(0, 3, 1, 2)
@@ -84,7 +84,7 @@ class Timm(Encoder["Timm.Config"]):
 
 
 def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Path | None = None) -> "nn.Module":
-    """A timm model without its classifier; a transformer that can takes images of any size.
+    """A timm model without its classifier; a transformer accepts images of any size if timm allows it.
 
     Args:
         model: timm's name, with a tag or without.
@@ -93,9 +93,9 @@ def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Pa
         path: a local timm checkpoint (``.safetensors``, or a ``.pth`` of plain tensors).
 
     Raises:
-        Mistake: unknown model; weights that cannot be had, or that belong to another architecture.
+        Mistake: if the model is unknown, or its weights cannot be loaded or belong to another architecture.
     """
-    import timm  # takes seconds: only when a net is built
+    import timm  # the import takes seconds
 
     if not timm.is_model(model):
         raise Mistake(f"timm has no model called {model!r}", fix=nearest(model, timm.list_models()))
@@ -104,7 +104,7 @@ def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Pa
     try:
         try:
             return timm.create_model(model, dynamic_img_size=True, dynamic_img_pad=True, **options)
-        except TypeError:  # no transformer that resamples its positions
+        except TypeError:  # this model has no positions to resample
             return timm.create_model(model, **options)
     except (RuntimeError, OSError, KeyError) as error:
         raise Mistake(
@@ -115,7 +115,7 @@ def timm_net(model: str, in_channels: int, *, pretrained: bool = False, path: Pa
 
 
 def hub_file(name: str) -> Path | None:
-    """The file of some weights in the hub's cache, once they were loaded from there.
+    """The file of some weights in the hub's cache; None if they were never loaded from the hub.
 
     Args:
         name: of the weights, with their tag.
@@ -127,14 +127,14 @@ def hub_file(name: str) -> Path | None:
     if config is None or config.hf_hub_id is None:
         return None
     for file in ("model.safetensors", "pytorch_model.bin"):  # in timm's order
-        found = try_to_load_from_cache(config.hf_hub_id, file)
-        if isinstance(found, str):
-            return Path(found)
+        cached = try_to_load_from_cache(config.hf_hub_id, file)
+        if isinstance(cached, str):
+            return Path(cached)
     return None
 
 
 def _with_tag(model: str) -> str:
-    """timm's name of a model with the tag of its default weights; empty for a model that it does not know."""
+    """timm's name of a model with the tag of its default weights; empty if timm does not know the model."""
     import timm
 
     config = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
@@ -142,7 +142,7 @@ def _with_tag(model: str) -> str:
 
 
 def _fixed_size(net: "nn.Module") -> tuple[int, int] | None:
-    """Height and width of the images that a model is bound to, or None."""
+    """Height and width of the images of a model that accepts no other size; None for other models."""
     config: dict[str, Any] = net.pretrained_cfg  # type: ignore[assignment]
     if not config["fixed_input_size"] or getattr(net, "dynamic_img_size", False):
         return None

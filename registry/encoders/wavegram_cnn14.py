@@ -13,8 +13,8 @@ _ROWS = 32
 class WavegramCnn14(WavegramPanns):
     """CNN14 over a learned wavegram of raw audio.
 
-    ``[B, 1, T]`` to frames ``[B, T // 320 // 32, 2048]``. 75,677,760 parameters: the published 75,715,584 count 37,824
-    of layers that its forward pass never uses.
+    ``[B, 1, T]`` to frames ``[B, T // 320 // 32, 2048]``. 75,677,760 parameters; the published 75,715,584 include
+    37,824 of layers that the forward pass never uses.
     """
 
     skipped: ClassVar[str] = r"bn0\.|conv_block1\."

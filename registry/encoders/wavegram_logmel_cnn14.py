@@ -17,8 +17,8 @@ from registry.lookup import FrontendReference, named
 class WavegramLogmelCnn14(WavegramPanns):
     """CNN14 over a wavegram and a log-mel side by side.
 
-    ``[B, 1, T]`` to frames ``[B, T // 320 // 32, 2048]``. The best of PANNs, and the supervised row of Wang 2021. The
-    log-mel is computed inside, from the same waveform. 75,789,312 parameters with 64 mels, 75,986,560 with 128.
+    ``[B, 1, T]`` to frames ``[B, T // 320 // 32, 2048]``. The best net of PANNs, and the supervised row of Wang 2021.
+    The log-mel is computed inside, from the same waveform. 75,789,312 parameters with 64 mels, 75,986,560 with 128.
     """
 
     planes_in: ClassVar[int] = 2
@@ -45,11 +45,11 @@ class WavegramLogmelCnn14(WavegramPanns):
         mel_BFCN: Tensor = self.bn0(self.logmel(x_B1T.squeeze(1)).transpose(1, 2))
         mel_BCNF = F.avg_pool2d(self.conv_block1(mel_BFCN.permute(0, 2, 3, 1)), 2)
         wave_BCNF = self.wavegram(x_B1T)
-        # The log-mel's centred frames can be one more, depending on the length.
+        # The log-mel has centred frames: there can be one more, depending on the length.
         frames = min(mel_BCNF.shape[2], wave_BCNF.shape[2])
         return self.trunk(torch.cat([mel_BCNF[:, :, :frames], wave_BCNF[:, :, :frames]], 1))
 
     def translate(self, published: Mapping[str, Tensor], frontend: Frontend) -> dict[str, Tensor]:
-        """As of every PANNs encoder; the mel matrix is compared with that of the log-mel inside."""
-        own = {name: value for name, value in self.state_dict().items() if name.startswith("logmel.")}
-        return {**own, **super().translate(published, self.logmel)}
+        """As for every PANNs encoder; the mel matrix is compared with that of the log-mel inside."""
+        of_logmel = {name: value for name, value in self.state_dict().items() if name.startswith("logmel.")}
+        return {**of_logmel, **super().translate(published, self.logmel)}

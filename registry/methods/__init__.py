@@ -1,4 +1,4 @@
-"""Pretraining methods: views of clips in, a loss out."""
+"""Pretraining methods: from views of clips to a loss."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ from registry.views import Views
 
 @dataclass(frozen=True)
 class Corpus:
-    """The N clips that a method is trained on.
+    """The N clips that a method trains on.
 
     Args:
         recordings: their audio.
@@ -43,22 +43,24 @@ class Corpus:
 class Method(nn.Module, Component[Own]):
     """Contract of a pretraining method.
 
-    ``windows`` says how many windows are cut from each clip a step; ``recipe`` holds the budget, optimiser and
-    schedule of the source, which a suite's ``pretrain`` section overrides. Buffers and parameters are checkpointed, so
-    state that must survive an interruption (queue, bank, key encoder) lives in them. ``epoch``, from 0, is the one
-    under way, ``chunk`` the most clips that go through the encoder at once, and ``autocast`` the context in which they
-    do: the training loop sets them. Heads and losses compute in float32 whatever the precision of the encoder.
-    ``fewest`` is the smallest batch it can learn from, ``one_label`` says that it needs one label of each clip
-    where it ``uses_labels``, ``on_frames`` that it trains on frames, of which no gradients are cached.
+    ``windows`` is the number of windows that a step cuts from each clip. ``recipe`` is the budget, optimiser and
+    schedule of the source; a suite's ``pretrain`` section overrides it. ``fewest`` is the smallest batch that the
+    method can learn from. ``one_label`` says that it needs one label of each clip, where it ``uses_labels``.
+    ``on_frames`` says that it trains on frames; gradients are not cached then.
+
+    Buffers and parameters are checkpointed: state that must survive an interruption (queue, bank, key encoder) must be
+    one of them. The training loop sets ``epoch`` (the current one, from 0), ``chunk`` (the most clips in the encoder at
+    once) and ``autocast`` (the context of the encoder). Heads and losses compute in float32, in any precision of the
+    encoder.
 
     Args:
         config: the method's own ``Config``.
-        encoder: what is pretrained.
+        encoder: the net to pretrain.
         views: turns waveforms into augmented encoder inputs.
-        corpus: what it is pretrained on.
+        corpus: the clips to pretrain on.
 
     Raises:
-        Mistake: if it objects to the front end or the corpus.
+        Mistake: if the method objects to the front end or the corpus.
     """
 
     windows: int = 2
@@ -78,7 +80,7 @@ class Method(nn.Module, Component[Own]):
 
     @classmethod
     def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
-        """A batch or corpus too small, labels that are not there, or chunks where gradients cannot be cached."""
+        """Objects to a batch or corpus that is too small, missing labels, and chunks if it trains on frames."""
         if standing.batch is not None and standing.batch < cls.fewest:
             what = f"{cls.__name__} learns from batches of {cls.fewest} clips or more, not of {standing.batch}"
             yield Objection("batch_size", what, f"batch_size: {cls.fewest} at least")
@@ -99,11 +101,11 @@ class Method(nn.Module, Component[Own]):
 
     @classmethod
     def uses_labels(cls, config: Any) -> bool:
-        """Whether it learns from the labels of the corpus, with these settings."""
+        """Whether the method learns from the labels of the corpus, with these settings."""
         return False
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of one step, and named scalars to log.
+        """The loss of one step, and named scalars to log.
 
         Args:
             wave_BVT: ``windows`` windows of each clip, float32 in [-1, 1].
@@ -112,10 +114,10 @@ class Method(nn.Module, Component[Own]):
         raise NotImplementedError
 
     def embed(self, x_BCFN: Tensor, encoder: Encoder | None = None) -> Tensor:
-        """Embeddings ``[B, D]`` of encoder inputs, float32, by the encoder that is trained unless another is named.
+        """Embeddings ``[B, D]`` of encoder inputs, float32; by default the trained encoder computes them.
 
-        With ``chunk`` set this caches gradients: no activation is kept between chunks, and the backward pass computes
-        each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk instead of the batch's.
+        If ``chunk`` is set, gradients are cached: no activation is kept between chunks, and the backward pass computes
+        each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk, not of the batch.
         """
         encoder = encoder or self.encoder
 
@@ -131,21 +133,21 @@ class Method(nn.Module, Component[Own]):
         return torch.cat(embedded).float()
 
     def before_epoch(self) -> None:
-        """Called before every epoch."""
+        """The loop calls this before every epoch."""
 
     def after_step(self) -> None:
-        """Called after every optimiser step."""
+        """The loop calls this after every step of the optimiser."""
 
 
 def frames_not_cached(method: str) -> Objection:
-    """What a method that trains on frames says to ``chunk``."""
+    """The objection to ``chunk`` of a method that trains on frames."""
     what = f"{method} trains on frames, and gradients are cached for embeddings alone"
     return Objection("chunk", what, "leave chunk out, and lower the batch_size if memory is short")
 
 
 @contextmanager
 def _statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Batch norms inside leave their running statistics as they are: a pass made twice must count once."""
+    """In this block batch norms keep their running statistics: a pass that is computed twice must count once."""
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
@@ -167,7 +169,7 @@ def projection(kind: str, encoder: Encoder, dim: int) -> nn.Module:
 
 
 def mlp(*sizes: int, last_norm: bool = False) -> nn.Sequential:
-    """Linear layers of these sizes, batch norm and ReLU between them; ``last_norm``: batch norm for the last bias."""
+    """Linear layers of these sizes, with batch norm and ReLU between them; ``last_norm`` is in place of a last bias."""
     layers: list[nn.Module] = []
     for size_in, size_out in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(size_in, size_out), nn.BatchNorm1d(size_out), nn.ReLU(inplace=True)]
@@ -177,14 +179,14 @@ def mlp(*sizes: int, last_norm: bool = False) -> nn.Sequential:
 
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, momentum: float) -> None:
-    """``target = momentum * target + (1 - momentum) * source``, parameters only: batch-norm statistics stay its own."""
+    """``target = momentum * target + (1 - momentum) * source``, for parameters; the target keeps its own statistics."""
     for t, s in zip(target.parameters(), source.parameters(), strict=True):
         t.lerp_(s, 1 - momentum)
 
 
 @torch.no_grad()
 def enqueue(queue_QD: Tensor, next_row: Tensor, key_BD: Tensor) -> None:
-    """Overwrites the oldest rows of a queue, from ``next_row`` on, which moves with them; round at the end."""
+    """Overwrites the oldest rows of a queue, from ``next_row`` on, and moves ``next_row``. The queue is a ring."""
     rows_B = (next_row + torch.arange(len(key_BD), device=key_BD.device)) % len(queue_QD)
     queue_QD[rows_B] = key_BD.to(queue_QD.dtype)
     next_row.add_(len(key_BD)).remainder_(len(queue_QD))

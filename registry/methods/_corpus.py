@@ -1,4 +1,4 @@
-"""Methods that cluster the whole corpus by their own embeddings, as both versions of DeepCluster do."""
+"""Methods that cluster the whole corpus by their own embeddings, such as both versions of DeepCluster."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from registry.views import Views
 
 
 class ClusteringSettings(Settings):
-    """What every such method is told."""
+    """Settings of every such method."""
 
     clusters: int = Field(3000, ge=2, description="of k-means; at most as many as clips")
 
@@ -24,15 +24,15 @@ Clustering = TypeVar("Clustering", bound=ClusteringSettings, default=ClusteringS
 
 
 class CorpusClustering(Method[Clustering]):
-    """Clusters the corpus, into ``clusters`` of its settings, in the first step of an epoch.
+    """Clusters the corpus in the first step of an epoch, into as many clusters as the settings say.
 
-    That step knows how long a window is, and on which device.
+    It waits for this step because the step's batch shows the length of a window, and the device.
 
     Args:
         config: the method's own ``Config``.
-        encoder: what is pretrained.
+        encoder: the net to pretrain.
         views: turns waveforms into augmented encoder inputs.
-        corpus: what it is pretrained on.
+        corpus: the clips to pretrain on.
     """
 
     def __init__(self, config: Clustering, encoder: Encoder, views: Views, corpus: Corpus) -> None:
@@ -48,11 +48,11 @@ class CorpusClustering(Method[Clustering]):
             yield Objection("clusters", what, "lower clusters, to a tenth of the clips, say")
 
     def cluster(self, wave_BVT: Tensor) -> None:
-        """Renews the labels of all clips, without gradients; the batch tells length and device."""
+        """Renews the labels of all clips, without gradients; the batch shows the windows' length and the device."""
         raise NotImplementedError
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of a step against these labels, and scalars, as ``forward`` returns them."""
+        """The loss of a step against these labels, and named scalars, as ``forward`` returns them."""
         raise NotImplementedError
 
     def before_epoch(self) -> None:
@@ -65,7 +65,7 @@ class CorpusClustering(Method[Clustering]):
         return self.predict(wave_BVT, index_B)
 
     def embed_corpus(self, wave_BVT: Tensor, views: Views) -> Tensor:
-        """Embeddings ``[N, D]`` of a random window of every clip, as many and as long at once as in this batch."""
+        """Embeddings ``[N, D]`` of a random window of every clip, in batches like this one."""
         embedded = []
         for clips in torch.arange(len(self.recordings)).split(len(wave_BVT)):
             wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator)

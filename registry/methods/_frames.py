@@ -1,4 +1,4 @@
-"""Frames of the encoder, for methods that train on them instead of on embeddings."""
+"""Frames of the encoder, for methods that train on frames and not on embeddings."""
 
 from torch import Tensor
 
@@ -7,10 +7,10 @@ from registry.standing import refuse
 
 
 def frames(method: Method, x_BCFN: Tensor) -> Tensor:
-    """Frames ``[B, N', D]``, float32, by the encoder that is trained, before it pools them.
+    """The frames ``[B, N', D]``, float32, that the trained encoder gives, not yet pooled.
 
     Raises:
-        Mistake: with ``chunk`` set, since gradients are cached for embeddings alone.
+        Mistake: if ``chunk`` is set: gradients are cached for embeddings alone.
     """
     if method.chunk is not None:
         refuse([frames_not_cached(type(method).__name__)], "chunk")

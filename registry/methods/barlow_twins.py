@@ -15,12 +15,12 @@ from registry.views import Views
 class BarlowTwins(Method):
     """Each dimension of the projections agrees between two windows of a clip, and differs from every other dimension.
 
-    The recipe is the source's for ImageNet, whose rates are 0.2 and, for biases and norms, 0.0048 a batch of 256; they
-    are neither decayed nor adapted. None is stated for audio.
+    The recipe is the source's for ImageNet: per 256 clips of a batch the rate is 0.2, and 0.0048 for biases and norms,
+    which are neither decayed nor adapted. The source states no recipe for audio.
     """
 
     source: ClassVar[str] = "Zbontar et al. 2021; facebookresearch/barlowtwins:main.py"
-    version = 2  # deviations were cut at 1e-5, where the source adds that to variances
+    version = 2  # version 1 cut deviations at 1e-5; the source adds 1e-5 to variances
     windows = 2
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 1000,

@@ -1,4 +1,4 @@
-"""BYOL for audio: predicts one view's projection by a slow copy of the net from another's."""
+"""BYOL for audio: from one view it predicts the projection that a slow copy of the net gives another view."""
 
 from copy import deepcopy
 from typing import ClassVar
@@ -17,14 +17,14 @@ from registry.views import Views
 class Byol(Method):
     """Two augmentations of one window; no negatives.
 
-    BYOL-A cuts a single window of a clip and lets augmentation make the difference: mixup with other sounds in the log
-    domain, and random resized crops. The views of a batch are then standardised together, as there; an evaluation sees
-    the front end's output as it is, which therefore wants a normalisation of its own. The target net follows the online
-    net after every step. The loss is the mean of the two directions; the source's is their sum, twice this.
+    BYOL-A cuts one window from a clip; only augmentation makes two views of it: mixup with other sounds in the log
+    domain, and random resized crops. As in BYOL-A, the views of a batch are then standardised together. An evaluation
+    does not standardise, so the front end should normalise its output. The target net follows the online net after
+    every step. The loss is the mean of the two directions; the source's is their sum, which is twice as large.
     """
 
     source: ClassVar[str] = "Grill et al. 2020, BYOL; Niizumi et al. 2021, BYOL-A"
-    version = 2  # views were not standardised
+    version = 2  # version 1 did not standardise views
     windows = 1
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,
@@ -38,7 +38,7 @@ class Byol(Method):
         momentum: float = Field(0.99, ge=0, le=1, description="of the target net")
         dim: int = Field(256, ge=1, description="size of projections and predictions")
         hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor")
-        standardise: bool = Field(True, description="both views of a batch together to zero mean and unit variance")
+        standardise: bool = Field(True, description="scale both views of a batch together to zero mean, unit variance")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
@@ -57,7 +57,7 @@ class Byol(Method):
         return loss, {}
 
     def _two_views(self, wave_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoder inputs of two augmentations; standardised channel by channel, over both and all clips."""
+        """Encoder inputs of two augmentations, each channel standardised over both views of all clips."""
         both = torch.cat([self.views(wave_BT), self.views(wave_BT)])
         if self.standardise:
             among = [dim for dim in range(both.ndim) if dim != 1]
@@ -67,6 +67,6 @@ class Byol(Method):
         return a, b
 
     def after_step(self) -> None:
-        """The target net follows."""
+        """Lets the target net follow."""
         follow(self.target_encoder, self.encoder, self.momentum)
         follow(self.target_projector, self.projector, self.momentum)

@@ -1,4 +1,4 @@
-"""CLAR: contrast of augmented sounds, and classification of those that are labelled."""
+"""CLAR: contrasts augmented sounds, and classifies the labelled ones."""
 
 from typing import ClassVar
 
@@ -15,13 +15,13 @@ from registry.views import Views
 
 
 class Clar(Method["Clar.Config"]):
-    """SimCLR's contrast of two augmentations of one window, along with cross-entropy where ``labelled`` is not 0.
+    """SimCLR's contrast of two augmentations of one window, and cross-entropy if ``labelled`` is not 0.
 
-    Then a share of every class's clips, the same in every run, has its labels; the source draws one from all clips.
-    Classes are told from the projections by batch norm, ReLU and a linear layer, for either view, and the three losses
-    are summed; the head has one hidden layer in place of two, as in the source. Its augmentations are the pipeline
-    ``clar``. It wraps LARS round Adam, which all but undoes the scaling of layers; ours is over SGD with momentum, at
-    the source's rate.
+    With ``labelled``, a share of each class's clips, the same in every run, keeps its labels; the source draws it
+    from all clips. Batch norm, ReLU and a linear layer predict the class from the projection of each view. The three
+    losses are summed; the head has one hidden layer instead of two, as in the source. The source's augmentations are
+    the pipeline ``clar``. The source wraps LARS around Adam, which nearly undoes the scaling of layers; ours wraps SGD
+    with momentum, at the source's rate.
     """
 
     source: ClassVar[str] = "Al-Tahan & Mohsenzadeh 2021, CLAR; haideraltahan/CLAR"
@@ -53,7 +53,7 @@ class Clar(Method["Clar.Config"]):
         self.head = mlp(encoder.embedding_dim, config.hidden, config.dim)
         to_classes = nn.Linear(config.dim, corpus.classes, bias=False)
         self.classifier = nn.Sequential(nn.BatchNorm1d(config.dim), nn.ReLU(), to_classes)
-        self.label_N: Tensor  # -1: not labelled
+        self.label_N: Tensor  # -1 for clips without label
         self.register_buffer("label_N", _labelled(corpus, config.labelled), persistent=False)
 
     @classmethod

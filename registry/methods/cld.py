@@ -22,21 +22,22 @@ _GROUPINGS = {"kmeans": batch_kmeans, "spectral": normalised_cuts}
 
 
 class Cld(Method["Cld.Config"]):
-    """NPID or MoCo, and beside it: which group of the batch's other view does this view belong to?
+    """NPID or MoCo, and in addition: to which group of the batch's other view does this view belong?
 
-    A second linear head gives group features, which are clustered anew in every batch, each view by itself. A view is
-    told among the centroids of the OTHER view, with that view's groups for labels (Lin 2022, section 1.2, prints the
-    centroids of the same view, and the temperature outside of the exponent). NPID takes two windows of a clip, its loss
-    averaged over them; MoCo takes three, two of them queries of the third, its key.
+    A second linear head gives group features. They are clustered anew in every batch, each view by itself. The features
+    of a view are compared with the centroids of the OTHER view; that view's groups are the labels (Lin 2022, section
+    1.2, prints the centroids of the same view, and the temperature outside of the exponent). NPID uses two windows of a
+    clip, and averages its loss over them; MoCo uses three: two are queries, and the third is their key.
 
-    The defaults are the released script of NPID on CIFAR-10. That of MoCo on CIFAR-10 has ``clusters: 200, weight: 0.8,
-    base: {name: moco, queue_size: 12288}``; that of MoCo v2 on ImageNet ``clusters: 120, weight: 0.25, temperature:
-    0.4`` over ``base: {name: moco, head: mlp, temperature: 0.2}``. The released option of normalised weights in the
-    heads is left out. In which order NPID's bank takes in two views is not stated: one after the other here.
+    The defaults are those of the released script for NPID on CIFAR-10. The script for MoCo on CIFAR-10 has ``clusters:
+    200, weight: 0.8, base: {name: moco, queue_size: 12288}``; the script for MoCo v2 on ImageNet has ``clusters: 120,
+    weight: 0.25, temperature: 0.4`` and ``base: {name: moco, head: mlp, temperature: 0.2}``. The released option of
+    normalised weights in the heads is left out. The order in which NPID's bank stores two views is not stated: here one
+    after the other.
     """
 
     source: ClassVar[str] = "Wang, Liu & Yu 2021, CLD; frank-xwang/CLD-UnsupervisedLearning"
-    windows = 3  # over npid 2
+    windows = 3  # 2 with npid
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 200,
         "batch_size": 256,
@@ -50,10 +51,10 @@ class Cld(Method["Cld.Config"]):
 
     class Config(Settings):
         base: MethodReference = Field(
-            named("npid", temperature=0.1, negatives=0), description="npid or moco, with settings of its own"
+            named("npid", temperature=0.1, negatives=0), description="npid or moco, with its own settings"
         )
         clusters: int = Field(128, ge=2, description="groups of a batch, at most its size")
-        weight: float = Field(1.0, ge=0, description="of the group loss; the base's has 1")
+        weight: float = Field(1.0, ge=0, description="of the group loss; the base's loss has weight 1")
         temperature: float = Field(0.2, gt=0, description="of the group loss")
         grouping: Literal["kmeans", "spectral"] = Field("kmeans", description="K-means, or normalised cuts")
         iterations: int = Field(5, ge=1, description="of K-means")
@@ -69,7 +70,7 @@ class Cld(Method["Cld.Config"]):
         super().__init__(config, encoder, views, corpus)
         self.config = config
         self.base = cast(Npid | MoCo, config.base.build(encoder, views, corpus))
-        # The base uses this method's encoder and views: as modules of both they would be saved twice.
+        # The base uses this method's encoder and views. As modules of both methods they would be saved twice.
         del self.base.encoder, self.base.views
         vars(self.base).update(encoder=encoder, views=views)
         self.windows = 3 if isinstance(self.base, MoCo) else 2
@@ -87,14 +88,14 @@ class Cld(Method["Cld.Config"]):
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         refuse(self.objections(self.config, Standing(batch=len(wave_BVT))), "cld")
-        base, heard = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
+        base, inputs = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
         base.chunk = self.chunk
         if isinstance(base, MoCo):
-            embedded = [torch.cat(base.embed_groups(self.encoder, x_BCFN)) for x_BCFN in heard]
+            embedded = [torch.cat(base.embed_groups(self.encoder, x_BCFN)) for x_BCFN in inputs]
             instances = [unit(base.query_head(z_BD)) for z_BD in embedded]
             loss = base.contrast(instances, wave_BVT[:, 2])
         else:
-            embedded = [self.embed(x_BCFN) for x_BCFN in heard]
+            embedded = [self.embed(x_BCFN) for x_BCFN in inputs]
             instances = [unit(base.head(z_BD)) for z_BD in embedded]
             loss = base.discriminate(instances, index_B)
         loss = loss + self.config.weight * self._between_views(*(unit(self.group_head(z_BD)) for z_BD in embedded))

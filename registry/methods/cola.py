@@ -1,4 +1,4 @@
-"""COLA: which of the batch's windows belongs to this one?"""
+"""COLA: which window of the batch is from the same clip as this one?"""
 
 from typing import ClassVar, Literal
 
@@ -12,23 +12,23 @@ from registry.methods import Corpus, Method, unit
 from registry.settings import Settings
 from registry.views import Views
 
-_NOISE = 0.001  # deviation of the Gaussian noise on the positive, where the whole clip has norm 1
+_NOISE = 0.001  # deviation of the Gaussian noise on the positive, for a whole clip of norm 1
 _EPSILON = 1e-3  # of Keras's layer norm
-_WEIGHT = 0.05  # deviation of the bilinear weights as drawn: what Keras calls random normal
+_WEIGHT = 0.05  # deviation of the first bilinear weights, as in Keras's "random normal"
 
 
 class Cola(Method):
-    """Anchors against the positives of the batch, one direction only: anchors are not contrasted with each other.
+    """Contrasts anchors with the positives of the batch, in one direction: anchors are not compared with each other.
 
     The bilinear similarity is ``a^T W p`` of layer-normed projections in (-1, 1), without a temperature; the cosine
-    form has a bare linear layer and no W. Anchors and positives go through the encoder as one batch. The positive
-    alone gets noise: the source scales each clip to unit norm, cuts windows, then adds a deviation of 0.001; here the
-    noise is scaled to the clip instead, which gives the same ratio, and the front end ``cola`` scales each window. The
-    recipe is the code's, whose epochs are 1,000 steps; the paper's batch of 1024 and rate of 1e-4 are from memory.
+    form has only a linear layer, and no W. Anchors and positives go through the encoder as one batch. Only the positive
+    gets noise: the source scales each clip to unit norm, cuts windows, then adds noise of deviation 0.001. Here the
+    noise is scaled to the clip, which gives the same ratio, and the front end ``cola`` scales each window. The recipe
+    is that of the code, whose epochs are 1,000 steps; the paper's batch of 1024 and rate of 1e-4 are from memory.
     """
 
     source: ClassVar[str] = "Saeed et al. 2021, COLA; google-research/cola"
-    version = 3  # the noise was one of full scale, the cosine's head that of the bilinear form but for its norm
+    version = 3  # version 2 scaled the noise to full scale, and gave the cosine form the other form's head
     windows = 2
     recipe: ClassVar[dict[str, object]] = {
         "epochs": 100,

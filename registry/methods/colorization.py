@@ -1,4 +1,4 @@
-"""Colorization: fills in the high frequencies from the low ones."""
+"""Colorization: predicts the high frequencies from the low ones."""
 
 from typing import ClassVar
 
@@ -17,16 +17,16 @@ from registry.views import Views
 
 
 class Colorization(Method["Colorization.Config"]):
-    """Predicts, frame by frame, how loud the upper half of the bins is, having seen the lower half.
+    """Predicts for each frame how loud the upper half of the bins is; the encoder sees only the lower half.
 
-    The audio form is a proposal of ours and in no paper: the lower bins stand for lightness, the upper for colour. The
-    upper bins are averaged to ``bands`` values in each of the encoder's frames, less the band's mean over the window,
-    since steady noise would be easiest to tell. Each value is a class: one of ``levels`` that are equally frequent in
-    the batch, band by band, which is our rebalancing of rare colours. Targets are hard. Where the upper bins were, the
-    encoder sees each frame's mean over the lower ones: a constant there would give batch norms statistics that whole
-    spectrograms, which are evaluated, do not have.
+    The audio form is our proposal, and in no paper: the lower bins stand for lightness, the upper bins for colour. In
+    each of the encoder's frames the upper bins are averaged to ``bands`` values. The band's mean over the window is
+    subtracted, because steady noise would be easiest to predict. Each value becomes a class: one of ``levels`` that are
+    equally frequent in the batch, for each band. This is our rebalancing of rare colours. Targets are hard. In place of
+    the upper bins the encoder sees each frame's mean over the lower bins: a constant would give batch norms other
+    statistics than whole spectrograms, which are evaluated.
 
-    The recipe is rotation's. The source has 313 colours, soft targets and weights against frequent ones.
+    The recipe is rotation's. The source has 313 colours, soft targets, and weights against frequent colours.
     """
 
     source: ClassVar[str] = "Zhang et al. 2016, from memory; audio form ours"
@@ -36,17 +36,17 @@ class Colorization(Method["Colorization.Config"]):
     recipe = Rotation.recipe
 
     class Config(Settings):
-        bands: int = Field(8, ge=1, description="averages over the upper bins, each predicted")
+        bands: int = Field(8, ge=1, description="averages over the upper bins; each is predicted")
         levels: int = Field(8, ge=2, description="classes of each band")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
         self.config = config
-        given = views.frontend
-        if given.channels != 1 or given.bins < 2 * config.bands:
+        frontend = views.frontend
+        if frontend.channels != 1 or frontend.bins < 2 * config.bands:
             raise Mistake(
                 f"colorization with {config.bands} bands needs one channel of at least {2 * config.bands} bins, and "
-                f"the front end gives {given.channels} of {given.bins}",
+                f"the front end gives {frontend.channels} of {frontend.bins}",
                 where="colorization",
                 fix="use a log-mel front end, or fewer bands",
             )
@@ -58,7 +58,7 @@ class Colorization(Method["Colorization.Config"]):
         frames_BND = frames(self, torch.cat([low_B1FN, low_B1FN.mean(2, keepdim=True).expand_as(high_B1FN)], 2))
         if frames_BND.shape[1] < 2:
             raise Mistake(
-                "a window gives one frame, which differs in nothing from the mean over the window",
+                "a window gives one frame, which equals the mean over the window",
                 where="colorization",
                 fix="use longer windows or a shorter hop",
             )
@@ -70,7 +70,7 @@ class Colorization(Method["Colorization.Config"]):
 
 
 def _levels(loudness_BKN: Tensor, levels: int) -> Tensor:
-    """Levels ``[B, K, N]`` from 0 up, of each band k so chosen that all are equally frequent; ties share one."""
-    sorted_KM = loudness_BKN.transpose(0, 1).flatten(1).sort(1).values  # quantile() would read values back
+    """Levels ``[B, K, N]`` from 0 on. In each band k all levels are equally frequent; equal values have one level."""
+    sorted_KM = loudness_BKN.transpose(0, 1).flatten(1).sort(1).values  # quantile() would wait for the device
     edge_LK = torch.stack([sorted_KM[:, sorted_KM.shape[1] * level // levels - 1] for level in range(1, levels)])
     return (loudness_BKN > edge_LK[:, None, :, None]).sum(0)

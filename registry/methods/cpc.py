@@ -18,19 +18,19 @@ from registry.views import Views
 
 
 class Cpc(Method["Cpc.Config"]):
-    """Predicts the encoder's coming frames from those so far, among other frames.
+    """Predicts the encoder's coming frames from its past frames: it tells the right frame from other frames.
 
-    A recurrent net sums the frames up to t into a context c, and a matrix a step scores a frame z as ``z^T W_k c``: the
-    frame k steps ahead against other frames of its clip, against those at its place in other clips, or both. The source
-    draws its negatives from the batch; here nothing is drawn. Steps are the encoder's frames: 10 to 160 ms for conv160
-    to conv2560, 160 ms for cnn10 on a hop of 10 ms, which leaves a window room for few. Norms and padding inside an
-    encoder may look ahead; the context does not.
+    A recurrent net summarises the frames up to t in a context c. For each step k a matrix scores a frame z as ``z^T W_k
+    c``: the frame k steps ahead against other frames of its clip, against the frames at its place in other clips, or
+    both. The source draws negatives from the batch; here all are used. A step is one frame of the encoder: 10 to 160 ms
+    for conv160 to conv2560, 160 ms for cnn10 with a hop of 10 ms, so that a window has few of these. Norms and padding
+    inside an encoder may look ahead; the context does not.
 
-    What is evaluated is the encoder's pooled embedding, as for all methods, and not the context; whatever its pooling
-    has to train stays untrained.
+    As for all methods, the encoder's pooled embedding is evaluated, not the context. If the encoder's pooling has
+    weights, they stay untrained.
 
-    The defaults are from memory. There, windows are 20,480 samples of 16 kHz and frames 10 ms: conv160 is the nearest.
-    The number of epochs is not stated.
+    The defaults are from memory. In the source windows are 20,480 samples of 16 kHz, and frames 10 ms: conv160 is the
+    nearest encoder. The number of epochs is not stated.
     """
 
     source: ClassVar[str] = "van den Oord et al. 2018, CPC"
@@ -46,7 +46,7 @@ class Cpc(Method["Cpc.Config"]):
     }
 
     class Config(Settings):
-        steps: int = Field(12, ge=1, description="frames ahead that are predicted, each by a matrix of its own")
+        steps: int = Field(12, ge=1, description="frames ahead to predict, each by its own matrix")
         negatives: Literal["within", "across", "both"] = Field(
             "both", description="other frames of the clip, frames of the batch's other clips, or both"
         )

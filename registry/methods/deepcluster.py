@@ -13,15 +13,16 @@ from registry.methods import Corpus
 from registry.methods._corpus import ClusteringSettings, CorpusClustering
 from registry.views import Views
 
-_DEVIATION = 0.01  # of the classifier's weights when they are drawn anew
+_DEVIATION = 0.01  # of the weights of a new classifier
 
 
 class DeepCluster(CorpusClustering["DeepCluster.Config"]):
-    """Tells apart the clusters into which the corpus falls by its own embeddings, clustered anew at every epoch.
+    """Predicts the cluster of each clip. The corpus is clustered anew in every epoch, by the encoder's own embeddings.
 
-    Clustered are whitened principal components of a random window of every clip, not augmented. The classifier, drawn
-    anew with the clusters, learns by a plain SGD of its own. The source draws clips uniformly over clusters; here every
-    clip comes once an epoch, its loss weighted by the inverse size of its cluster: the same gradient on average.
+    The clusters are those of whitened principal components of a random window of every clip, not augmented. Each
+    clustering begins a new classifier, which learns by a plain SGD of its own. The source draws clips uniformly over
+    clusters. Here every clip comes once an epoch, and its loss is weighted by the inverse size of its cluster: the
+    gradient is the same on average.
     """
 
     source: ClassVar[str] = "Caron et al. 2018, DeepCluster; facebookresearch/deepcluster"
@@ -41,7 +42,7 @@ class DeepCluster(CorpusClustering["DeepCluster.Config"]):
         clusters: int = Field(10000, ge=2, description="of k-means; at most as many as clips")
         iterations: int = Field(20, ge=1, description="of k-means")
         reassign: int = Field(1, ge=1, description="epochs from one clustering to the next; the source's is 1")
-        components: int = Field(256, ge=1, description="principal components, or all there are")
+        components: int = Field(256, ge=1, description="principal components, at most those of the embedding")
         classifier_rate: float = Field(0.05, gt=0, description="learning rate of the classifier")
 
     label_N: Tensor
@@ -62,7 +63,7 @@ class DeepCluster(CorpusClustering["DeepCluster.Config"]):
 
     @torch.no_grad()
     def cluster(self, wave_BVT: Tensor) -> None:
-        """Labels and weights of all clips by k-means of their whitened embeddings, and a new classifier."""
+        """Sets labels and weights of all clips by k-means of their whitened embeddings, and begins a new classifier."""
         training = self.training
         self.eval()
         embedded_ND = self.embed_corpus(wave_BVT, Views(self.views.frontend))
@@ -82,7 +83,7 @@ class DeepCluster(CorpusClustering["DeepCluster.Config"]):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """A step of the classifier."""
+        """Trains the classifier by one step."""
         for weight in (self.classifier_KD, self.bias_K):
             assert weight.grad is not None
             weight.sub_(self.config.classifier_rate * weight.grad)

@@ -17,10 +17,11 @@ from registry.views import Views
 
 
 class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
-    """Predicts from every window of a clip its cluster among the corpus's projections, clustered anew at every epoch.
+    """Predicts the cluster of a clip from each of its windows. The corpus's projections are clustered in every epoch.
 
-    The projections of two whole windows are stored as they pass, and clustered on the sphere, once for each head, the
-    two windows in turn. Centroids are the classifiers and never train. The recipe is SwAV's.
+    The projections of two whole windows are stored during training. They are clustered on the sphere, once for each
+    head; the heads use the first and the second window by turns. The centroids are the classifiers, and do not train.
+    The recipe is SwAV's.
     """
 
     source: ClassVar[str] = "Caron et al. 2020, SwAV; facebookresearch/swav:main_deepclusterv2.py"
@@ -34,7 +35,7 @@ class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
         dim: int = Field(128, ge=1, description="size of the projections")
         hidden: int = Field(2048, ge=1, description="hidden layer of the head")
         short: int = Field(6, ge=0, description="short windows of each clip, besides two whole ones")
-        short_length: float = Field(0.43, gt=0, le=1, description="of a short window, in whole ones; 96 of 224 pixels")
+        short_length: float = Field(0.43, gt=0, le=1, description="share of a whole window; 96 of 224 pixels")
 
     memory_VND: Tensor
     label_HN: Tensor
@@ -51,14 +52,14 @@ class DeepClusterV2(CorpusClustering["DeepClusterV2.Config"]):
 
     @torch.no_grad()
     def cluster(self, wave_BVT: Tensor) -> None:
-        """Centroids and labels of all clips by spherical k-means of the stored projections, for each head."""
+        """Sets the centroids and labels of all clips by spherical k-means of the stored projections, for each head."""
         if self.epoch == 0:
             for projection_ND in self.memory_VND:
                 projection_ND.copy_(unit(self.head(self.embed_corpus(wave_BVT, self.views))))
         config = self.config
         for i in range(config.heads):
-            found = kmeans(self.memory_VND[i % 2], config.clusters, config.iterations, spherical=True)
-            self.label_HN[i], self.centroid_HKD[i] = found
+            clustered = kmeans(self.memory_VND[i % 2], config.clusters, config.iterations, spherical=True)
+            self.label_HN[i], self.centroid_HKD[i] = clustered
 
     def predict(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)

@@ -1,4 +1,4 @@
-"""Jigsaw: tells in which order the tiles of a sound are."""
+"""Jigsaw: predicts the order of a sound's tiles."""
 
 import itertools
 from collections.abc import Iterable
@@ -19,16 +19,16 @@ from registry.standing import Objection, Standing
 from registry.views import Views
 
 _TILES = 9
-_HIDDEN = 1000  # values a tile keeps between encoder and classifier
+_HIDDEN = 1000  # values of each tile between encoder and classifier
 
 
 class Jigsaw(Method["Jigsaw.Config"]):
-    """Tells which of a set of permutations nine tiles are in; each tile passes through the encoder by itself.
+    """Predicts which permutation of a set nine tiles are in. Each tile passes through the encoder by itself.
 
     The audio form is ours: tiles are nine stretches of time, of a spectrogram or a waveform, or three by three patches
     of time and frequency, which are stretched to the encoder's bins. A tile lies at a random place in its cell, whose
-    sides are a third longer (64 of 85 pixels in the source), so that edges do not tell neighbours. Nine short tiles
-    want long windows. The source has 2,000 permutations; its rate and schedule are taken to be rotation's, from memory.
+    sides are a third longer (64 of 85 pixels in the source), so that edges do not betray neighbours. Nine tiles need
+    long windows. The source has 2,000 permutations. That its rate and schedule are rotation's is from memory.
     """
 
     source: ClassVar[str] = "Noroozi and Favaro 2016; facebookresearch/vissl; audio form ours"
@@ -38,7 +38,7 @@ class Jigsaw(Method["Jigsaw.Config"]):
 
     class Config(Settings):
         tiles: Literal["time", "grid"] = Field("time", description="nine in time, or three by three in time and pitch")
-        permutations: int = Field(100, ge=2, le=10_000, description="classes; far apart, the same ones every time")
+        permutations: int = Field(100, ge=2, le=10_000, description="classes; far apart, and the same in every run")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
@@ -64,7 +64,7 @@ class Jigsaw(Method["Jigsaw.Config"]):
         return F.cross_entropy(score_BK, label_B), {}
 
     def _tiles(self, x: Tensor) -> Tensor:
-        """Encoder inputs ``[B, 9, ...]``, from the first to the last, and of a grid by rows of one time."""
+        """Encoder inputs ``[B, 9, ...]`` in order of time; in a grid, three patches of one time follow each other."""
         tiles = _cut(x, 3 if self.grid else _TILES, x.ndim - 1)
         if tiles.shape[-1] < self.encoder.shortest:
             raise Mistake(
@@ -81,7 +81,7 @@ class Jigsaw(Method["Jigsaw.Config"]):
 
 
 def _cut(x: Tensor, count: int, axis: int) -> Tensor:
-    """``[B, count, ...]``: three quarters of each of so many equal cells along an axis, at a random place in it."""
+    """Cuts an axis into equal cells, and three quarters out of each at a random place: ``[B, count, ...]``."""
     cell = x.shape[axis] // count
     size = cell * 3 // 4
     offset_BP = torch.randint(cell - size + 1, (len(x), count), device=x.device)
@@ -91,10 +91,10 @@ def _cut(x: Tensor, count: int, axis: int) -> Tensor:
 
 
 def _far_apart(count: int) -> Tensor:
-    """Permutations ``[count, 9]``, each as far on average (Hamming) from those before as any, from the identity on."""
+    """Permutations ``[count, 9]``: the identity, then each time the farthest one (mean Hamming distance) from those."""
     flat = itertools.chain.from_iterable(itertools.permutations(range(_TILES)))
     every_9M = np.fromiter(flat, np.uint8).reshape(-1, _TILES).T.copy()
-    agreed_M = np.zeros(every_9M.shape[1], np.int32)  # places where it equals those chosen, over all of them
+    agreed_M = np.zeros(every_9M.shape[1], np.int32)  # places where it equals a chosen one, summed over these
     chosen = [0]
     while len(chosen) < count:
         for places_M in every_9M:

@@ -1,4 +1,4 @@
-"""Metric learning: windows of one clip, or of one class, are near, and all others far."""
+"""Metric learning: windows of one clip, or of one class, should be near, and all others far."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,15 +18,15 @@ _REGULARISER = 0.002 / 4  # of n-pair: weight of the mean squared norms of ancho
 
 
 class Metric(Method["Metric.Config"]):
-    """One of the metric losses over a batch's pairs of windows; with ``labels`` the corpus teaches it its classes.
+    """One of the metric losses over a batch's pairs of windows. With ``labels`` windows of one class are positives.
 
-    ``contrastive`` and ``triplet`` draw a positive of every window and contrast it with a random negative, or with a
-    semi-hard one. ``lifted-structure`` takes all pairs; its hard form collapses easily, the smooth one is trained with.
-    Embeddings are of unit norm but for ``n-pair``, whose dot products keep their size and whose norms are held by
-    Sohn's regulariser (its weight from memory of TensorFlow's). ``nce`` tells a window's partner from those of all
-    other clips one by one, as noise drawn evenly, and learns the constant that normalises its density. Lin 2022 lists
-    the losses without a margin, temperature or recipe: margins are those of common code (Jansen 2018's for ``triplet``,
-    from memory), the temperature is SimCLR's, the recipe is ours.
+    ``contrastive`` draws a positive and a random negative for every window; ``triplet`` draws a positive, and takes a
+    semi-hard negative. ``lifted-structure`` uses all pairs; its hard form collapses easily, so people train with the
+    smooth one. Embeddings have unit norm, except with ``n-pair``: its dot products keep their size, and Sohn's
+    regulariser limits the norms (its weight is TensorFlow's, from memory). ``nce`` compares a window's partner with the
+    windows of all other clips one by one, as uniform noise, and learns the constant that normalises its density. Lin
+    2022 lists the losses without a margin, temperature or recipe. Here margins are those of common code (for
+    ``triplet`` Jansen 2018's, from memory), the temperature is SimCLR's, and the recipe is ours.
     """
 
     source: ClassVar[str] = "Lin 2022, section 1.2; Hadsell 2006, Schroff 2015, Song 2016, Sohn 2016, Gutmann 2010"
@@ -51,7 +51,7 @@ class Metric(Method["Metric.Config"]):
             "info-nce",
             "nt-xent",
         ] = Field("contrastive", description="which")
-        labels: bool = Field(False, description="positives are windows of one class; the first four losses alone")
+        labels: bool = Field(False, description="positives are windows of one class; only for the first four losses")
         margin: float = Field(1.0, gt=0, description="of the first four losses; 0.1 for triplet unless given")
         temperature: float = Field(0.1, gt=0, description="of nce, info-nce and nt-xent")
         dim: int = Field(128, ge=1, description="size of the embeddings")
@@ -97,7 +97,7 @@ class Metric(Method["Metric.Config"]):
         return self._among_others(a_BD, b_BD)
 
     def _among_others(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
-        """The losses that contrast a pair with those of the batch's other clips, by cosine over temperature."""
+        """The losses that contrast a pair with the batch's other clips, by cosine over temperature."""
         temperature = self.config.temperature
         if self.config.loss == "nt-xent":
             return losses.nt_xent(a_BD, b_BD, temperature)
@@ -112,14 +112,14 @@ class Metric(Method["Metric.Config"]):
 
 
 def _contrastive(z_MD: Tensor, label_M: Tensor, margin: float) -> Tensor:
-    """A positive and a negative pair of every window; where all others are of its class, two positive ones."""
+    """A positive and a negative pair for every window; two positive pairs if all windows are of its class."""
     same_MM = label_M[:, None] == label_M
     other_M = torch.cat([_draw(_but_itself(same_MM)), _draw(~same_MM)])
     return losses.contrastive(z_MD.repeat(2, 1), z_MD[other_M], label_M.repeat(2) == label_M[other_M], margin)
 
 
 def _triplet(z_MD: Tensor, label_M: Tensor, margin: float) -> Tensor:
-    """A random positive and a semi-hard negative of every window."""
+    """A random positive and a semi-hard negative for every window."""
     same_MM = label_M[:, None] == label_M
     positive_MD = z_MD[_draw(_but_itself(same_MM))]
     return losses.triplet(z_MD, positive_MD, z_MD[losses.semi_hard(z_MD, positive_MD, z_MD, ~same_MM)], margin)
@@ -130,7 +130,7 @@ def _but_itself(same_MM: Tensor) -> Tensor:
 
 
 def _draw(allowed_MM: Tensor) -> Tensor:
-    """For each row the index of one of its true columns, at random."""
+    """For each row the index of a random column that is true."""
     return torch.rand(allowed_MM.shape, device=allowed_MM.device).masked_fill(~allowed_MM, -1.0).argmax(1)
 
 

@@ -17,11 +17,11 @@ from registry.views import Views
 
 
 class MoCo(Method["MoCo.Config"]):
-    """Contrasts a query with its key among a queue of past keys, which a momentum encoder makes.
+    """Finds the key of a query among a queue of past keys. A momentum encoder makes the keys.
 
     The defaults are version 1. Version 2 is ``head: mlp, temperature: 0.2`` with ``schedule: cosine`` and stronger
-    augmentation. The key encoder's parameters follow the query's by momentum; its batch-norm statistics are its own.
-    Negatives are past keys only (Lin 2022, section 1.2, says queries and keys).
+    augmentation. The key encoder's parameters follow the query encoder's by momentum; its batch-norm statistics are its
+    own. Negatives are past keys only (Lin 2022, section 1.2, says queries and keys).
     """
 
     source: ClassVar[str] = "He et al. 2020; Chen et al. 2020 (v2); moco:moco/builder.py"
@@ -43,7 +43,7 @@ class MoCo(Method["MoCo.Config"]):
         temperature: float = Field(0.07, gt=0, description="divides the similarities")
         dim: int = Field(128, ge=1, description="size of queries and keys")
         head: Literal["linear", "mlp"] = Field("linear", description="projection: linear (v1) or mlp (v2)")
-        norm_groups: int = Field(8, ge=1, description="groups with batch statistics of their own; the source's GPUs")
+        norm_groups: int = Field(8, ge=1, description="groups with separate batch statistics, as on the source's GPUs")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
         super().__init__(config, encoder, views, corpus)
@@ -68,11 +68,11 @@ class MoCo(Method["MoCo.Config"]):
         return self.contrast([query_BD], wave_BVT[:, 1]), {}
 
     def contrast(self, queries: Sequence[Tensor], wave_BT: Tensor) -> Tensor:
-        """Mean loss of queries with one key among the queue, which then takes the key in; the key encoder moves first.
+        """Moves the key encoder, returns the mean loss of queries that share one key, and puts the keys in the queue.
 
         Args:
-            queries: ``[B, dim]`` of unit norm, one a view of the clips.
-            wave_BT: windows of the same clips, of which the keys are made.
+            queries: ``[B, dim]`` of unit norm, one for each view of the clips.
+            wave_BT: windows of the same clips, for the keys.
         """
         refuse(self.objections(self.config, Standing(batch=len(wave_BT))), "moco")
         with torch.no_grad():
@@ -84,7 +84,7 @@ class MoCo(Method["MoCo.Config"]):
         return torch.stack(losses).mean()
 
     def embed_groups(self, encoder: Encoder, x_BCFN: Tensor) -> list[Tensor]:
-        """Embeddings of each group of clips, with batch statistics of its own, as on as many GPUs."""
+        """Embeddings of each group of clips, with separate batch statistics, as if each group had its own GPU."""
         return [self.embed(group, encoder) for group in x_BCFN.chunk(self.config.norm_groups)]
 
     def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
@@ -92,6 +92,6 @@ class MoCo(Method["MoCo.Config"]):
         return torch.cat([head(z_BD) for z_BD in self.embed_groups(encoder, x_BCFN)])
 
     def _shuffled_keys(self, x_BCFN: Tensor) -> Tensor:
-        """Keys ``[B, dim]``, computed in a shuffled order so that batch statistics do not tell which query is whose."""
+        """Keys ``[B, dim]``, computed in a shuffled order, so that batch statistics do not betray the pairs."""
         order_B = torch.randperm(len(x_BCFN), device=x_BCFN.device)
         return unit(self._project(self.key_encoder, self.key_head, x_BCFN[order_B]))[order_B.argsort()]

@@ -17,12 +17,12 @@ from registry.views import Views
 
 
 class MultiformatContrast(Method):
-    """Tells which windows of a batch belong to one clip, where one window is heard in one format and one in another.
+    """Finds the windows of a batch that belong to one clip; the two windows of a clip have different formats.
 
-    With the encoder ``multiformat`` the first window goes through its first branch and the second through its second;
-    with any other encoder both windows go through it, which is the one-format case that the paper compares with. One
-    hidden layer projects all formats. ``augment`` of the pretraining works on both waveforms; ``augment`` here works on
-    one format, such as shifts and masks of the log-mel.
+    With the encoder ``multiformat`` the first window goes through the first branch, and the second window through the
+    second branch. With any other encoder both windows go through it: this is the one-format case that the paper
+    compares with. One projector with one hidden layer serves all formats. ``augment`` of the pretraining works on both
+    waveforms; ``augment`` here works on one format, for example shifts and masks of the log-mel.
     """
 
     source: ClassVar[str] = "Wang 2021; optimiser's moments and mask sizes not stated"
@@ -59,17 +59,17 @@ class MultiformatContrast(Method):
         dim = sizes.pop()
         self.projector = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(inplace=True), nn.Linear(dim, config.dim))
         self.augmentations = [[a.build() for a in config.augment.get(name, ())] for name in self.branches]
-        self.registered = nn.ModuleList(itertools.chain(*self.augmentations))  # so that they go where the method goes
+        self.registered = nn.ModuleList(itertools.chain(*self.augmentations))  # so that they move to the device, too
 
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        heard = [self.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]
+        inputs = [self.views(wave_BT) for wave_BT in wave_BVT.unbind(1)]
         if isinstance(self.encoder, Multiformat):
             embedded = []
-            for name, augmentations, x_B1T in zip(self.branches, self.augmentations, heard, strict=True):
+            for name, augmentations, x_B1T in zip(self.branches, self.augmentations, inputs, strict=True):
                 plain_views, encoder = self.encoder.branch(name)
                 views = Views(plain_views.frontend, augmentations)
                 embedded.append(self.embed(views(x_B1T.squeeze(1)), encoder))
         else:
-            embedded = [self.embed(x) for x in heard]
+            embedded = [self.embed(x) for x in inputs]
         a_BD, b_BD = (unit(self.projector(z_BD)) for z_BD in embedded)
         return nt_xent(a_BD, b_BD, self.temperature), {}

@@ -16,11 +16,11 @@ from registry.views import Views
 
 
 class Npid(Method["Npid.Config"]):
-    """Tells every clip of the corpus from all others, against a memory bank of one embedding a clip.
+    """Tells every clip of the corpus from all others, by a memory bank with one embedding of each clip.
 
     The denominator runs over all N instances, on a sphere of ``dim`` dimensions (Lin 2022, section 1.2, errs in both).
     ``negatives: 0`` is the full softmax over the bank. ``proximal`` weighs the squared distance to the bank's embedding
-    of the clip: the paper's term, absent from the released code, which has only the bank's momentum.
+    of the clip. This term is in the paper, but not in the released code, which has only the bank's momentum.
     """
 
     source: ClassVar[str] = "Wu et al. 2018; lemniscate.pytorch"
@@ -58,15 +58,15 @@ class Npid(Method["Npid.Config"]):
         z_BD = unit(self.head(self.embed(self.views(wave_BVT[:, 0]))))
         return self.discriminate([z_BD], index_B), {}
 
-    def discriminate(self, seen: Sequence[Tensor], index_B: Tensor) -> Tensor:
-        """Mean loss of views of the same clips against the bank as it is, which then takes them in one by one.
+    def discriminate(self, embeddings: Sequence[Tensor], index_B: Tensor) -> Tensor:
+        """The mean loss of several views of the same clips, before the bank stores the views one by one.
 
         Args:
-            seen: ``[B, dim]`` of unit norm, one a view.
+            embeddings: ``[B, dim]`` of unit norm, one for each view.
             index_B: the clips' positions in the corpus.
         """
-        loss = torch.stack([self._loss(z_BD, index_B) for z_BD in seen]).mean()
-        for z_BD in seen:
+        loss = torch.stack([self._loss(z_BD, index_B) for z_BD in embeddings]).mean()
+        for z_BD in embeddings:
             self._update_bank(z_BD.detach(), index_B)
         return loss
 
@@ -85,7 +85,7 @@ class Npid(Method["Npid.Config"]):
         drawn_BK[:, 0] = index_B
         similarity_BK = torch.einsum("bd,bkd->bk", z_BD, self.bank_ND[drawn_BK])
         score_BK = (similarity_BK / self.config.temperature).exp()
-        # Z is set once, from the first batch, and kept. Written without a branch: reading it would wait for the device.
+        # Z is set once, from the first batch. There is no branch here, because it would wait for the device.
         first = score_BK.detach().mean() * instances
         self.constant_z.copy_(torch.where(self.constant_z == 0, first, self.constant_z))
         return npid_nce(score_BK / self.constant_z.clone(), instances)

@@ -1,4 +1,4 @@
-"""Rotation: tells which way round a spectrogram is."""
+"""Rotation: predicts how a spectrogram was turned."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -15,11 +15,11 @@ from registry.views import Views
 
 
 class Rotation(Method):
-    """Tells a spectrogram from itself reversed in time, flipped in frequency, and both; all four make up the batch.
+    """Predicts whether a spectrogram was reversed in time, flipped in frequency, both, or neither.
 
-    The audio form is ours: turning an image by 90 degrees would swap time and frequency, so that the four classes here
-    are the turn by 180 degrees and the two flips it is made of. Rate, decay and drops are those of the source's
-    configuration for ResNet-50; that all four go into one batch is from memory.
+    The audio form is ours: a turn by 90 degrees would swap time and frequency, so the four classes here are the turn by
+    180 degrees, the two flips that make it, and no change. All four versions of a window are in one batch, as in the
+    source, from memory. Rate, decay and drops are those of the source's configuration for ResNet-50.
     """
 
     source: ClassVar[str] = "Gidaris et al. 2018, RotNet; facebookresearch/vissl; audio form ours"

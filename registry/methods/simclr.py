@@ -17,12 +17,13 @@ from registry.views import Views
 
 
 class SimClr(Method["SimClr.Config"]):
-    """Tells which two of the 2 B windows of a batch come from one clip.
+    """Finds the two of the 2 B windows of a batch that come from one clip.
 
-    The head is version 1's two layers or version 2's three, every hidden layer as wide as the embedding. ``memory`` is
-    version 2's: past projections of an encoder that follows by momentum are further negatives (about 1 % in the paper,
-    from memory, as is the momentum). Version 2 also widens the net and keeps part of the head for fine-tuning, which is
-    not here. The source's LARS keeps the rate inside the momentum, ours outside: they differ while the rate changes.
+    The head has two layers in version 1, and three in version 2; every hidden layer is as wide as the embedding.
+    ``memory`` is version 2's: past projections of an encoder that follows by momentum are further negatives (this gains
+    about 1 % in the paper; figure and momentum are from memory). Version 2 also widens the net, and keeps a layer of
+    the head for fine-tuning; both are left out here. The source's LARS has the rate inside the momentum, ours outside:
+    the two differ while the rate changes.
     """
 
     source: ClassVar[str] = "Chen et al. 2020, SimCLR and SimCLR v2; google-research/simclr"
@@ -74,7 +75,7 @@ class SimClr(Method["SimClr.Config"]):
 
     @torch.no_grad()
     def _remember(self, x_BCFN: Tensor) -> None:
-        """The first window of each clip enters the memory, by the momentum encoder."""
+        """Stores the momentum encoder's projection of the first window of each clip."""
         follow(self.key_encoder, self.encoder, self.config.momentum)
         follow(self.key_head, self.head, self.config.momentum)
         enqueue(self.memory_QD, self.next_row, unit(self.key_head(self.embed(x_BCFN, self.key_encoder))))

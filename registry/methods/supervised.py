@@ -11,12 +11,12 @@ from registry.views import Views
 
 
 class Supervised(Method):
-    """Predicts the labels of clips from windows of them: what label-free methods are measured against.
+    """Predicts the labels of clips from windows of the clips. Label-free methods are compared with this method.
 
-    The target says how: one label a clip by cross-entropy over the classes, several by a binary cross-entropy for each
-    class, averaged, a number by its squared error. The recipe is PANNs' on AudioSet, from memory, its 600,000 steps
-    written as epochs; its mixing of two clips and their labels is not here: the augmentation ``mix`` leaves the labels
-    of the louder clip.
+    The target decides the loss: cross-entropy over the classes for one label of each clip, the mean of a binary
+    cross-entropy for each class for several labels, the squared error for a number. The recipe is PANNs' on AudioSet,
+    from memory, with its 600,000 steps written as epochs. PANNs' mixing of two clips and their labels is left out: the
+    augmentation ``mix`` keeps the labels of the louder clip.
     """
 
     source: ClassVar[str] = "Kong et al. 2020, PANNs; Wang 2021 (the supervised rows)"

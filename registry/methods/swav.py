@@ -15,11 +15,12 @@ from registry.views import Views
 
 
 class SwAV(Method["SwAV.Config"]):
-    """Predicts from one window of a clip to which prototypes another was assigned; batches are dealt out evenly.
+    """Predicts from one window of a clip the prototypes that another window was assigned to.
 
-    Two whole windows are assigned, by Sinkhorn's iteration over their batch and, for small batches, over past
-    embeddings of a queue; short windows only predict. The prototypes stay as they are drawn in the first epochs. The
-    queue begins with random directions. Lin 2022, section 1.2, divides by the temperature outside the exponent.
+    Sinkhorn's iteration assigns two whole windows of each clip of a batch evenly to the prototypes; for small batches
+    it also includes past embeddings from a queue. Short windows only predict. In the first epochs the prototypes do not
+    train. The queue begins with random directions. Lin 2022, section 1.2, divides by the temperature outside the
+    exponent.
     """
 
     source: ClassVar[str] = "Caron et al. 2020, SwAV; facebookresearch/swav:main_swav.py"
@@ -44,9 +45,9 @@ class SwAV(Method["SwAV.Config"]):
         dim: int = Field(128, ge=1, description="size of the projections")
         hidden: int = Field(2048, ge=1, description="hidden layer of the head")
         short: int = Field(6, ge=0, description="short windows of each clip")
-        short_length: float = Field(0.43, gt=0, le=1, description="of a short window, in whole ones; 96 of 224 pixels")
+        short_length: float = Field(0.43, gt=0, le=1, description="share of a whole window; 96 of 224 pixels")
         freeze_epochs: int = Field(1, ge=0, description="first epochs, in which the prototypes do not train")
-        queue_size: int = Field(0, ge=0, description="past embeddings that are assigned too; 3840 for batches of 256")
+        queue_size: int = Field(0, ge=0, description="past embeddings that are assigned, too; 3840 for batches of 256")
         queue_epoch: int = Field(15, ge=0, description="the first epoch that uses the queue")
 
     def __init__(self, config: Config, encoder: Encoder, views: Views, corpus: Corpus) -> None:
@@ -61,7 +62,7 @@ class SwAV(Method["SwAV.Config"]):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
             self.prototype_KD.copy_(unit(self.prototype_KD))
-        # Detached, they get no gradient at all, and optimisers pass over them, decay and momentum included.
+        # Detached prototypes have no gradient at all, so the optimiser skips them, with decay and momentum.
         frozen = self.epoch < self.config.freeze_epochs
         prototype_KD = self.prototype_KD.detach() if frozen else self.prototype_KD
         z_VBD = project(self, self.head, wave_BVT, self.config.short_length)
@@ -74,7 +75,7 @@ class SwAV(Method["SwAV.Config"]):
 
     @torch.no_grad()
     def _assign(self, z_VBD: Tensor) -> list[Tensor]:
-        """Assignments ``[B, K]`` of each whole window's embeddings, which enter the queue, newest first."""
+        """The assignments ``[B, K]`` of both whole windows; their embeddings then enter the queue, newest first."""
         config, assigned = self.config, z_VBD
         if config.queue_size and self.epoch >= config.queue_epoch:
             assigned = torch.cat([z_VBD, self.queue_VQD], 1)

@@ -1,4 +1,4 @@
-"""Triplet loss over sounds that were changed without a change of meaning."""
+"""Triplet loss over sounds and changed copies of them that mean the same."""
 
 import math
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ _BINS = 10  # largest shift
 
 
 class Triplet(Method["Triplet.Config"]):
-    """A sound is nearer to a noisy, shifted or mixed copy of itself, or to its neighbour in time, than to others.
+    """A sound should be nearer to a noisy, shifted or mixed copy, or to its neighbour in time, than to other sounds.
 
-    Every kind of positive gives a triplet loss of its own; all four, averaged, are the joint training. Negatives are
-    the batch's other clips, anchors and positives: the nearest that is farther than the positive, or else the farthest.
-    ``noise`` multiplies each energy by ``1 + |e|``, e of deviation 0.5; ``translation`` turns the frames round by any
-    number and shifts up to 10 bins up or down; ``mixing`` adds another clip at a quarter of the energy; ``proximity``
-    takes another window of the clip, which the paper bounds by 10 s. The values of the front end are taken for natural
-    logarithms of energies: ``log: ln, normalise: none`` makes them so. All numbers are from memory; the recipe is ours.
+    Every kind of positive gives a triplet loss; the joint training averages all four. Negatives are the batch's other
+    clips, anchors and positives: the nearest one that is farther than the positive, or else the farthest. ``noise``
+    multiplies each energy by ``1 + |e|``, where e has deviation 0.5. ``translation`` rotates the frames by any number,
+    and shifts up to 10 bins up or down. ``mixing`` adds another clip at a quarter of the energy. ``proximity`` takes
+    another window of the clip; the paper limits the distance to 10 s. The front end must give natural logarithms of
+    energies: ``log: ln, normalise: none``. All numbers are from memory; the recipe is ours.
     """
 
     source: ClassVar[str] = "Jansen et al. 2018, from memory"
@@ -76,12 +76,12 @@ class Triplet(Method["Triplet.Config"]):
 
 
 def add_noise(x_BCFN: Tensor) -> Tensor:
-    """Every energy times ``1 + |e|``, e normal with deviation 0.5; of log energies, as the next two."""
+    """Every energy times ``1 + |e|``, where e is normal with deviation 0.5. This and the next two take log energies."""
     return x_BCFN + (_NOISE * torch.randn_like(x_BCFN)).abs().log1p()
 
 
 def translate(x_BCFN: Tensor) -> Tensor:
-    """Frames turned round by any number, bins shifted by up to 10; vacated bins fall to the example's lowest value."""
+    """Rotates frames by any number, and shifts bins by up to 10; vacated bins get the example's lowest value."""
     frames = x_BCFN.shape[3]
     shift_B1 = torch.randint(frames, (len(x_BCFN), 1), device=x_BCFN.device)
     origin_BN = (torch.arange(frames, device=x_BCFN.device) - shift_B1) % frames
@@ -90,7 +90,7 @@ def translate(x_BCFN: Tensor) -> Tensor:
 
 
 def mix_in(x_BCFN: Tensor) -> Tensor:
-    """``x + 0.25 E(x) / E(z) z`` in energies: z is the next of the batch, whose order is random, E the total energy."""
+    """``x + 0.25 E(x) / E(z) z`` in energies: z is the batch's next clip, in random order; E is the total energy."""
     energy = x_BCFN.logsumexp((1, 2, 3), keepdim=True)
     next_BCFN = (x_BCFN - energy).roll(1, 0) + energy
     return torch.logaddexp(x_BCFN, next_BCFN + math.log(_MIX))

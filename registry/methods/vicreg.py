@@ -13,9 +13,9 @@ from registry.views import Views
 
 
 class VicReg(Method):
-    """Two windows of a clip agree, every dimension varies over the batch, and no two dimensions vary together.
+    """Two windows of a clip should agree, every dimension vary over the batch, and no two dimensions vary together.
 
-    The recipe is the source's for ImageNet; none is stated for audio.
+    The recipe is the source's for ImageNet; the source states none for audio.
     """
 
     source: ClassVar[str] = "Bardes et al. 2022; recipe from memory, not verified"

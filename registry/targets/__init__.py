@@ -114,5 +114,5 @@ def find_judge(reference: str) -> Judge:
 
 def _require(kind: Kind[AnyComponent], name: str) -> None:
     if name not in kind.names():
-        fix = f"{nearest(name, kind.names())} Or load its file: --plugin FILE"
-        raise Mistake(f"no {kind.singular} is called {name!r}", fix=fix)
+        hint = f"{nearest(name, kind.names())}; of a plugin load the file: --plugin FILE"
+        raise Mistake(f"no {kind.singular} is called {name!r}", fix=hint)

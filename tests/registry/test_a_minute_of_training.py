@@ -14,7 +14,6 @@ from benchmark.jobs.model import Device, build_encoder, build_views, choose_devi
 from benchmark.jobs.packing import Pack, make_pack, open_pack
 from benchmark.jobs.watch import Probe
 from benchmark.progress import Progress
-from benchmark.store.store import write_json
 from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus, Method
 from registry.tasks.sounds import Sounds
@@ -99,7 +98,8 @@ def _all_cores() -> Iterator[None]:
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     folder = tmp_path_factory.mktemp("sounds")
     task = Sounds(Sounds.Config(clips=8))
-    write_json(folder / "result.json", make_pack(task, task.clips(None), 16000, folder, Progress()))
+    made = make_pack(task, task.clips(None), 16000, folder, Progress())
+    (folder / "result.json").write_text(made.model_dump_json())
     return open_pack(folder)
 
 

@@ -29,7 +29,7 @@ class Net(nn.Module):
         self.pooled = pooled
 
     def forward(self, wave_BT: Tensor) -> Tensor:
-        frames_BND = self.conv(wave_BT.unsqueeze(1)).relu().transpose(1, 2)
+        frames_BND: Tensor = self.conv(wave_BT.unsqueeze(1)).relu().transpose(1, 2)
         return frames_BND.mean(1) if self.pooled else frames_BND
 
 
@@ -45,7 +45,7 @@ def onnx_file(path: Path, samples: int | str = "samples", batch: int | str = "ba
     net = Net()
     make, numpy = onnx.helper, onnx.numpy_helper
     weights = [numpy.from_array(scale * net.conv.weight.detach().numpy(), "w"), numpy.from_array(np.array([1]), "axis")]
-    weights.append(numpy.from_array(net.conv.bias.detach().numpy(), "b"))  # type: ignore[union-attr]
+    weights.append(numpy.from_array(net.conv.bias.detach().numpy(), "b"))
     nodes = [
         make.make_node("Unsqueeze", ["wave", "axis"], ["wave1"]),
         make.make_node("Conv", ["wave1", "w", "b"], ["conv"], strides=[200]),

@@ -24,6 +24,9 @@ from registry.methods import Method
 from registry.protocols import Labels
 from registry.seeding import seed_everything
 from registry.settings import Settings
+from registry.targets import Target
+from registry.targets.number import Number
+from registry.targets.one_label import OneLabel
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining, Training
 from registry.views import Views
@@ -275,8 +278,8 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(broken: Broken, t
 class Scripted(Probe):
     """Answers by the epoch alone, and remembers every encoder that it was asked about."""
 
-    def __init__(self, answers: list[float]) -> None:
-        labels = Labels(CORPUS.label_N, torch.arange(40), torch.arange(40), 4)
+    def __init__(self, answers: list[float], target: Target | None = None) -> None:
+        labels = Labels(CORPUS.label_N, torch.arange(40), torch.arange(40), 4, target or OneLabel())
         vars(self).update(every=1, answers=answers, seen={}, labels=labels)
 
     def figure(self, method: Method) -> float:
@@ -318,6 +321,17 @@ def test_the_best_epoch_is_kept_through_interruptions(
     assert log.kept == best
     assert [row["knn"] for row in log.epochs] == answers
     assert all(torch.equal(value, encoders[best - 1][name]) for name, value in method.encoder.state_dict().items())
+
+
+def test_of_errors_the_lowest_is_the_best_and_the_first_of_equals(tmp_path: Path) -> None:
+    training, device = (
+        Pretraining(epochs=3, batch_size=8, learning_rate=0.01, keep="best"),
+        choose_device("cpu", "fp32"),
+    )
+    for answers, best in (([3.0, 1.0, 2.0], 2), ([1.0, 2.0, 1.0], 1)):
+        probe, path = Scripted(answers, Number()), tmp_path / str(best)
+        log = pretrain(build("moco"), CORPUS.recordings, training, 4000, 0, device, path, Progress(), probe)
+        assert log.kept == best
 
 
 def test_without_being_asked_the_last_epoch_is_kept(tmp_path: Path) -> None:

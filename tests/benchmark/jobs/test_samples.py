@@ -1,6 +1,5 @@
 """What packs of int16 samples cost, measured on real recordings: the figures of docs/packs.md (print them with -s)."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def waves(data: Path, rate: int, folder: Path, samples: Samples) -> Tensor:
     task = Esc50(Settings())
     folder.mkdir(parents=True)
     made = make_pack(task, task.clips(data)[::20], rate, folder, Progress(), samples=samples)
-    (folder / "result.json").write_text(json.dumps(made))
+    (folder / "result.json").write_text(made.model_dump_json())
     return open_pack(folder).recordings.windows(torch.arange(CLIPS), 5 * rate)[0]
 
 

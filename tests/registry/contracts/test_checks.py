@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.contracts import Check, Finding, checks_in, contract_of, findings
-from registry.lookup import AUGMENTATIONS, KINDS, PROTOCOLS, AnyComponent, Kind, load_plugin
+from registry.lookup import AUGMENTATIONS, KINDS, AnyComponent, Kind, load_plugin
 
 BROKEN = Path(__file__).parent / "broken"
 OF_EVERY_KIND = checks_in(importlib.import_module("registry.contracts._every_kind"))
@@ -15,7 +15,7 @@ OF_EVERY_KIND = checks_in(importlib.import_module("registry.contracts._every_kin
 def cases() -> list[tuple[str, Kind[AnyComponent], list[Check]]]:
     return [
         ("_every_kind", AUGMENTATIONS, OF_EVERY_KIND),
-        *((kind.folder, kind, checks_in(contract_of(kind))) for kind in KINDS if kind is not PROTOCOLS),
+        *((kind.folder, kind, checks_in(contract_of(kind))) for kind in KINDS),
     ]
 
 

@@ -8,7 +8,7 @@ import timm
 from safetensors.torch import save_file
 
 from registry.contracts import Beside, encoders, findings
-from registry.lookup import ENCODERS, FRONTENDS, KINDS, PROTOCOLS, WEIGHTS, AnyComponent, Kind
+from registry.lookup import ENCODERS, FRONTENDS, KINDS, WEIGHTS, AnyComponent, Kind
 from tests.conftest import DATA
 from tests.registry._recordings import sound
 from tests.registry.test_encoders import small
@@ -20,6 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cld": {"base": {"name": "npid", "negatives": 0}, "clusters": 4},
     "deepcluster": {"clusters": 8, "components": 4},
     "deepcluster-v2": {"clusters": 8, "dim": 16, "hidden": 32, "short": 0},
+    "finetune": {"epochs": 5},
     "jigsaw": {"permutations": 8},
     "moco": {"queue_size": 64},
     "pretrain": {
@@ -31,7 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "us8k": {"folds": [1, 2, 10]},
     "vicreg": {"dim": 16},
 }
-EVERY = [(kind, name) for kind in KINDS if kind is not PROTOCOLS for name in kind.names()]
+EVERY = [(kind, name) for kind in KINDS for name in kind.names()]
 
 
 def named(kind: Kind[AnyComponent], name: str) -> dict[str, Any]:

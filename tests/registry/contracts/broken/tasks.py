@@ -85,7 +85,7 @@ class Repeated(_Tones):
 class OutOfRange(_Tones):
     """Has a label beyond its classes, which its counts leave out."""
 
-    name = "labels_are_its_classes"
+    name = "labels_are_its_targets"
     counts: Mapping[int, tuple[int, ...]] = MappingProxyType({})
 
     def clips(self, data: Path | None) -> list[Clip]:

@@ -55,6 +55,15 @@ class Unstable(_Scaled):
         return {**super().stated(encoder, seed), "asked": self.asked} if seed == 3 else super().stated(encoder, seed)
 
 
+class Taken(_Scaled):
+    """States a key that names the source itself."""
+
+    name = "names_what_it_loads-2"
+
+    def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:
+        return {**super().stated(encoder, seed), "kind": "scaled"}
+
+
 class Misnamed(_Scaled):
     """Takes a setting that it does not have."""
 
@@ -115,7 +124,7 @@ class OfValues(_Scaled):
 
     name = "is_tried_without_values"
 
-    def file(self) -> str:
+    def file(self, encoder: object) -> str:
         path = Path(tempfile.gettempdir()) / "audiobench-no-weights"
         path.touch()
         return str(path)
