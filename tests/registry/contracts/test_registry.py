@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from registry.contracts import Beside, encoders, findings
 from registry.lookup import ENCODERS, FRONTENDS, KINDS, WEIGHTS, AnyComponent, Kind
-from tests.conftest import DATA
+from tests.conftest import DATA, encoders_made_here
 from tests.registry._recordings import sound
 from tests.registry.test_encoders import small
 
@@ -70,7 +70,7 @@ def test_every_component_keeps_its_contract(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ENCODERS.names())
+@pytest.mark.parametrize("name", encoders_made_here())
 def test_five_minutes_are_embedded(name: str) -> None:
     found = {finding.check: finding for finding in findings(ENCODERS, small(name))}
     assert found["embeds_five_minutes"].state == "passed", str(found["embeds_five_minutes"])
