@@ -11,7 +11,7 @@ from tests.conftest import Answer
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("adding-*.md"))
-FIGURE = r"0\.\d{3} ± 0\.\d{3}"
+FIGURE = r"\d\.\d+ ± \d+\.\d+"
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

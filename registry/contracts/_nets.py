@@ -34,7 +34,7 @@ def require_equal(found: Tensor, expected: Tensor, fix: str) -> str:
     Raises:
         Broken: if that is more than rounding.
     """
-    apart = float((found - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+    apart = float((found - expected).detach().abs().max() / expected.detach().abs().max().clamp_min(1e-12))
     if not apart <= _EQUAL:
         raise Broken(f"equal values, within {_EQUAL} of the largest", f"{apart:.1e} of it apart", fix)
     return f"{apart:.0e} of the largest value apart"
