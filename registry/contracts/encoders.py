@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +200,7 @@ def learns_with_every_parameter(specimen: Specimen) -> str:
     """In training a gradient reaches every parameter of the embedding's way, and is finite."""
     if not specimen.component.gives_gradients:
         raise NotApplicable("it gives no gradients: finetune refuses it")
-    encoder = deepcopy(specimen.encoder).train()
+    encoder = specimen.drawn(0).train()
     parameters = {name: own for name, own in encoder.named_parameters() if own.requires_grad}
     if not parameters:
         raise NotApplicable("it has no parameters to train: finetune and pretraining cannot use it")

@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from registry.contracts import Beside, findings
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.lookup import ENCODERS
+from registry.lookup import ENCODERS, WEIGHTS
 from tests.conftest import SHARED
 
 RATE = 8000
@@ -202,6 +203,28 @@ def test_onnx_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(Mistake, match=answer):
             brought({"name": "onnx", "sample_rate": RATE, **settings}, path)
+
+
+@pytest.mark.parametrize("name", ["exported", "onnx", "module", "hear"])
+def test_models_that_others_made_keep_the_contract_of_encoders(package: Path, name: str) -> None:
+    (package / "own_nets.py").write_text(MODULE)
+    (package / "a_hear_module.py").write_text(HEAR.format(size=6))
+    torch.jit.save(torch.jit.trace(Net().eval(), WAVE_B1T[:, 0]), package / "net.ts")
+    settings: dict[str, dict[str, Any]] = {
+        "exported": {"file": str(package / "net.ts"), "sample_rate": RATE},
+        "onnx": {"file": str(package / "net.onnx"), "sample_rate": RATE},
+        "module": {"class": "own_nets:Mine"},
+        "hear": {"module": "a_hear_module"},
+    }
+    if name == "onnx":
+        pytest.importorskip("onnxruntime")
+        onnx_file(package / "net.onnx")
+    reference = {"name": name, **settings[name]}
+    found = list(findings(ENCODERS, reference))
+    failed = [str(finding) for finding in found if finding.state == "failed"]
+    assert [text for text in failed if "short" not in text] == []
+    beside = Beside(encoder=ENCODERS.choose(reference))
+    assert [str(one) for one in findings(WEIGHTS, "own", beside) if one.state == "failed"] == []
 
 
 @pytest.mark.real
