@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark.suite import judge
+from benchmark.suite import objections
 from benchmark.suite.document import Document, as_mapping, plugin_files, read_suite
 from benchmark.suite.fields import Entry, Suite
 from benchmark.suite.inheritance import inherit_all
-from benchmark.suite.judge import Listings
+from benchmark.suite.objections import Listings
 from benchmark.suite.parse import Keys
 from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite, ResolvedWeights
-from benchmark.suite.shots import Column, Few, columns_of, objections, without_few
+from benchmark.suite.shots import Column, Few, columns_of, shot_objections, without_few
 from benchmark.suite.sweep import expand_sweep
 from registry.errors import Mistake, Mistakes
 from registry.lookup import (
@@ -96,7 +96,7 @@ class _Resolver:
             if control is not None and control not in self._keys(("entries",)):
                 hint = nearest(str(control), self._keys(("entries",)))
                 self._mistake(f"no entry is called {control!r}", at, hint)
-        self._judge_protocols(columns, tasks)
+        self._check_protocols(columns, tasks)
         for column, fold in suite.class_wise.items() if suite else ():
             task = tasks.get(column)
             if task is None or fold not in task.build().folds:
@@ -156,7 +156,7 @@ class _Resolver:
             self._report(error, at, Few)
             return Few()
         targets = {name: task.component.target for name, task in tasks.items()}
-        for key, what, fix in objections(few, choice, targets):
+        for key, what, fix in shot_objections(few, choice, targets):
             self._mistake(what, (*at, key), fix)
         return few
 
@@ -174,7 +174,7 @@ class _Resolver:
                 hint = nearest(str(protocol), [*protocols, *columns])
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
         if encoder and frontend:
-            self._note(judge.of_encoder(encoder, frontend), (*at, "encoder"))
+            self._note(objections.of_encoder(encoder, frontend), (*at, "encoder"))
         if not (encoder and frontend and weights):
             return None
         crop_at: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
@@ -187,15 +187,15 @@ class _Resolver:
             self._mistake(what, crop_at, "crop: 1.0")
         return entry
 
-    def _judge_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice[Task]]) -> None:
+    def _check_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice[Task]]) -> None:
         for column in columns.values():
             for task in tasks.values() if column.shots is None else ():
-                objections = judge.of_protocol(column.choice, self.listings.of(task))
-                self._note(objections, ("protocols", column.protocol))
+                raised = objections.of_protocol(column.choice, self.listings.of(task))
+                self._note(raised, ("protocols", column.protocol))
 
-    def _note(self, objections: Iterable[Objection], at: Keys) -> None:
-        """Notes the objections of the component at a place."""
-        for objection in objections:
+    def _note(self, raised: Iterable[Objection], at: Keys) -> None:
+        """Notes the objections that the component at a place raises."""
+        for objection in raised:
             self._mistake(objection.what, (*at, *objection.key.split(".")), objection.fix)
 
     def _augmentations(self, at: Keys, frontend: "Choice[Frontend] | None") -> "tuple[Choice[Augmentation], ...]":
@@ -258,7 +258,7 @@ class _Resolver:
         if method is None:
             return None
         listed = self.listings.of(corpus) if corpus else None
-        for objection in judge.of_method(method, training, frontend, listed):
+        for objection in objections.of_method(method, training, frontend, listed):
             of_training = objection.key in ("corpus", *Pretraining.model_fields)
             self._note([objection], at if of_training else (*at, "pretrain"))
         if training.keep == "best" and raw.get("monitor") is None:
