@@ -38,5 +38,5 @@ def with_file(
     if path:
         return ResolvedWeights(source, path)
     looked = ", ".join(str(folder) for folder in folders)
-    fix = f"looked in {looked}; give its path, or --data beside it"
+    fix = encoder.component.remedy(encoder.settings) or f"looked in {looked}; give its path, or --data beside it"
     return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=document.where(at), fix=fix)))

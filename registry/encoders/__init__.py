@@ -68,6 +68,11 @@ class Encoder(nn.Module, Component[Own]):
         return ""
 
     @classmethod
+    def remedy(cls, config: Any) -> str:
+        """How the user gets the file of the model that it brings; empty where only the user knows."""
+        return ""
+
+    @classmethod
     def digest_of(cls, config: Any) -> str:
         """A digest of the code of the model that it brings, for keys; empty where there is none."""
         return ""
