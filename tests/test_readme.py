@@ -1,5 +1,6 @@
 """What the README shows, run."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,22 @@ def test_the_suite_of_ones_own_is_valid(audiobench: Callable[..., Answer], tmp_p
     answer = audiobench("plan", tmp_path / "mine.yaml", "--data", data)
     assert answer.status == 0, answer.err
     assert "pretrain moco on esc50" in answer.out
+
+
+def test_the_models_of_others_have_the_figures_that_the_records_give(audiobench: Callable[..., Answer]) -> None:
+    folder = Path(__file__).parent.parent / "leaderboard"
+    given = audiobench("leaderboard", "pretrained", "--scale", "cpu", "--runs", folder / "records", "--format", "json")
+    board = json.loads(given.out)
+    header, _, *rows = next(part for part in README.split("\n\n") if part.startswith("| frozen ")).splitlines()
+    shown = {}
+    for row in rows:
+        entry, *figures = (cell.strip() for cell in row.strip("|").split("|"))
+        shown |= {(entry, task.strip()): figure for task, figure in zip(header.split("|")[2:-1], figures, strict=True)}
+    told = {}
+    for cell in board["cells"]:
+        figure = f"{cell['mean']:.3f}"
+        told[cell["entry"], cell["task"], cell["protocol"]] = f"**{figure}**" if cell["rank"]["first"] == 1 else figure
+    assert shown == {(entry, task): figure for (entry, task, protocol), figure in told.items() if protocol == "freeze"}
 
 
 def test_the_leaderboard_is_the_one_that_the_records_give(audiobench: Callable[..., Answer]) -> None:
