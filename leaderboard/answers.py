@@ -1,4 +1,4 @@
-"""What the records of an entry answered for the clips of a task, and which recordings these were cut from."""
+"""What an entry's records predicted for the clips of a task, and which recordings the clips were cut from."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.columns import matrix, numbers, read_columns, texts, values
 from benchmark.store.store import Store
-from registry import metrics
 from registry.errors import Damaged
-from registry.metrics import Judge
+from registry.metrics import Answers, Judge
 from registry.targets import Target
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
@@ -26,9 +25,9 @@ class Predictions:
 
     Args:
         clip_N: ids.
-        label: as the target's ``array`` has it.
-        predicted_N: what the target predicted.
-        score_NC: where they are wanted, else None.
+        label: the labels, in the form that the target's ``array`` gives.
+        predicted_N: the predictions, in the target's form.
+        score_NC: the scores; None where nobody asked for them.
         source_N: the recording that each clip was cut from; None in older records.
         seen_N: whether the pretraining corpus holds the clip; None in older records.
     """
@@ -42,11 +41,11 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Answers(metrics.Answers):
+class FoldAnswers(Answers):
     """What an entry predicted for the N clips of a fold, in each of P repeats of its training.
 
     Args:
-        judge: says what they are worth.
+        judge: computes the metrics of the answers.
         clip_N: ids.
         seed_P: the seed of each repeat.
         seen_N: whether the pretraining corpus holds the clip; None where the records do not tell.
@@ -58,12 +57,12 @@ class Answers(metrics.Answers):
     seen_N: NDArray[np.bool_] | None = None
 
     def observed(self) -> dict[str, float]:
-        """Each metric as it is, the mean over repeats."""
-        found = self.judge.figures(self.label, self.predicted_PN, self.score_PNC)
-        return {metric: float(figure_P.mean()) for metric, figure_P in found.items()}
+        """Each metric on the recordings as they are, the mean over repeats."""
+        figures = self.judge.figures(self.label, self.predicted_PN, self.score_PNC)
+        return {metric: float(figure_P.mean()) for metric, figure_P in figures.items()}
 
-    def among(self, kept_N: NDArray[np.bool_]) -> "Answers":
-        """The same of some of the clips."""
+    def among(self, kept_N: NDArray[np.bool_]) -> "FoldAnswers":
+        """The answers for some of the clips."""
         return replace(
             self,
             clip_N=self.clip_N[kept_N],
@@ -75,23 +74,23 @@ class Answers(metrics.Answers):
         )
 
 
-def gather(records: Mapping[Repeat, Mapping[int, Predictions]], judge: Judge) -> dict[int, Answers]:
+def gather(records: Mapping[Repeat, Mapping[int, Predictions]], judge: Judge) -> dict[int, FoldAnswers]:
     """The answers of all repeats, by fold. A fold counts when every repeat has it, or means would not compare."""
     gathered: dict[int, list[tuple[Repeat, Predictions]]] = defaultdict(list)
     for repeat, of_folds in records.items():
-        for fold, own in of_folds.items():
-            gathered[fold].append((repeat, own))
-    return {fold: _stack(own, judge) for fold, own in sorted(gathered.items()) if len(own) == len(records)}
+        for fold, of_fold in of_folds.items():
+            gathered[fold].append((repeat, of_fold))
+    return {fold: _stack(repeats, judge) for fold, repeats in sorted(gathered.items()) if len(repeats) == len(records)}
 
 
-def _stack(repeats: Sequence[tuple[Repeat, Predictions]], judge: Judge) -> Answers:
+def _stack(repeats: Sequence[tuple[Repeat, Predictions]], judge: Judge) -> FoldAnswers:
     first = repeats[0][1]
-    scores = [own.score_NC for _, own in repeats if own.score_NC is not None]
-    return Answers(
+    scores = [predicted.score_NC for _, predicted in repeats if predicted.score_NC is not None]
+    return FoldAnswers(
         judge=judge,
         clip_N=first.clip_N,
         label=first.label,
-        predicted_PN=np.stack([own.predicted_N for _, own in repeats]),
+        predicted_PN=np.stack([predicted.predicted_N for _, predicted in repeats]),
         score_PNC=np.stack(scores) if scores else None,
         seed_P=np.array([seed for (seed, _), _ in repeats]),
         recording_N=_numbered(first.clip_N if first.source_N is None else first.source_N),
@@ -106,15 +105,15 @@ def _numbered(names_N: NDArray[Any]) -> NDArray[np.int64]:
 def predictions(
     store: Store, key: str, epochs: Mapping[int, int] | None, target: Target, classes: int, *, scores: bool = False
 ) -> dict[int, Predictions]:
-    """For each fold of a record, what was predicted for its clips after its epoch; at the end where none is given.
+    """What a record predicted for the clips of each fold.
 
     Args:
         store: holds the record.
         key: of the record.
-        epochs: by fold.
+        epochs: by fold, the epoch after which the clips were predicted; None for the predictions at the end.
         target: of the task.
-        classes: of the task, how many.
-        scores: whether they are wanted.
+        classes: how many the task has.
+        scores: whether to read the scores, too.
     """
     folder = store.find("evaluate", key)
     wanted = ["fold", "clip", "label", "predicted", "source", "seen", *(["scores"] if scores else [])]
@@ -125,20 +124,20 @@ def predictions(
     seen = np.array(table.column("seen").to_pylist(), bool) if "seen" in table.column_names else None
     fold_N, clip_N = numbers(table, "fold"), texts(table, "clip")
     at_end = fold_N, clip_N, numbers(table, "predicted")
-    of_M, clip_M, predicted_M = at_end if epochs is None else _after(folder / "epochs.parquet", epochs)
-    found = {}
-    for fold in np.unique(of_M):
-        own_N, own_M = np.flatnonzero(fold_N == fold), np.flatnonzero(of_M == fold)
-        own_N, own_M = own_N[np.argsort(clip_N[own_N])], own_M[np.argsort(clip_M[own_M])]
-        found[int(fold)] = Predictions(
-            clip_N=clip_N[own_N],
-            label=labels[own_N],
-            predicted_N=predicted_M[own_M],
-            score_NC=None if score_NC is None else score_NC[own_N],
-            source_N=None if sources is None else sources[own_N],
-            seen_N=None if seen is None else seen[own_N],
+    fold_M, clip_M, predicted_M = at_end if epochs is None else _after(folder / "epochs.parquet", epochs)
+    by_fold = {}
+    for fold in np.unique(fold_M):
+        at_N, at_M = np.flatnonzero(fold_N == fold), np.flatnonzero(fold_M == fold)
+        at_N, at_M = at_N[np.argsort(clip_N[at_N])], at_M[np.argsort(clip_M[at_M])]
+        by_fold[int(fold)] = Predictions(
+            clip_N=clip_N[at_N],
+            label=labels[at_N],
+            predicted_N=predicted_M[at_M],
+            score_NC=None if score_NC is None else score_NC[at_N],
+            source_N=None if sources is None else sources[at_N],
+            seen_N=None if seen is None else seen[at_N],
         )
-    return found
+    return by_fold
 
 
 def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -151,13 +150,13 @@ def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray
     return fold_M[chosen_M], texts(table, "clip")[chosen_M], numbers(table, "predicted")[chosen_M]
 
 
-def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, row: Row) -> dict[int, Predictions]:
-    """Predictions with the recordings that an older record does not name: by the clips' names, or by the pack.
+def with_recordings(by_fold: Mapping[int, Predictions], plan: Plan, store: Store, row: Row) -> dict[int, Predictions]:
+    """Predictions by fold, with the recordings that an older record does not name: the pack or the clips' names do.
 
-    Where neither tells, they stay as they are.
+    Where neither names the recordings of a fold's clips, the fold's predictions stay as they are.
     """
-    if all(own.source_N is not None for own in found.values()):
-        return dict(found)
+    if all(of_fold.source_N is not None for of_fold in by_fold.values()):
+        return dict(by_fold)
     pack = plan.pack_of(row)
     source_of = pack.config.task.component.source_of
     packed: dict[str, str] = {}
@@ -168,7 +167,7 @@ def with_recordings(found: Mapping[int, Predictions], plan: Plan, store: Store, 
     except Damaged:  # or not there; the store remembers what is damaged
         pass
     completed = {}
-    for fold, own in found.items():
-        told = [packed.get(clip) or source_of(clip) for clip in own.clip_N.tolist()]
-        completed[fold] = replace(own, source_N=np.array(told)) if all(told) else own
+    for fold, of_fold in by_fold.items():
+        sources = [packed.get(clip) or source_of(clip) for clip in of_fold.clip_N.tolist()]
+        completed[fold] = replace(of_fold, source_N=np.array(sources)) if all(sources) else of_fold
     return completed

@@ -15,9 +15,9 @@ class ClassFigures:
     """How one entry did on one class of one fold.
 
     Args:
-        fold: that is measured.
-        measured: of the class.
-        published: by metric; empty where nothing is.
+        fold: the fold that was tested.
+        measured: the class's figures.
+        published: the published figures, by metric; empty where there are none.
     """
 
     entry: str
@@ -30,28 +30,28 @@ class ClassFigures:
 
 def class_figures(facts: SuiteFacts, measured: Mapping[tuple[str, str, str], Measured]) -> list[ClassFigures]:
     """The figures of every class on the folds that the suite asks for, by entry and protocol; over all seeds."""
-    found = []
+    figures = []
     published = _published(facts.reproduces)
-    for (entry, task, protocol), own in measured.items():
+    for (entry, task, protocol), of_cell in measured.items():
         fold = facts.tasks[task].class_wise
-        if fold is None or fold not in own.answers or not own.target.by_class:
+        if fold is None or fold not in of_cell.answers or not of_cell.target.by_class:
             continue
-        for one in by_class(confusion_matrix(own.pairs()[fold], len(own.classes)), own.classes):
+        for one in by_class(confusion_matrix(of_cell.pairs()[fold], len(of_cell.classes)), of_cell.classes):
             if one.clips:
                 beside = published.get((entry, protocol, _plain(one.name)), {})
-                found.append(ClassFigures(entry, protocol, task, fold, one, beside))
-    return found
+                figures.append(ClassFigures(entry, protocol, task, fold, one, beside))
+    return figures
 
 
 def _published(suite: str | None) -> dict[tuple[str, str, str], dict[str, float]]:
     """The published figures of classes, by entry, protocol and class."""
-    found: dict[tuple[str, str, str], dict[str, float]] = {}
+    figures: dict[tuple[str, str, str], dict[str, float]] = {}
     with FIGURES.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["suite"] == suite and row["detail"].startswith("class="):
                 name = _plain(row["detail"].removeprefix("class="))
-                found.setdefault((row["entry"], row["protocol"], name), {})[row["metric"]] = float(row["score"])
-    return found
+                figures.setdefault((row["entry"], row["protocol"], name), {})[row["metric"]] = float(row["score"])
+    return figures
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Entries of a column against each other, on the same recordings."""
+"""The entries of a column compared with each other, on the same recordings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from leaderboard.answers import Answers
+from leaderboard.answers import FoldAnswers
 from leaderboard.resampling import Estimate, estimates
 from leaderboard.statistics import Interval, Rank, holm, ranks
 from registry.metrics import Judge, Metric
@@ -22,8 +22,8 @@ class Comparison:
     Args:
         entry: the first.
         other: the second.
-        difference: of the figure.
-        p: of no difference, Holm-adjusted over the comparisons it is one of.
+        difference: of the two figures.
+        p: that there is no difference, adjusted by Holm over all comparisons of the same kind in the column.
     """
 
     entry: str
@@ -34,14 +34,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Smallest:
-    """The smallest difference of two entries that a column's recordings (and seeds) could have told.
+    """The smallest difference of two entries that a column's recordings (and seeds) could have shown.
 
-    With 80 % power at 0.05, for the pair whose difference scatters like the median of all.
+    The power is 80 % at 0.05, for a pair whose difference scatters like that of the median pair.
 
     Args:
-        alone: as the only comparison.
-        of_all: among all pairs of the column.
-        pairs: how many they are.
+        alone: if the pair is the only comparison.
+        of_all: if all pairs of the column are compared.
+        pairs: the number of these pairs.
     """
 
     alone: float
@@ -50,15 +50,15 @@ class Smallest:
 
 
 @dataclass
-class Column:
-    """What the entries under one protocol on one task are worth against each other, by one metric.
+class Comparisons:
+    """The entries of one column compared with each other, by one metric.
 
     Args:
-        metric: what is compared.
+        metric: by which the entries are compared.
         estimates: of each entry.
-        clips: a name of each entry's clips and their folds: entries with the same are compared.
-        controls: of entries.
-        whole: the entries that have every fold, which are ranked.
+        clips: a name of each entry's clips and their folds: two entries are compared where the names are equal.
+        controls: the control of each entry.
+        whole: the entries that have every fold: only these are ranked.
     """
 
     metric: Metric
@@ -69,7 +69,7 @@ class Column:
 
     @cached_property
     def against_control(self) -> dict[str, Comparison]:
-        """Of the entries that have a control with the same clips, adjusted over these."""
+        """By entry, its comparison with its control, if the two have the same clips; adjusted over these entries."""
         pairs = [
             (entry, control)
             for entry in self.estimates
@@ -77,7 +77,7 @@ class Column:
             and control != entry
             and self.clips[entry] == self.clips[control]
         ]
-        return {found.entry: found for found in self._comparisons(pairs)}
+        return {comparison.entry: comparison for comparison in self._comparisons(pairs)}
 
     @cached_property
     def pairs(self) -> list[Comparison]:
@@ -86,7 +86,7 @@ class Column:
 
     @cached_property
     def ranks(self) -> dict[str, Rank]:
-        """Of the entries that have every fold."""
+        """The ranks of the entries that have every fold."""
         entries = self._ranked
         if len(entries) < 2:
             return {}
@@ -98,12 +98,12 @@ class Column:
 
     @cached_property
     def smallest(self) -> Smallest | None:
-        """The smallest difference that could have been told; None with fewer than two ranked entries."""
+        """The smallest difference that could have been shown; None with fewer than two ranked entries."""
         differences = [self._difference(pair) for pair in combinations(self._ranked, 2)]
         if not differences:
             return None
         alone, of_all = (
-            float(np.median([own.smallest(comparisons) for own in differences]))
+            float(np.median([difference.smallest(comparisons) for difference in differences]))
             for comparisons in (1, len(differences))
         )
         return Smallest(alone, of_all, len(differences))
@@ -115,42 +115,55 @@ class Column:
         return [entry for entry in whole if self.clips[entry] == self.clips[whole[0]]]
 
     def _merit(self, entry: str) -> float:
-        """The figure, as higher is better."""
+        """The figure of an entry, with its sign turned where lower is better."""
         return self.metric.sign * self.estimates[entry].value
 
     def _comparisons(self, pairs: list[Pair]) -> list[Comparison]:
         differences = [self._difference(pair) for pair in pairs]
-        adjusted = holm([own.p for own in differences])
-        return [Comparison(*pair, own.interval, p) for pair, own, p in zip(pairs, differences, adjusted, strict=True)]
+        adjusted = holm([difference.p for difference in differences])
+        return [
+            Comparison(*pair, difference.interval, p)
+            for pair, difference, p in zip(pairs, differences, adjusted, strict=True)
+        ]
 
     def _difference(self, pair: Pair) -> Estimate:
         return self.estimates[pair[0]].minus(self.estimates[pair[1]])
 
 
 def compare_task(
-    columns: Mapping[str, Mapping[str, Mapping[int, Answers]]], controls: Mapping[str, str], folds: int
-) -> dict[str, dict[str, Column]]:
-    """The entries of every column of a task against each other. All see the same draws of its recordings.
+    columns: Mapping[str, Mapping[str, Mapping[int, FoldAnswers]]], controls: Mapping[str, str], folds: int
+) -> dict[str, dict[str, Comparisons]]:
+    """The comparisons of every column of a task. All entries see the same draws of the task's recordings.
 
     Args:
         columns: by protocol, for each entry, its answers by fold.
-        controls: of entries.
-        folds: how many a ranked entry has.
+        controls: the control of each entry.
+        folds: the number of folds that a ranked entry has.
 
     Returns:
-        By protocol, by the name of the metric, the chief one first; an entry is left out where it is not defined.
+        By protocol, then by the metric's name, the chief metric first. An entry is left out where a metric is not
+        defined for its answers.
     """
-    cells = {(protocol, entry): own for protocol, column in columns.items() for entry, own in column.items() if own}
-    found = estimates(cells)
-    clips = {place: _name_of_clips(own) for place, own in cells.items()}
-    compared: dict[str, dict[str, Column]] = {}
+    cells = {
+        (protocol, entry): answers
+        for protocol, column in columns.items()
+        for entry, answers in column.items()
+        if answers
+    }
+    of_cells = estimates(cells)
+    clips = {place: _name_of_clips(answers) for place, answers in cells.items()}
+    compared: dict[str, dict[str, Comparisons]] = {}
     for protocol, column in columns.items():
-        entries = [entry for entry in column if (protocol, entry) in found]
+        entries = [entry for entry in column if (protocol, entry) in of_cells]
         metrics = {metric.name: metric for entry in entries for metric in _judge_of(column[entry]).metrics}
         compared[protocol] = {
-            name: Column(
+            name: Comparisons(
                 metric,
-                {entry: found[protocol, entry][name] for entry in entries if _defined(found[protocol, entry], name)},
+                {
+                    entry: of_cells[protocol, entry][name]
+                    for entry in entries
+                    if _defined(of_cells[protocol, entry], name)
+                },
                 {entry: clips[protocol, entry] for entry in entries},
                 controls,
                 frozenset(entry for entry in entries if len(column[entry]) == folds),
@@ -160,11 +173,11 @@ def compare_task(
     return compared
 
 
-def _name_of_clips(answers: Mapping[int, Answers]) -> str:
-    return "\n".join(f"{fold}\t{clip}" for fold, own in answers.items() for clip in own.clip_N)
+def _name_of_clips(answers: Mapping[int, FoldAnswers]) -> str:
+    return "\n".join(f"{fold}\t{clip}" for fold, of_fold in answers.items() for clip in of_fold.clip_N)
 
 
-def _judge_of(answers: Mapping[int, Answers]) -> Judge:
+def _judge_of(answers: Mapping[int, FoldAnswers]) -> Judge:
     return next(iter(answers.values())).judge
 
 

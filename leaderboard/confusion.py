@@ -1,4 +1,4 @@
-"""What is taken for what: confusion matrices, figures by class, and the most confused pairs in words."""
+"""Which class is taken for which: confusion matrices, figures by class, and the most confused pairs in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ METRICS = ("precision", "recall", "F1")
 
 @dataclass(frozen=True)
 class ByClass:
-    """How one class fared.
+    """The figures of one class.
 
     Args:
         name: of the class.
-        clips: that have it.
+        clips: the number of clips with this label.
         figures: precision, recall and F1, in [0, 1]; 0 where undefined.
     """
 
@@ -25,7 +25,12 @@ class ByClass:
 
 
 def confusion_matrix(pair_N2: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """``[classes, classes]`` counts, rows the label, columns the prediction, from the two of every clip."""
+    """``[classes, classes]`` counts of clips by label (row) and prediction (column).
+
+    Args:
+        pair_N2: label and prediction of every clip.
+        classes: the number of classes.
+    """
     matrix_KK = np.zeros((classes, classes), np.int64)
     np.add.at(matrix_KK, (pair_N2[:, 0], pair_N2[:, 1]), 1)
     return matrix_KK
@@ -44,13 +49,13 @@ def by_class(matrix_KK: NDArray[np.int64], names: Sequence[str]) -> list[ByClass
 
 
 def most_confused(matrix_KK: NDArray[np.int64], names: Sequence[str], most: int = 5) -> list[str]:
-    """The pairs of classes that are taken for each other most, in words, by the clips that both ways lose."""
+    """The pairs of classes that are most often taken for each other, in words; clips count in both directions."""
     both_KK = np.triu(matrix_KK + matrix_KK.T, 1)
     order = np.argsort(-both_KK, axis=None, kind="stable")[:most]
-    found = [divmod(int(at), len(names)) for at in order if both_KK.flat[at]]
+    pairs = [divmod(int(at), len(names)) for at in order if both_KK.flat[at]]
     return [
         f"{names[a]} and {names[b]}: {_taken(matrix_KK, names, a, b)}, {_taken(matrix_KK, names, b, a)}"
-        for a, b in found
+        for a, b in pairs
     ]
 
 

@@ -1,4 +1,4 @@
-"""How fast an entry learns: figures by epoch, which Lin 2022 shows in Figures 3.3 to 3.8 and does not measure."""
+"""How fast an entry learns: figures by epoch. Lin 2022 draws such curves (Figures 3.3 to 3.8), without a measure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Curve:
     """The chief metric on the test folds by epoch.
 
     Args:
-        epochs: that were evaluated.
-        mean: over folds (over seeds first), after each of them.
+        epochs: the epochs that were evaluated.
+        mean: over folds (over seeds first), after each of these epochs.
         deviation: standard deviation over folds; None with one fold.
     """
 
@@ -33,24 +33,24 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """Area under the curve for an epoch of width 1 / epochs: the mean figure while learning."""
+        """Area under the curve, where an epoch is 1 / epochs wide: the mean figure over all epochs."""
         return float(np.mean(self.mean))
 
     def epochs_to(self, mark: float, metric: Metric) -> int | None:
-        """The first epoch whose mean is as good as the mark; None if there is none."""
+        """The first epoch whose mean is as good as the mark, or better; None if no epoch's is."""
         pairs = zip(self.epochs, self.mean, strict=True)
         return next((epoch for epoch, mean in pairs if metric.sign * mean >= metric.sign * mark), None)
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """How fast a curve rises or falls to a mark, by which the entry has learned.
+    """How soon an entry's curve reaches the mark.
 
     Args:
         curve: of the entry.
         scratch: the entry with random weights whose best epoch sets the mark; empty if there is none.
-        mark: 90 % of that figure; of one where lower is better, the figure divided by 0.9.
-        epochs_to_mark: until the mean over folds reaches it; None if it never does.
+        mark: 90 % of that best figure; where lower is better, the best figure divided by 0.9.
+        epochs_to_mark: the first epoch at which the mean over folds reaches the mark; None if it never does.
     """
 
     curve: Curve
@@ -60,7 +60,7 @@ class Convergence:
 
 
 def convergence(curve: Curve, scratch: str, of_scratch: Curve | None, metric: Metric) -> Convergence:
-    """A curve against that of training from scratch, if there is one."""
+    """Measures a curve against the curve of training from scratch, if there is one."""
     if of_scratch is None:
         return Convergence(curve)
     mark = SHARE * max(of_scratch.mean) if metric.higher_is_better else min(of_scratch.mean) / SHARE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from leaderboard.confusion import METRICS
-from leaderboard.notes import marks
+from leaderboard.notes import signs
 from leaderboard.statistics import Interval
 from leaderboard.table import Across, Cell, Table
 from registry.metrics import Metric
@@ -16,14 +16,14 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class Shown:
-    """A column of a leaderboard.
+    """One printed column: what it shows of every cell.
 
     Args:
-        name: that heads it, below the protocol's name.
-        head: that heads it by itself: the first of a protocol's columns says whose they are.
-        protocol: whose cells it shows; empty for what belongs to the entry, the same under all of them.
-        text: of a cell.
-        value: of a cell, which sorts.
+        name: heads the column where the protocol's name stands above.
+        head: heads the column where nothing stands above: the first of a protocol's columns names the protocol.
+        protocol: whose cells the column shows; empty for a trait of the entry, which is the same under all protocols.
+        text: gives a cell's text.
+        value: gives the value that a cell is sorted by.
         lowest_first: whether the lowest value is the best.
     """
 
@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Text:
-    """A text, whether it is among the best of its column, and the number that it is, if it is one."""
+    """A text, whether it is among the best of its column, and its number, if it is one."""
 
     text: str
     best: bool = False
@@ -48,43 +48,43 @@ class Text:
 class Grid:
     """One table: title, header and rows.
 
-    The columns named in ``left`` are words and name a row, the others are figures. ``parts`` says of each column which
-    protocol it belongs to, where that matters.
+    The columns in ``left`` are words and name a row; the others are figures. ``sections`` gives each column's section:
+    a protocol, or "cost". Where ``sections`` is empty, all columns belong together.
     """
 
     title: str
     header: list[str]
     rows: list[list[Text]]
     left: tuple[int, ...] = (0,)
-    parts: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
 
 
 def grids(table: Table) -> list[Grid]:
     """Every table of a leaderboard: tasks, how fast entries learned them, figures by class, and ranks across tasks."""
-    found = []
+    of_tasks = []
     for task in table.facts.tasks:
-        found.append(_leaderboard(table, task))
-        found += convergence_grids(table, task)
-    return [*found, *class_grids(table), *map(_across, table.across)]
+        of_tasks.append(_leaderboard(table, task))
+        of_tasks += convergence_grids(table, task)
+    return [*of_tasks, *class_grids(table), *map(_across, table.across)]
 
 
 def heading(table: Table, task: str) -> str:
-    """The task, and its folds where they are not all of the data set's."""
-    own = table.facts.tasks[task]
-    if len(own.folds) == own.official_folds:
+    """The task, and its folds where these are not all folds of the data set."""
+    asked = table.facts.tasks[task]
+    if len(asked.folds) == asked.official_folds:
         return task
-    return f"{task} (folds {', '.join(map(str, own.folds))} of {own.official_folds})"
+    return f"{task} (folds {', '.join(map(str, asked.folds))} of {asked.official_folds})"
 
 
 def columns(table: Table, task: str) -> list[Shown]:
-    """What a task's leaderboard shows of its cells: only what there is."""
+    """The printed columns of a task's leaderboard: those that have something to show."""
     cells = [cell for cell in table.cells if cell.task == task]
-    found: list[Shown] = []
+    of_protocols: list[Shown] = []
     for protocol in table.facts.protocols:
-        own = [cell for cell in cells if cell.protocol == protocol]
-        if own:
-            found += _of_protocol(table, protocol, own)
-    return found + [shown for shown in _COSTS if any(map(shown.text, cells))]
+        column = [cell for cell in cells if cell.protocol == protocol]
+        if column:
+            of_protocols += _of_protocol(table, protocol, column)
+    return of_protocols + [shown for shown in _COSTS if any(map(shown.text, cells))]
 
 
 def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
@@ -94,30 +94,30 @@ def _of_protocol(table: Table, protocol: str, cells: list[Cell]) -> list[Shown]:
     beside = metric.name if metric.head is None else metric.head
     head = f"{protocol} {beside}".rstrip()
     lowest_first = not metric.higher_is_better
-    found = [Shown(metric.name + selected, protocol, figure, lambda cell: cell.mean, head + selected, lowest_first)]
+    shown = [Shown(metric.name + selected, protocol, figure, lambda cell: cell.mean, head + selected, lowest_first)]
     if any(cell.unseen for cell in cells):
-        found.append(_shown("unseen [95 %]", protocol, _unseen_text, _unseen))
-    for name, other in {name: own.metric for cell in cells for name, own in cell.others.items()}.items():
+        shown.append(_shown("unseen [95 %]", protocol, _unseen_text, _unseen))
+    for name, other in {name: figure.metric for cell in cells for name, figure in cell.others.items()}.items():
         if other.is_shown:
-            found.append(_shown(name, protocol, partial(_other, name), partial(_value_of, name)))
+            shown.append(_shown(name, protocol, partial(_other, name), partial(_value_of, name)))
     if any(cell.rank for cell in cells):
-        found.append(_shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
+        shown.append(_shown("rank", protocol, lambda cell: str(cell.rank or ""), _middle_rank))
     if any(cell.against_control for cell in cells):
         controls = {table.facts.control_of(cell.entry) for cell in cells if cell.against_control}
         name = f"minus {controls.pop() if len(controls) == 1 else 'control'} [95 %]"
-        found.append(_shown(name, protocol, _against_control, _difference))
-        found.append(_shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
+        shown.append(_shown(name, protocol, _against_control, _difference))
+        shown.append(_shown("p", protocol, lambda cell: p_text(_p(cell)), _p))
     if any(cell.published for cell in cells):
         compared = any(cell.comparable for cell in cells)
         name = "published (difference)" if compared else "published"
-        found.append(_shown(name, protocol, published, _published_score))
+        shown.append(_shown(name, protocol, published, _published_score))
         if compared:
-            found.append(_shown("verdict", protocol, lambda cell: cell.verdict, lambda cell: cell.verdict))
-    return found
+            shown.append(_shown("verdict", protocol, lambda cell: cell.verdict, lambda cell: cell.verdict))
+    return shown
 
 
 def _shown(name: str, protocol: str, text: Callable[[Cell], str], value: Callable[[Cell], Value]) -> Shown:
-    """A column that is headed alike wherever it stands."""
+    """A column with the same head everywhere."""
     return Shown(name, protocol, text, value, name)
 
 
@@ -126,25 +126,25 @@ def _leaderboard(table: Table, task: str) -> Grid:
     shown = columns(table, task)
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
-        own = {cell.protocol: cell for cell in cells if cell.entry == entry}
-        row = [Text(entry + "".join(f" {sign}" for sign, _ in marks(own.values())))]
+        of_entry = {cell.protocol: cell for cell in cells if cell.entry == entry}
+        row = [Text(entry + "".join(f" {sign}" for sign, _ in signs(of_entry.values())))]
         for one in shown:
-            text = next(filter(None, map(one.text, of_column(own, one))), "")
-            row.append(Text(text, best=one.text is figure and is_best(own.get(one.protocol), cells)))
+            text = next(filter(None, map(one.text, of_column(of_entry, one))), "")
+            row.append(Text(text, best=one.text is figure and is_best(of_entry.get(one.protocol), cells)))
         rows.append(row)
-    parts = ("", *(one.protocol or "cost" for one in shown))
-    return Grid(heading(table, task), ["entry", *(one.head for one in shown)], rows, parts=parts)
+    sections = ("", *(one.protocol or "cost" for one in shown))
+    return Grid(heading(table, task), ["entry", *(one.head for one in shown)], rows, sections=sections)
 
 
 def of_column(cells: dict[str, Cell], shown: Shown) -> list[Cell]:
-    """The cells of an entry that a column may show; the first of them that has something to show counts."""
+    """An entry's cells that a printed column may show; it shows the first one with a text."""
     if not shown.protocol:
         return list(cells.values())
     return [cells[shown.protocol]] if shown.protocol in cells else []
 
 
 def is_best(cell: Cell | None, cells: list[Cell]) -> bool:
-    """Whether a figure is the best of its column, or not told apart from it; without ranks, the best alone."""
+    """Whether a figure is the best of its column, or does not differ from the best; without ranks, only the best."""
     if cell is None or cell.mean is None or not cell.complete:
         return False
     if cell.rank:
@@ -155,7 +155,7 @@ def is_best(cell: Cell | None, cells: list[Cell]) -> bool:
 
 
 def convergence_grids(table: Table, task: str) -> list[Grid]:
-    """How fast the entries learned a task, where every epoch was evaluated."""
+    """The table of how fast the entries learned a task, where every epoch was evaluated."""
     cells = [cell for cell in table.cells if cell.task == task and cell.convergence]
     protocols = [p for p in table.facts.protocols if any(cell.protocol == p for cell in cells)]
     if not protocols:
@@ -184,33 +184,33 @@ def _area(cell: Cell | None) -> Text:
 
 
 def _reached(cell: Cell | None) -> Text:
-    found = cell.convergence if cell else None
-    if found is None or found.mark is None:
+    learned = cell.convergence if cell else None
+    if learned is None or learned.mark is None:
         return Text("")
-    if found.epochs_to_mark is None:
-        return Text(f"more than {found.curve.epochs[-1]}")
-    return Text(str(found.epochs_to_mark), value=found.epochs_to_mark)
+    if learned.epochs_to_mark is None:
+        return Text(f"more than {learned.curve.epochs[-1]}")
+    return Text(str(learned.epochs_to_mark), value=learned.epochs_to_mark)
 
 
 def class_grids(table: Table) -> list[Grid]:
-    """Each task that is shown class by class."""
-    found = []
+    """A table for each task that is shown class by class."""
+    of_tasks = []
     for task in dict.fromkeys(one.task for one in table.classes):
-        own = [one for one in table.classes if one.task == task]
-        beside = any(one.published for one in own)
+        classes = [one for one in table.classes if one.task == task]
+        beside = any(one.published for one in classes)
         header = ["class", "clips", "entry", "protocol"]
         for metric in METRICS:
             header += [metric, "published"] if beside else [metric]
         rows = []
-        for one in sorted(own, key=lambda one: one.measured.name):
+        for one in sorted(classes, key=lambda one: one.measured.name):
             clips = Text(str(one.measured.clips), value=one.measured.clips)
             row = [Text(one.measured.name), clips, Text(one.entry), Text(one.protocol)]
             for metric in METRICS:
                 row.append(_fraction(one.measured.figures[metric]))
                 row += [_fraction(one.published.get(metric))] if beside else []
             rows.append(row)
-        found.append(Grid(f"{task}, fold {own[0].fold}, class by class", header, rows, left=(0, 2, 3)))
-    return found
+        of_tasks.append(Grid(f"{task}, fold {classes[0].fold}, class by class", header, rows, left=(0, 2, 3)))
+    return of_tasks
 
 
 def _across(across: Across) -> Grid:
@@ -227,7 +227,7 @@ _COSTS = [
 
 
 def figure(cell: Cell) -> str:
-    """The measured figure with its deviation over folds, of one fold its interval; or why there is none."""
+    """The measured figure with its deviation over folds (of one fold, with its interval), or why it is missing."""
     if cell.mean is None:
         if cell.selection:
             return "no choice"
@@ -249,7 +249,7 @@ def p_text(p: float | None) -> str:
 
 
 def published(cell: Cell) -> str:
-    """The published figure, and where it means something the measured one's difference from it."""
+    """The published figure; where the two can be compared, with the measured figure's difference from it."""
     if cell.published is None:
         return ""
     (text,) = cell.metric.write(cell.published.score)
@@ -266,9 +266,9 @@ def _against_control(cell: Cell) -> str:
     return bounds(cell.against_control.difference, cell.metric, "+") if cell.against_control else ""
 
 
-def bounds(found: Interval, metric: Metric, sign: str = "") -> str:
+def bounds(interval: Interval, metric: Metric, sign: str = "") -> str:
     """A figure with its interval; ``sign`` is ``+`` for a difference."""
-    mean, low, high = metric.write(found.mean, found.low, found.high, sign=sign)
+    mean, low, high = metric.write(interval.mean, interval.low, interval.high, sign=sign)
     return f"{mean} [{low}, {high}]"
 
 
@@ -281,13 +281,13 @@ def _unseen(cell: Cell) -> Value:
 
 
 def _other(name: str, cell: Cell) -> str:
-    """A figure by a further metric; with its interval where one fold gives no deviation."""
-    found = cell.others.get(name)
-    if found is None:
+    """A figure by a further metric; with its interval where there is one fold, and so no deviation."""
+    other = cell.others.get(name)
+    if other is None:
         return ""
     if cell.deviation is None:
-        return bounds(found.interval, found.metric)
-    return found.metric.write(found.interval.mean)[0]
+        return bounds(other.interval, other.metric)
+    return other.metric.write(other.interval.mean)[0]
 
 
 def _value_of(name: str, cell: Cell) -> Value:

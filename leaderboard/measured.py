@@ -1,4 +1,4 @@
-"""What the records of a leaderboard's cell hold: figures by fold, and the predictions behind them."""
+"""The records of one cell of a leaderboard: figures by fold, and the predictions that they were computed from."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
-from leaderboard.answers import Answers, Predictions, Repeat, gather, predictions, with_recordings
+from leaderboard.answers import FoldAnswers, Predictions, Repeat, gather, predictions, with_recordings
 from leaderboard.convergence import Curve
 from leaderboard.selection import selected_epochs
 from registry.metrics import Judge
@@ -22,15 +22,15 @@ from registry.targets.one_label import OneLabel
 
 @dataclass
 class Measured:
-    """What the records of one cell hold, over its folds and seeds."""
+    """The records of one cell, over its folds and seeds."""
 
     target: Target = field(default_factory=OneLabel)
     judge: Judge = field(default_factory=OneLabel)
-    answers: dict[int, Answers] = field(default_factory=dict)  # by fold
+    answers: dict[int, FoldAnswers] = field(default_factory=dict)  # by fold
     scores: dict[int, float] = field(default_factory=dict)  # by fold; the mean over seeds and draws
     clips: int = 0
     seeds: int = 0
-    draws: int = 0  # of the training clips, where it learned from a few of each class
+    draws: int = 0  # of the training clips, where the entry learned from a few clips of each class
     selection: str = ""
     by_epoch: dict[int, list[float]] = field(default_factory=dict)  # the chief metric of each fold after each epoch
     curve: Curve | None = None
@@ -38,17 +38,20 @@ class Measured:
     by_recording: bool = True  # whether it is known which recording each clip was cut from
     seen: int = 0
     labels_seen: bool = False
-    unseen: dict[int, Answers] | None = None  # without the clips that the pretraining corpus holds; None if not known
+    unseen: dict[int, FoldAnswers] | None = (
+        None  # without the clips that the pretraining corpus holds; None if not known
+    )
     steps_per_second: float | None = None
     skipped: int = 0
     missing: int = 0
-    embedding: list[Embedding] = field(default_factory=list)  # what its records say of the embeddings
-    epochs: dict[int, int] | None = None  # whose predictions count, by fold; None for those that a protocol ends with
+    embedding: list[Embedding] = field(default_factory=list)  # what the records say of the embeddings
+    epochs: dict[int, int] | None = None  # by fold, the epoch whose predictions count; None for those at the end
     keys: list[str] = field(default_factory=list)  # of the records
     classes: list[str] = field(default_factory=list)
 
     @staticmethod
     def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule) -> "Measured":
+        """Reads the records of a cell's rows; those of unfinished jobs are left out."""
         done = [row for row in rows if store.done(plan.jobs[row.key])]
         repeats = {(row.seed, row.draw) for row in done}
         measured = Measured(seeds=len({row.seed for row in done}), draws=len({row.draw for row in done}))
@@ -75,33 +78,35 @@ class Measured:
         return measured
 
     def _take_answers(self, done: Sequence[Row], plan: Plan, store: Store) -> None:
-        """Takes the predictions of every fold that each repeat has, and the figures that follow from them."""
+        """Reads the predictions of every fold that each repeat has, and computes the figures from them."""
         records: dict[Repeat, dict[int, Predictions]] = defaultdict(dict)
         for row in done:
             known = self.epochs, self.target, len(self.classes)
-            found = predictions(store, row.key, *known, scores=self.judge.uses_scores)
-            records[row.seed, row.draw] |= with_recordings(found, plan, store, row)
+            by_fold = predictions(store, row.key, *known, scores=self.judge.uses_scores)
+            records[row.seed, row.draw] |= with_recordings(by_fold, plan, store, row)
         self.answers = gather(records, self.judge)
-        self.by_recording = all(own.source_N is not None for of in records.values() for own in of.values())
-        self.clips = sum(len(own.clip_N) for own in self.answers.values())
-        self.scores = {fold: own.observed()[self.judge.chief.name] for fold, own in self.answers.items()}
-        of_folds = len(plan.facts.tasks[done[0].task].folds)
-        self.unseen = self._without_seen(whole=len(self.answers) == of_folds)
+        self.by_recording = all(
+            of_fold.source_N is not None for by_fold in records.values() for of_fold in by_fold.values()
+        )
+        self.clips = sum(len(of_fold.clip_N) for of_fold in self.answers.values())
+        self.scores = {fold: of_fold.observed()[self.judge.chief.name] for fold, of_fold in self.answers.items()}
+        asked = len(plan.facts.tasks[done[0].task].folds)
+        self.unseen = self._without_seen(whole=len(self.answers) == asked)
 
-    def _without_seen(self, *, whole: bool) -> dict[int, Answers] | None:
-        """The answers for what pretraining did not hold; older records tell only how many clips that is."""
-        found = {}
-        for fold, own in self.answers.items():
-            if own.seen_N is None:
+    def _without_seen(self, *, whole: bool) -> dict[int, FoldAnswers] | None:
+        """The answers for clips that the pretraining corpus does not hold; None where records give only a count."""
+        unseen = {}
+        for fold, of_fold in self.answers.items():
+            if of_fold.seen_N is None:
                 return {} if whole and self.seen >= self.clips else None
-            if not own.seen_N.all():
-                found[fold] = own.among(~own.seen_N)
-        return found
+            if not of_fold.seen_N.all():
+                unseen[fold] = of_fold.among(~of_fold.seen_N)
+        return unseen
 
     def _select(self, folds: Sequence[Mapping[int, Fold]], repeats: int, rule: Rule, first: int) -> bool:
-        """Takes the curve and the epochs that count; False where the rule cannot choose."""
+        """Sets the curve and the epochs that count; False where the rule cannot choose."""
         first_fold = next(fold for of_row in folds for fold in of_row.values())
-        if self.judge.uses_scores:  # which are of the last epoch
+        if self.judge.uses_scores:  # records hold the scores of the last epoch alone
             self.selection = "last"
             return True
         if not first_fold.epochs:
@@ -109,8 +114,9 @@ class Measured:
             return True
         self.selection = rule
         chief = self.judge.chief
-        figures = _by_fold([{f: own.by_epoch(chief.column) for f, own in of_row.items()} for of_row in folds], repeats)
-        self.by_epoch = {fold: own.tolist() for fold, own in figures.items()}
+        by_epoch = [{at: fold.by_epoch(chief.column) for at, fold in of_row.items()} for of_row in folds]
+        figures = _by_fold(by_epoch, repeats)
+        self.by_epoch = {fold: figure_E.tolist() for fold, figure_E in figures.items()}
         self.curve = Curve.over_folds(first_fold.epochs, figures) if figures else None
         if rule != "last":
             self.epochs = selected_epochs(figures, first_fold.epochs, rule, first, chief)
@@ -127,13 +133,14 @@ class Measured:
     def pairs(self) -> dict[int, NDArray[np.int64]]:
         """By fold, ``[n, 2]``: the class and the predicted class of every clip, of every seed and draw."""
         return {
-            fold: np.stack([np.tile(own.label, len(own.seed_P)), own.predicted_PN.ravel()], 1)
-            for fold, own in self.answers.items()
+            fold: np.stack([np.tile(of_fold.label, len(of_fold.seed_P)), of_fold.predicted_PN.ravel()], 1)
+            for fold, of_fold in self.answers.items()
         }
 
     def summary(self) -> dict[str, Any]:
+        """The fields of a ``Cell`` that follow from these records alone; without figures, at most the selection."""
         if not self.scores:
-            return {"selection": self.selection} if self.by_epoch else {}  # folds are there, and the rule cannot choose
+            return {"selection": self.selection} if self.by_epoch else {}  # there are folds, but the rule cannot choose
         figures = list(self.scores.values())
         return {
             "metric": self.judge.chief,
@@ -159,8 +166,8 @@ class Measured:
             return {}
         return {
             "parameters": self.embedding[0].parameters,
-            "clips_per_second": float(np.mean([own.clips_per_second for own in self.embedding])),
-            "devices": list(dict.fromkeys(own.device for own in self.embedding)),
+            "clips_per_second": float(np.mean([embedding.clips_per_second for embedding in self.embedding])),
+            "devices": list(dict.fromkeys(embedding.device for embedding in self.embedding)),
         }
 
 

@@ -1,10 +1,10 @@
 """One leaderboard from several folders of records, with one kind of data in each column.
 
-An entry is its model (encoder, front end, weights, window, and how they were pretrained), and a cell is an entry under
-a protocol's settings: where two folders agree on both, their rows are one entry's, whatever seeds, draws or tasks each
-of them ran. Where they do not, the later folder's entry stands under a name of its own.
+An entry is its model (encoder, front end, weights, window, and pretraining), and a cell is an entry under a protocol's
+settings. Where two folders agree on both, their rows belong to one entry, whatever seeds, draws or tasks each folder
+ran. Where they do not agree, the later folder's entry gets another name.
 
-Data are not part of that comparison, since they make columns instead of rows; see ``separate``.
+Data are not compared here: other data make another column, not another row; see ``separate``.
 """
 
 import json
@@ -24,10 +24,10 @@ from registry.errors import Damaged, Mistake, Mistakes
 from registry.targets import find_judge
 
 _T = TypeVar("_T")
-Settings = dict[tuple[str, ...], set[str]]  # of an entry: of its model, at _MODEL, and of each cell at (task, protocol)
+Settings = dict[tuple[str, ...], set[str]]  # of an entry: the model's at _MODEL, each cell's at (task, protocol)
 
 _MODEL = ("encoder", "frontend", "weights", "window")
-_REPEATS = ("seed", "draw", "folds")  # what tells the parts of one cell from each other
+_REPEATS = ("seed", "draw", "folds")  # settings in which the jobs of one cell differ
 
 
 class Stores(Store):
@@ -42,36 +42,37 @@ class Stores(Store):
         places: dict[Path, Path] = {}
         for folder in folders:
             places.setdefault(folder.resolve(), folder)
-        self.stores = {name: Store(own) for name, own in zip(_short_names(list(places)), places.values(), strict=True)}
+        names = _short_names(list(places))
+        self.stores = {name: Store(folder) for name, folder in zip(names, places.values(), strict=True)}
 
     def find(self, kind: str, key: str) -> Path:
-        """The folder of a finished job by its key; that of the first store where none has it."""
+        """The folder of a finished job, in the first store that has it; a folder in the first store where none has."""
         return next((store.find(kind, key) for store in self.holders(kind, key).values()), super().find(kind, key))
 
     def holders(self, kind: str, key: str) -> dict[str, Store]:
-        """The stores that have a whole record, by the shortest name that tells them apart."""
-        return {name: one for name, one in self.stores.items() if one.has(kind, key)}
+        """The stores that have a whole record, by the shortest names that differ."""
+        return {name: store for name, store in self.stores.items() if store.has(kind, key)}
 
     def damaged(self) -> list[Damaged]:
-        """What readers came upon in any of the folders."""
-        found = [*super().damaged(), *(damage for one in self.stores.values() for damage in one.damaged())]
-        return list({damage.where: damage for damage in found}.values())
+        """The damage that readers met in any of the folders."""
+        all_damage = [*super().damaged(), *(damage for store in self.stores.values() for damage in store.damaged())]
+        return list({damage.where: damage for damage in all_damage}.values())
 
     def load_plan(
         self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
     ) -> dict[str, Any] | None:
-        """What the suite of a name asked for in all folders together, of each what was run last; or None.
+        """The union of each folder's last plan of a suite; None if no folder has one.
 
         Raises:
             Mistake: if a folder's plan is damaged, or of another schema.
             Mistakes: where folders contradict each other.
         """
-        found = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
-        plans = {label: Plan.from_json(stored["plan"]) for label, stored in found.items() if stored}
+        loaded = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
+        plans = {label: Plan.from_json(stored["plan"]) for label, stored in loaded.items() if stored}
         return {"plan": merge_plans(plans).to_json()} if plans else None
 
     def plans(self) -> list[str]:
-        """The names of every suite, with its scale, that was run on one of the stores."""
+        """The names, with the scale, of all suites that were run on any of the stores."""
         return sorted({name for store in self.stores.values() for name in store.plans()})
 
 
@@ -82,25 +83,25 @@ def _short_names(places: Sequence[Path]) -> list[str]:
 
 
 def merge_plans(plans: Mapping[str, Plan]) -> Plan:
-    """The union of what one suite asked for in several folders.
+    """The union of the plans that one suite has in several folders.
 
     Args:
         plans: by the folder's name; at least one.
 
     Raises:
-        Mistakes: where what makes figures comparable, such as the selection of epochs, differs between folders.
+        Mistakes: where folders differ in something that all figures depend on, such as the selection of epochs.
     """
     _check_agreement(plans)
     merged: Plan | None = None
-    known: dict[str, dict[str, Settings]] = {}  # of each entry, by the names that it has in the merged plan
+    known: dict[str, dict[str, Settings]] = {}  # by entry, then by each name that the entry has in the merged plan
     for label, plan in plans.items():
         names = {}
-        for entry, own in _settings(plan).items():
+        for entry, settings in _settings(plan).items():
             variants = known.setdefault(entry, {})
-            name = next((name for name, other in variants.items() if _agree(other, own)), None)
+            name = next((name for name, other in variants.items() if _agree(other, settings)), None)
             if name is None:
                 name = f"{entry} ({label})" if variants else entry
-            variants[name] = {**own, **variants.get(name, {})}
+            variants[name] = {**settings, **variants.get(name, {})}
             names[entry] = name
         merged = _join(merged, plan, names) if merged else plan
     assert merged
@@ -124,19 +125,19 @@ def _check_agreement(plans: Mapping[str, Plan]) -> None:
 
 
 def _to_agree(facts: SuiteFacts) -> dict[str, object]:
-    """What must be the same in every folder, by its name."""
-    found: dict[str, object] = {
+    """The facts that must be the same in every folder, by name."""
+    agreed: dict[str, object] = {
         "selection": facts.selection,
         "reproduces": facts.reproduces,
         "control": facts.control,
         "samples": facts.samples,
     }
     for column, task in facts.tasks.items():
-        found[f"folds of {column}"] = task.folds
-        found[f"registry's name of {column}"] = task.name
-        found[f"official folds of {column}"] = task.official_folds
-        found[f"fold of {column} shown class by class"] = task.class_wise
-    return found
+        agreed[f"folds of {column}"] = task.folds
+        agreed[f"registry's name of {column}"] = task.name
+        agreed[f"official folds of {column}"] = task.official_folds
+        agreed[f"fold of {column} shown class by class"] = task.class_wise
+    return agreed
 
 
 def _text(value: object) -> str:
@@ -144,19 +145,19 @@ def _text(value: object) -> str:
 
 
 def _settings(plan: Plan) -> dict[str, Settings]:
-    """The settings of every entry; not those of jobs that a missing file blocks, for they are not all known."""
-    found: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts.entries}
+    """The settings of every entry; without the jobs that a missing file blocks, whose settings are not all known."""
+    of_entries: dict[str, Settings] = {entry: defaultdict(set) for entry in plan.facts.entries}
     for row in plan.rows:
         job = plan.evaluation(row)
         if _blocked(plan, job):
             continue
         pretrain = pretraining_of(job, plan.jobs)
         trained = (_lasting(pretrain.config), pretrain.needs.canonical()) if pretrain else None
-        own = _lasting(model_of(job, plan.jobs)[0])
-        found[row.entry][_MODEL].add(_canonical([trained, {part: own[part] for part in _MODEL}]))
-        protocol = {part: value for part, value in _lasting(job.config).items() if part not in _MODEL}
-        found[row.entry][row.task, row.protocol].add(_canonical(protocol))
-    return found
+        model = _lasting(model_of(job, plan.jobs)[0])
+        of_entries[row.entry][_MODEL].add(_canonical([trained, {name: model[name] for name in _MODEL}]))
+        protocol = {name: value for name, value in _lasting(job.config).items() if name not in _MODEL}
+        of_entries[row.entry][row.task, row.protocol].add(_canonical(protocol))
+    return of_entries
 
 
 def _blocked(plan: Plan, job: AnyJob) -> bool:
@@ -164,7 +165,7 @@ def _blocked(plan: Plan, job: AnyJob) -> bool:
 
 
 def _lasting(config: Config) -> dict[str, Any]:
-    """A job's settings without what tells the parts of one cell from each other."""
+    """A job's settings, without those in which the jobs of one cell differ."""
     kept = {name: value for name, value in config.canonical().items() if name not in _REPEATS}
     if "weights" in kept:
         kept["weights"] = {name: value for name, value in kept["weights"].items() if name != "seed"}
@@ -176,7 +177,7 @@ def _agree(one: Settings, other: Settings) -> bool:
 
 
 def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
-    """A plan with what another asks for besides, whose entries get other names."""
+    """The union of two plans; ``names`` gives the second plan's entries their names in it."""
     ours, theirs = merged.facts, plan.facts
     swept = {entry: dict(points) for entry, points in ours.swept.items()}
     for entry, points in theirs.swept.items():
@@ -197,7 +198,7 @@ def _join(merged: Plan, plan: Plan, names: Mapping[str, str]) -> Plan:
 
 
 def _controls(ours: SuiteFacts, theirs: SuiteFacts, names: Mapping[str, str]) -> dict[str, str]:
-    """Entries' own controls; one that only this folder has keeps this folder's control, whatever its name is now."""
+    """The controls of single entries. An entry that only the second plan has keeps the control that it has there."""
     controls = dict(ours.controls)
     for entry, name in names.items():
         control = theirs.control_of(entry)
@@ -212,9 +213,9 @@ def _union(first: Iterable[_T], second: Iterable[_T]) -> list[_T]:
 
 
 def differences(plan: Plan, stores: Stores) -> list[str]:
-    """Where a cell's records are in several folders and their figures, or their audio, are not the same.
+    """Sentences on cells whose records are in several folders, with other figures or other audio.
 
-    Equal work on another device may end elsewhere: the first folder's figures are shown, and these sentences tell.
+    Equal work may give other figures on another device. A leaderboard shows the first folder's.
     """
     shared: dict[tuple[str, str, str, str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for row in plan.rows:
@@ -225,19 +226,19 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
             for label, other in others:
                 place = (row.entry, row.task, row.protocol, first, label)
                 shared[place].append((record, other.result(EvaluateJob, row.key)))
-    found = []
+    sentences = []
     for (entry, task, protocol, first, label), pairs in shared.items():
         ours, theirs = (_mean(record[i] for record in pairs) for i in (0, 1))
         other_audio = any(a.data_hash != b.data_hash for a, b in pairs)
         metric = find_judge(pairs[0][0].judge).chief
-        half_a_digit = 0.5 * 10 ** -metric.decimals_of(ours, theirs)  # the last that a leaderboard shows
+        half_a_digit = 0.5 * 10 ** -metric.decimals_of(ours, theirs)  # half of the last digit that a leaderboard shows
         if other_audio or abs(ours - theirs) > half_a_digit:
             audio = " of other audio" if other_audio else ""
             written, not_written = metric.write(ours, theirs)
-            found.append(
+            sentences.append(
                 f"{entry}, {protocol} on {task}: {written} in {first} is shown, and not {not_written}{audio} in {label}"
             )
-    return found
+    return sentences
 
 
 def _mean(records: Iterable[Record]) -> float:
@@ -247,12 +248,12 @@ def _mean(records: Iterable[Record]) -> float:
 
 @dataclass(frozen=True)
 class _Data:
-    """What a row was, or would be, measured on.
+    """The data that a row was, or would be, measured on.
 
     Args:
         listing: the task's settings, and the hash of its clips' names, contents, labels, folds and sources.
-        pack: key of the pack: the same listing at one sample rate.
-        audio: hash of the pack's samples, as the record tells it; None where there is no record.
+        pack: key of the pack, which is the listing at one sample rate.
+        audio: hash of the pack's samples, from the record; None where there is no record.
     """
 
     listing: tuple[str, str]
@@ -261,19 +262,21 @@ class _Data:
 
 
 def separate(plan: Plan, store: Store) -> Plan:
-    """The plan with one kind of data in each column: rows on other data than most go to columns of their own.
+    """The plan with one kind of data in each column: rows on other data get another column.
 
-    Data are the same where the listings are (the task's settings, and names, contents, labels, folds and sources of its
-    clips), and the samples. Samples are compared between records of one pack alone, for at another rate the same
-    recordings have other samples. So of each pack the audio that most cells have counts as the listing's, at whatever
-    rate, and any other is other data. Of a task, the data that most cells have keep the column (ties: the first); the
-    others get ``TASK (data 1a2b3c4d)``, of the samples' hash, or of the listing's where another column has those
-    samples. Rows without a record go with their listing, or stay where that was nowhere measured.
+    Two rows have the same data if their listings are equal (the task's settings, and names, contents, labels, folds and
+    sources of its clips), and their samples are equal. Samples are compared only between records of one pack, because
+    the same recordings have other samples at another rate. In each pack, the audio of most cells counts as the
+    listing's usual audio, at any rate; other audio is other data.
+
+    In each task, the data of most cells keep the column (ties: the first). Other data get a column
+    ``TASK (data 1a2b3c4d)``, named by the samples' hash, or by the listing's hash where another column has the same
+    samples. A row without a record goes with its listing; if nothing was measured on that listing, the row stays.
     """
     data = {row: _data(plan, store, row) for row in plan.rows}
     column: dict[Row, str] = {}
     for task in plan.facts.tasks:
-        column |= _columns(task, {row: own for row, own in data.items() if row.task == task})
+        column |= _columns(task, {row: of_row for row, of_row in data.items() if row.task == task})
     task_of = {name: row.task for row, name in column.items() if name != row.task}
     if not task_of:
         return plan
@@ -289,38 +292,38 @@ def _data(plan: Plan, store: Store, row: Row) -> _Data:
 
 def _columns(task: str, data: Mapping[Row, _Data]) -> dict[Row, str]:
     """The column of every row of a task."""
-    measured = {row: own for row, own in data.items() if own.audio}
-    usual: dict[str, str | None] = {}  # the audio that stays with the listing, by pack
-    for own in _by_cells(measured):
-        usual.setdefault(own.pack, own.audio)
+    measured = {row: of_row for row, of_row in data.items() if of_row.audio}
+    usual: dict[str, str | None] = {}  # the usual audio of the listing, by pack
+    for one in _by_cells(measured):
+        usual.setdefault(one.pack, one.audio)
 
-    def kind(own: _Data) -> _Data:
-        """The listing alone, at whatever rate, or audio that is not its usual."""
-        return replace(own, pack="", audio=None) if own.audio in (None, usual.get(own.pack)) else own
+    def kind(one: _Data) -> _Data:
+        """The listing alone, at any rate; or the data as they are, if their audio is not the usual one."""
+        return replace(one, pack="", audio=None) if one.audio in (None, usual.get(one.pack)) else one
 
     names: dict[_Data, str] = {}
-    told: set[str] = set()
-    for of_column in _by_cells({row: kind(own) for row, own in measured.items()}):
-        audios = [own.audio for own in measured.values() if kind(own) == of_column and own.audio]
-        short = of_column.listing[1] if audios[0] in told else audios[0]
+    known: set[str] = set()
+    for of_column in _by_cells({row: kind(of_row) for row, of_row in measured.items()}):
+        audios = [of_row.audio for of_row in measured.values() if kind(of_row) == of_column and of_row.audio]
+        short = of_column.listing[1] if audios[0] in known else audios[0]
         names[of_column] = f"{task} (data {short[:8]})" if names else task
-        told |= set(audios)
-    return {row: names.get(kind(own), task) for row, own in data.items()}
+        known |= set(audios)
+    return {row: names.get(kind(of_row), task) for row, of_row in data.items()}
 
 
 def _by_cells(data: Mapping[Row, _Data]) -> list[_Data]:
-    """The kinds of data, those of most cells first, then in order of appearance."""
+    """The kinds of data: those of most cells come first, then the order is that of the rows."""
     cells: dict[_Data, set[tuple[str, str]]] = defaultdict(set)
-    for row, own in data.items():
-        cells[own].add((row.entry, row.protocol))
-    return sorted(cells, key=lambda own: -len(cells[own]))
+    for row, of_row in data.items():
+        cells[of_row].add((row.entry, row.protocol))
+    return sorted(cells, key=lambda kind: -len(cells[kind]))
 
 
 def _with_columns(facts: SuiteFacts, task_of: Mapping[str, str]) -> SuiteFacts:
-    """A plan's facts with columns that are as those of their tasks, each after its task."""
+    """A plan's facts with further columns: each has the facts of its task, and stands after it."""
     tasks: dict[str, TaskFacts] = {}
-    for task, own in facts.tasks.items():
-        tasks |= {task: own, **{column: own for column, of_task in task_of.items() if of_task == task}}
+    for task, of_task in facts.tasks.items():
+        tasks |= {task: of_task, **{column: of_task for column, name in task_of.items() if name == task}}
     return SuiteFacts.model_validate({**dict(facts), "tasks": tasks})
 
 

@@ -1,4 +1,4 @@
-"""The smallest differences that a task's recordings can tell: kept with a leaderboard, read before the next run."""
+"""The smallest differences that a task's recordings can show: kept with a leaderboard, read before the next run."""
 
 import json
 from collections.abc import Sequence
@@ -21,43 +21,43 @@ def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
             "task": task,
             "column": protocol,
             "suite": table.name,
-            "alone": column.smallest.alone,
-            "of_all": column.smallest.of_all,
-            "pairs": column.smallest.pairs,
-            "written": column.metric.write(column.smallest.alone, column.smallest.of_all),
+            "alone": of_column.smallest.alone,
+            "of_all": of_column.smallest.of_all,
+            "pairs": of_column.smallest.pairs,
+            "written": of_column.metric.write(of_column.smallest.alone, of_column.smallest.of_all),
         }
-        for (task, protocol), column in table.columns.items()
-        if column.smallest and column.smallest.alone
+        for (task, protocol), of_column in table.comparisons.items()
+        if of_column.smallest and of_column.smallest.alone
     ]
     path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.smallest.json"
     write_text(path, json.dumps(kept, indent=1))
 
 
 def smallest_known(plan: Plan, store: Store) -> list[str]:
-    """What the records of earlier runs say of differences on the tasks that a plan asks for, in words.
+    """The smallest differences, by the records of earlier runs, on the tasks that a plan asks for, in words.
 
-    Of several runs on the same data under the same protocol, the one with most pairs speaks.
+    Where several runs had the same data and protocol, the run with the most pairs counts.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    most: dict[tuple[str, str], dict[str, Any]] = {}
     for path in sorted((store.root / "leaderboards").glob("*.smallest.json")):
         for kept in _read(path):
             place = (kept["data"], kept["protocol"])
-            if place not in found or kept["pairs"] > found[place]["pairs"]:
-                found[place] = kept
+            if place not in most or kept["pairs"] > most[place]["pairs"]:
+                most[place] = kept
     sentences = []
     for task in plan.facts.tasks:
         for protocol in plan.facts.protocols:
-            one = found.get((_data(plan, task), _protocol(plan, protocol)))
+            one = most.get((_data(plan, task), _protocol(plan, protocol)))
             if one:
                 alone, of_all = one.get("written") or ACCURACY.write(one["alone"], one["of_all"])  # older files
-                told = f"{protocol} on {task}: the smallest difference that its recordings told is {alone}"
+                smallest = f"{protocol} on {task}: the smallest difference that its recordings told is {alone}"
                 among = f", {of_all} among {one['pairs']} pairs" if one["pairs"] > 1 else ""
-                sentences.append(f"{told}{among} (power 80 %; by the records of {one['suite']})")
+                sentences.append(f"{smallest}{among} (power 80 %; by the records of {one['suite']})")
     return sentences
 
 
 def _read(path: Path) -> Sequence[dict[str, Any]]:
-    """What was kept; nothing where the file is not what it was."""
+    """The differences that a file keeps; none where the file is damaged."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         return [one for one in kept if {"data", "protocol", "alone", "of_all", "pairs", "suite"} <= one.keys()]

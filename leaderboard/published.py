@@ -1,4 +1,4 @@
-"""Published figures: those a suite reproduces, and those of other systems."""
+"""Published figures: of the table that a suite reproduces, and of other systems."""
 
 import csv
 from collections.abc import Collection
@@ -14,13 +14,13 @@ class Published:
     """One published figure.
 
     Args:
-        row: the entry it belongs to, or the system's name.
+        row: the entry that the figure belongs to, or the system's name.
         task: of the registry.
-        protocol: the column it stands in.
-        score: by the task's chief metric; a fraction where that is one.
-        selection: how the epoch was chosen, where it is known: best-mean, split1, or empty.
+        protocol: the column of the figure.
+        score: by the task's chief metric; a fraction where that metric is one.
+        selection: how the epoch was chosen: best-mean or split1; empty where it is not known.
         source: paper and table, or repository.
-        note: what is known to be wrong with it.
+        note: what is known to be wrong with the figure.
     """
 
     row: str
@@ -33,7 +33,7 @@ class Published:
 
 
 def reproduced(suite: str | None) -> list[Published]:
-    """The figures of a published table (``lin2022/table-3.1``) by entry, but for those of single classes."""
+    """The figures of a published table (``lin2022/table-3.1``) by entry, without those of single classes."""
     if suite is None:
         return []
     with FIGURES.open(newline="", encoding="utf-8") as file:
@@ -83,12 +83,12 @@ _FAULTS = {
 
 
 def known_faults(suite: str | None) -> list[str]:
-    """What is known to be wrong or untold in a published table as a whole."""
+    """What is known to be wrong or missing in a published table as a whole."""
     return _FAULTS.get(suite or "", [])
 
 
 def anchored(systems: Collection[str]) -> list[Published]:
-    """The figures of other systems, by the names that ``anchors.csv`` gives them; unverified ones are left out."""
+    """The verified figures of other systems, by the systems' names in ``anchors.csv``."""
     with (_FOLDER / "anchors.csv").open(newline="", encoding="utf-8") as file:
         return [
             Published(

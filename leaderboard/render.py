@@ -29,7 +29,7 @@ def render(table: Table, form: str) -> str:
 
 
 def write_markdown(table: Table, store: Store) -> Path:
-    """Writes the Markdown beside the records, and says where."""
+    """Writes the Markdown beside the records, and returns its path."""
     path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.md"
     write_text(path, render(table, "md"))
     return path
@@ -45,7 +45,7 @@ def show(table: Table, console: "Console") -> None:
             [[cell.text for cell in row] for row in grid.rows],
             words=grid.left,
             keys=grid.left,
-            parts=grid.parts,
+            sections=grid.sections,
             bold={(n, i) for n, row in enumerate(grid.rows) for i, cell in enumerate(row) if cell.best},
         )
     for note in notes(table):
@@ -53,20 +53,20 @@ def show(table: Table, console: "Console") -> None:
 
 
 def _markdown(table: Table) -> str:
-    parts = [f"# {_plain_markdown(table.facts.title)}", ""]
+    lines = [f"# {_plain_markdown(table.facts.title)}", ""]
     for grid in grids(table):
         escaped = _escaped(grid, _plain_markdown)
-        parts += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
-    parts += [f"- {_plain_markdown(note)}" for note in notes(table)]
-    return "\n".join(parts) + "\n"
+        lines += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
+    lines += [f"- {_plain_markdown(note)}" for note in notes(table)]
+    return "\n".join(lines) + "\n"
 
 
 def _latex(table: Table) -> str:
     """Tables for a paper, with the notes below them as comments."""
-    parts = []
+    lines = []
     for grid in grids(table):
         escaped = _escaped(grid, _plain_latex)
-        parts += [
+        lines += [
             "\\begin{table}",
             "\\centering",
             f"\\caption{{{_plain_latex(table.facts.title)}: {escaped.title}}}",
@@ -74,7 +74,7 @@ def _latex(table: Table) -> str:
             "\\end{table}",
             "",
         ]
-    return "\n".join([*parts, *(f"% {visible(note)}" for note in notes(table))]) + "\n"
+    return "\n".join([*lines, *(f"% {visible(note)}" for note in notes(table))]) + "\n"
 
 
 def _escaped(grid: Grid, escape: Callable[[str], str]) -> Grid:
@@ -90,8 +90,9 @@ def _tabulate(grid: Grid, form: str, bold: Callable[[str], str]) -> str:
     return tabulate(rows, grid.header, tablefmt=form, colalign=align, disable_numparse=True)
 
 
-# What CommonMark, and GitHub's tables and formulas, take for markup, only where they do: ``_`` not inside a word, ``<``
-# and ``&`` before a tag's or an entity's name, the brackets of a link, a mark that begins a list or ends a heading.
+# Characters that CommonMark and GitHub's tables and formulas take for markup, only where they do: ``_`` not inside a
+# word, ``<`` and ``&`` before the name of a tag or an entity, the brackets of a link, a character that begins a list or
+# ends a heading.
 _MARKUP = re.compile(
     r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=[#\w]+;)|\](?=[\[(:])|(?:^|(?<=\s))#(?=#*$)|^[#+>-](?=#*\s)"
 )
@@ -99,7 +100,7 @@ _MARKUP = re.compile(
 
 def _plain_markdown(text: str) -> str:
     """A text that Markdown shows as it is."""
-    return _MARKUP.sub(lambda found: "\\" + found[0], visible(text))
+    return _MARKUP.sub(lambda match: "\\" + match[0], visible(text))
 
 
 _SPECIAL = {
@@ -117,7 +118,7 @@ _SPECIAL = {
 
 
 def _plain_latex(text: str) -> str:
-    """A text that LaTeX shows as it is; a row that begins with a star or a bracket belongs to the one above."""
+    """A text that LaTeX shows as it is. A leading star or bracket is put in braces: LaTeX adds it to the row above."""
     plain = "".join(_SPECIAL.get(sign, sign) for sign in visible(text))
     return f"{{{plain[0]}}}{plain[1:]}" if plain[:1] in ("*", "[") else plain
 
@@ -135,8 +136,8 @@ def _csv(table: Table) -> str:
 def _json(table: Table) -> str:
     pairs = [
         {"task": task, "protocol": protocol, **asdict(pair)}
-        for (task, protocol), column in table.columns.items()
-        for pair in column.pairs
+        for (task, protocol), of_column in table.comparisons.items()
+        for pair in of_column.pairs
     ]
     content = {
         "name": table.name,
@@ -145,9 +146,9 @@ def _json(table: Table) -> str:
         "cells": [_plain(cell) for cell in table.cells],
         "pairs": pairs,
         "smallest": [
-            {"task": task, "protocol": protocol, **asdict(column.smallest)}
-            for (task, protocol), column in table.columns.items()
-            if column.smallest
+            {"task": task, "protocol": protocol, **asdict(of_column.smallest)}
+            for (task, protocol), of_column in table.comparisons.items()
+            if of_column.smallest
         ],
         "across": [asdict(across) for across in table.across],
     }
@@ -155,7 +156,7 @@ def _json(table: Table) -> str:
 
 
 def _plain(cell: Cell) -> dict[str, Any]:
-    """A cell as JSON has it: metrics by their names."""
+    """A cell as it stands in JSON: metrics are names."""
     plain = {**asdict(cell), "metric": cell.metric.name}
     for other in plain["others"].values():
         del other["metric"]
@@ -163,15 +164,15 @@ def _plain(cell: Cell) -> dict[str, Any]:
 
 
 def _further(table: Table) -> list[Metric]:
-    """The further metrics that have columns: those of labels in every table, and those of its own judges."""
-    judges = [OneLabel(), SeveralLabels(), *(own.judge for own in table.measured.values())]
+    """The further metrics with columns: those of labels in every table, and those of the judges of this table."""
+    judges = [OneLabel(), SeveralLabels(), *(measured.judge for measured in table.measured.values())]
     return list({metric.column: metric for judge in judges for metric in judge.metrics[1:]}.values())
 
 
-def _parts(found: Figure | None) -> Iterator[tuple[str, float | None]]:
-    """A further metric's figure, interval, and difference from the control."""
-    interval = found.interval if found else None
-    against = found.against_control if found else None
+def _columns(figure: Figure | None) -> Iterator[tuple[str, float | None]]:
+    """The columns of a further metric: its figure, interval, and difference from the control; ends of names, values."""
+    interval = figure.interval if figure else None
+    against = figure.against_control if figure else None
     yield "", interval.mean if interval else None
     yield "_low", interval.low if interval else None
     yield "_high", interval.high if interval else None
@@ -202,9 +203,9 @@ def _flat(cell: Cell, further: Sequence[Metric]) -> dict[str, Any]:
         "seeds": cell.seeds,
         "draws": cell.draws,
         **{
-            f"{metric.column}{part}": value
+            f"{metric.column}{end}": value
             for metric in further
-            for part, value in _parts(cell.others.get(metric.name))
+            for end, value in _columns(cell.others.get(metric.name))
         },
         "clips": cell.clips,
         "k": " ".join(map(str, cell.k)),

@@ -1,4 +1,4 @@
-"""Which epoch counts. Every rule is derived from one run: a record holds the predictions after every epoch."""
+"""Which epoch counts. One run serves every rule, because a record holds the predictions after every epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
@@ -23,20 +23,21 @@ MEANING: dict[str, str] = {
 def selected_epochs(
     figures: Mapping[int, Sequence[float]], epochs: Sequence[int], rule: Rule, first: int, metric: Metric
 ) -> dict[int, int] | None:
-    """The epoch whose predictions count, for every fold; the earliest of equals.
+    """The epoch whose predictions count, for every fold; the earliest where several are equal.
 
-    ``inner`` takes nothing from the fold that is measured but what every rule takes: the models whose figures choose
-    for it had its clips among those they were trained on.
+    ``inner`` chooses a fold's epoch without predictions on that fold's clips. The models that choose were trained on
+    these clips, as under every rule.
 
     Args:
-        figures: for each fold that is measured, after each epoch.
-        epochs: that were evaluated, the same for every fold.
+        figures: for each fold that is measured, the figure after each epoch.
+        epochs: the epochs that were evaluated, the same for every fold.
         rule: one of ``RULES``.
         first: the fold that chooses under ``split1``.
         metric: of the figures.
 
     Returns:
-        By fold; None where the rule cannot choose: without a fold, ``inner`` with one, ``split1`` without the first.
+        By fold; None where the rule cannot choose: without a fold, ``inner`` with one fold, ``split1`` without the
+        first fold.
     """
     if not figures or (rule == "inner" and len(figures) < 2) or (rule == "split1" and first not in figures):
         return None

@@ -1,4 +1,4 @@
-"""Which suites a leaderboard is of, and from which folders of records."""
+"""Finds the plans that a leaderboard is made from, in one or more folders of records."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,23 +15,25 @@ from registry.lookup import nearest
 def read_plans(
     folders: Sequence[Path], suite: str | None, scale: str | None, tell: Callable[[str], None]
 ) -> Iterator[tuple[Plan, Stores]]:
-    """The plans of a suite that was run on some stores, or of all, one kind of data in each column; and the stores.
+    """The plans of a suite, or of all suites, with one kind of data in each column; each with the stores.
 
     Args:
-        folders: of records, at least one; each must know the suite.
-        suite: a name, of which the suite that was run last is meant, or a file, of which that very suite; None for all.
-        scale: one of the suite's; None for all.
-        tell: is told where folders hold the same work with other figures, of other suites of a name, and of plans that
-            cannot be read.
+        folders: of records, at least one; each must have a plan of the suite.
+        suite: a name stands for the suite of that name that was run last, a file for exactly that suite; None for all.
+        scale: one of the suite's scales; None for all.
+        tell: gets a sentence where folders hold the same work with other figures, where several suites have one name,
+            and where a plan cannot be read.
 
     Raises:
-        Mistake: if a folder has none, or the only one cannot be read.
+        Mistake: if a folder has no such plan, or no plan can be read.
         Mistakes: if folders contradict each other.
     """
     store = Stores(folders)
     file = Path(suite) if suite and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()) else None
     wanted = _suite_name(file, scale) if file else suite
-    known = {name: asked for one in store.stores.values() for name, asked in _known(one, wanted, file, scale).items()}
+    known: dict[str, str] = {}
+    for folder in store.stores.values():
+        known |= _known(folder, wanted, file, scale)
     unreadable = []
     for name in sorted(known):
         try:
@@ -51,7 +53,7 @@ def read_plans(
 
 
 def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
-    """A suite's files, by name: as they were run, or of a plan that an older version stored, as they are now."""
+    """A suite's files, by name: as they were when it was run; as they are now where an older plan has no texts."""
     if plan.texts:
         return plan.texts
     try:
@@ -62,7 +64,7 @@ def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:
 
 
 def _known(store: Store, suite: str | None, file: Path | None, scale: str | None) -> dict[str, str]:
-    """The plans in one store of a suite, or of all: by name, the digest of what must have been asked, or nothing."""
+    """By name, the plans of a suite (or of all) in one store, each with the digest that the file asks for, or empty."""
     known = store.plans()
     if not known:
         fix = "audiobench run SUITE, or name another folder: --runs DIR"
@@ -76,21 +78,21 @@ def _known(store: Store, suite: str | None, file: Path | None, scale: str | None
 
 
 def _of_content(store: Store, file: Path, names: Sequence[str]) -> dict[str, str]:
-    """Those plans of a suite's name, at whatever scale, that are what a file asks."""
+    """The plans, of those with a suite's name, that are equal to the file's suite, at any scale."""
     asked = {}
     for name in names:
         try:
             asked[name] = asked_digest(read_suite(file, name.partition("@")[2] or None)[0])
         except Mistake:
             continue  # the suite has no such scale
-    found = {name: own for name, own in asked.items() if store.has_plan(name, own)}
-    if not found:
+    equal = {name: digest for name, digest in asked.items() if store.has_plan(name, digest)}
+    if not equal:
         raise Mistake(
             f"{file} was not run here as it is now: what was run as {', '.join(names)} asks something else",
             where=str(store.root),
             fix=f"run it again (what is finished is not done again), or ask for what was run: {names[0]}",
         )
-    return found
+    return equal
 
 
 def _suite_name(path: Path, scale: str | None) -> str:

@@ -19,7 +19,7 @@ class Interval:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P-values adjusted for how many there are, in their order, so that the family-wise error holds (Holm 1979)."""
+    """Adjusts p-values for their number, so that the family-wise error holds (Holm 1979); the order stays."""
     p_M = np.asarray(p, dtype=np.float64)
     order = np.argsort(p_M)
     stepped = np.maximum.accumulate(p_M[order] * np.arange(len(p_M), 0, -1))
@@ -40,7 +40,7 @@ class Rank:
 
 
 def ranks(means: Sequence[float], p_EE: NDArray[np.float64]) -> list[Rank]:
-    """Each entry's ranks: behind the entries significantly better (p <= 0.05), before those significantly worse.
+    """Each entry's ranks: behind the significantly better entries (p <= 0.05), before the significantly worse ones.
 
     Args:
         means: of the entries, in any order; higher is better.
@@ -55,13 +55,13 @@ def ranks(means: Sequence[float], p_EE: NDArray[np.float64]) -> list[Rank]:
 
 @dataclass(frozen=True)
 class Friedman:
-    """Whether entries differ across tasks, and by how much mean ranks must (Demsar 2006, JMLR 7).
+    """Whether entries differ across tasks, and by how much two mean ranks must differ (Demsar 2006, JMLR 7).
 
     Args:
         statistic: Friedman's chi-squared, corrected for ties.
-        p: of no entry differing.
+        p: that no entry differs from the others.
         mean_ranks: of each entry over tasks; 1 is the best.
-        critical_difference: Nemenyi's, of two mean ranks, at 0.05.
+        critical_difference: Nemenyi's critical difference of two mean ranks, at 0.05.
     """
 
     statistic: float

@@ -1,4 +1,4 @@
-"""From records to the cells of a leaderboard."""
+"""Makes the cells of a leaderboard from records."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ from benchmark.ledger.facts import SuiteFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
-from leaderboard.answers import Answers
+from leaderboard.answers import FoldAnswers
 from leaderboard.class_wise import ClassFigures, class_figures
-from leaderboard.comparison import Column, Comparison, compare_task
+from leaderboard.comparison import Comparison, Comparisons, compare_task
 from leaderboard.convergence import Convergence, convergence
 from leaderboard.measured import Measured
 from leaderboard.published import Published, anchored, reproduced
@@ -33,9 +33,9 @@ class Figure:
     """A figure by a further metric.
 
     Args:
-        metric: by which.
-        interval: of it, 95 %.
-        against_control: its comparison with the entry's control, or the suite's.
+        metric: the further metric.
+        interval: the figure with its 95 % interval.
+        against_control: the comparison with the entry's control, or the suite's.
     """
 
     metric: Metric
@@ -48,35 +48,35 @@ class Cell:
     """One entry under one protocol on one task.
 
     Args:
-        metric: the chief one of its judge; accuracy where nothing is measured.
+        metric: the chief metric of the cell's judge; accuracy where nothing is measured.
         mean: of the folds' figures (over seeds first); None where nothing is measured.
-        interval: of the mean, 95 %.
+        interval: the mean's 95 % interval.
         deviation: standard deviation over folds.
-        folds: how many are measured.
-        of_folds: how many the suite asks for.
-        official_folds: how many the data set has.
-        seeds: how many are measured.
-        draws: how many of the training clips, where it learned from a few of each class.
-        selection: the rule that picked the epoch, one of ``leaderboard.selection.RULES``; of K, inner.
+        folds: the number of measured folds.
+        of_folds: the number of folds that the suite asks for.
+        official_folds: the number of folds that the data set has.
+        seeds: the number of measured seeds.
+        draws: the number of draws of the training clips, where the entry learned from a few clips of each class.
+        selection: the rule that picked the epoch, one of ``leaderboard.selection.RULES``; inner where K was picked.
         rank: among the entries of the column that have every fold; several ranks where differences are within noise.
-        convergence: how fast it learned, where every epoch was evaluated.
-        others: figures by the judge's further metrics, by name; those that are not defined are left out.
-        deviations: of the figure, by recordings and by seeds.
-        k: the values that were chosen inside the training folds, where neighbours vote.
-        published: the figure that stands beside it.
-        hindrances: why their difference would mean nothing: another scale, fewer folds, another selection.
+        convergence: how fast the entry learned, where every epoch was evaluated.
+        others: figures by the judge's further metrics, by name; metrics that are not defined are left out.
+        deviations: standard deviations of the figure, by recordings and by seeds.
+        k: the values of K that were chosen inside the training folds, where neighbours vote.
+        published: the published figure beside the measured one.
+        hindrances: why the two cannot be compared: another scale, fewer folds, another selection.
         verdict: reproduced, above, below or not comparable; empty where nothing is published, or there is no interval.
-        against_control: its comparison with the entry's control, or the suite's.
-        seen: clips of the task that the encoder was pretrained on.
-        unseen: the figure without these; None where none is left, or the records do not tell which they are.
-        labels_seen: whether it learned their labels.
-        by_recording: whether intervals rest on recordings; on clips where records do not tell what they were cut from.
-        clips: test clips measured.
-        skipped: recordings left out as unusable.
-        missing: recordings that the data set names and that were not there.
+        against_control: the comparison with the entry's control, or the suite's.
+        seen: the number of the task's clips that the encoder was pretrained on.
+        unseen: the figure without these clips; None where no clip is left, or the records do not say which clips.
+        labels_seen: whether pretraining learned the labels of these clips.
+        by_recording: whether intervals rest on recordings; False where records do not name the recordings of clips.
+        clips: the number of test clips.
+        skipped: the number of recordings that were left out as unusable.
+        missing: the number of recordings that the data set names and that were not there.
         parameters: of the encoder, where its embeddings were evaluated.
-        clips_per_second: embedded, front end included.
-        devices: that embedded them.
+        clips_per_second: speed of embedding, front end included.
+        devices: the devices that computed the embeddings.
         steps_per_second: of the encoder's pretraining.
     """
 
@@ -116,7 +116,7 @@ class Cell:
 
     @property
     def complete(self) -> bool:
-        """Whether every fold that was asked for is measured."""
+        """Whether every fold that the suite asks for is measured."""
         return self.folds == self.of_folds
 
     @property
@@ -133,7 +133,7 @@ class Across:
         protocol: of the registry, or a column of it.
         tasks: of the registry, on which all of the entries are measured; columns of one task count as their mean.
         entries: in the suite's order.
-        test: of their mean ranks.
+        test: Friedman's test of the entries' mean ranks.
     """
 
     protocol: str
@@ -152,9 +152,9 @@ class Table:
         rule: that selected the epochs.
         cells: the figures.
         classes: figures by class, if the suite asks for them.
-        measured: what the figures are made of.
-        columns: comparisons of every two entries, by task and protocol, by the chief metric.
-        across: mean ranks of entries over tasks, where there are several.
+        measured: the records behind the cells.
+        comparisons: of the entries of every column, by task and protocol; by the chief metric.
+        across: mean ranks of entries over tasks, where there are several tasks.
     """
 
     name: str
@@ -163,7 +163,7 @@ class Table:
     cells: list[Cell] = field(default_factory=list)
     classes: list[ClassFigures] = field(default_factory=list)
     measured: dict[Place, Measured] = field(default_factory=dict)
-    columns: dict[tuple[str, str], Column] = field(default_factory=dict)
+    comparisons: dict[tuple[str, str], Comparisons] = field(default_factory=dict)
     across: list[Across] = field(default_factory=list)
 
     def find(self, entry: str, task: str, protocol: str) -> Cell | None:
@@ -173,24 +173,24 @@ class Table:
 
 
 def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
-    """Fills a suite's leaderboard from what is in the store; ``rule`` selects epochs instead of the suite's own."""
+    """Makes a suite's leaderboard from the records in a store; ``rule`` selects epochs instead of the suite's rule."""
     facts = plan.facts
     table = Table(plan.name, facts, rule or facts.selection)
     rows: dict[Place, list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
-    measured = {place: Measured.read(own, plan, store, table.rule) for place, own in rows.items()}
+    measured = {place: Measured.read(of_cell, plan, store, table.rule) for place, of_cell in rows.items()}
     table.measured = measured
     columns = _compared(facts, measured)
-    table.columns = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
+    table.comparisons = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
     unseen = _without_seen(facts, measured)
     scratch = {place: _scratch(plan, rows, place) for place in rows}
     figures = reproduced(facts.reproduces)
     published = {(p.row, p.task, p.protocol): p for p in figures}
-    for (entry, task, protocol), own in measured.items():
+    for (entry, task, protocol), of_cell in measured.items():
         asked = facts.tasks[task]
         beside = published.get((entry, asked.name, protocol))
-        hindered = hindrances(facts, task, own, beside) if beside and own.scores else []
+        hindered = hindrances(facts, task, of_cell, beside) if beside and of_cell.scores else []
         compared = _figures(columns.get((task, protocol), {}), entry)
         table.cells.append(
             Cell(
@@ -201,11 +201,11 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
                 official_folds=asked.official_folds,
                 published=beside,
                 hindrances=hindered,
-                verdict=verdict(compared.get("interval"), beside, bool(hindered)) if beside and own.scores else "",
-                convergence=_convergence(own, scratch[entry, task, protocol], measured, task, protocol),
+                verdict=verdict(compared.get("interval"), beside, bool(hindered)) if beside and of_cell.scores else "",
+                convergence=_convergence(of_cell, scratch[entry, task, protocol], measured, task, protocol),
                 unseen=unseen.get((entry, task, protocol)),
                 **compared,
-                **own.summary(),
+                **of_cell.summary(),
             )
         )
     others = [figure for figure in figures if figure.row not in facts.entries]
@@ -216,7 +216,7 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
 
 
 def _only_published(facts: SuiteFacts, figures: Sequence[Published]) -> Iterator[Cell]:
-    """The cells of published figures that no entry of the suite stands beside."""
+    """The cells of published figures that have no entry in the suite."""
     for figure in figures:
         for task, asked in facts.tasks.items():
             if figure.task == asked.name and figure.protocol in facts.protocols:
@@ -224,22 +224,22 @@ def _only_published(facts: SuiteFacts, figures: Sequence[Published]) -> Iterator
                 yield Cell(figure.row, task, figure.protocol, folds, official, published=figure)
 
 
-def _compared(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Column]]:
-    """The entries of every column against each other, by metric."""
+def _compared(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Comparisons]]:
+    """The comparisons of every column's entries, by metric."""
     controls = {entry: facts.control_of(entry) for entry in facts.entries}
     columns = {}
     for task, asked in facts.tasks.items():
-        answers: dict[str, dict[str, dict[int, Answers]]] = defaultdict(dict)
-        for (entry, own_task, protocol), own in measured.items():
-            if own_task == task and own.answers:
-                answers[protocol][entry] = own.answers
+        answers: dict[str, dict[str, dict[int, FoldAnswers]]] = defaultdict(dict)
+        for (entry, cell_task, protocol), of_cell in measured.items():
+            if cell_task == task and of_cell.answers:
+                answers[protocol][entry] = of_cell.answers
         for protocol, of_metrics in compare_task(answers, controls, len(asked.folds)).items():
             columns[task, protocol] = of_metrics
     return columns
 
 
 class _Figures(TypedDict, total=False):
-    """Of a cell, as ``Cell`` names it."""
+    """The fields of a ``Cell`` that come from comparisons."""
 
     interval: Interval
     deviations: tuple[float, float]
@@ -248,12 +248,12 @@ class _Figures(TypedDict, total=False):
     others: dict[str, Figure]
 
 
-def _figures(of_metrics: Mapping[str, Column], entry: str) -> _Figures:
-    """What comparisons say of an entry: by the chief metric, and by the others."""
-    own = {metric: column for metric, column in of_metrics.items() if entry in column.estimates}
-    if not own:
+def _figures(of_metrics: Mapping[str, Comparisons], entry: str) -> _Figures:
+    """An entry's figures from the comparisons of its column: by the chief metric, and by the others."""
+    defined = {metric: comparisons for metric, comparisons in of_metrics.items() if entry in comparisons.estimates}
+    if not defined:
         return {}
-    (_, chief), *others = own.items()
+    (_, chief), *others = defined.items()
     estimate = chief.estimates[entry]
     return {
         "interval": estimate.interval,
@@ -261,27 +261,30 @@ def _figures(of_metrics: Mapping[str, Column], entry: str) -> _Figures:
         "rank": chief.ranks.get(entry),
         "against_control": chief.against_control.get(entry),
         "others": {
-            name: Figure(column.metric, column.estimates[entry].interval, column.against_control.get(entry))
-            for name, column in others
+            name: Figure(by.metric, by.estimates[entry].interval, by.against_control.get(entry)) for name, by in others
         },
     }
 
 
 def _without_seen(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[Place, Interval]:
     """The figures of entries that saw some of the test clips in pretraining, without these clips."""
-    found = {}
+    without = {}
     for task in facts.tasks:
-        answers = {place: own.unseen for place, own in measured.items() if place[1] == task and own.seen and own.unseen}
+        answers = {
+            place: of_cell.unseen
+            for place, of_cell in measured.items()
+            if place[1] == task and of_cell.seen and of_cell.unseen
+        }
         for place, of_metrics in estimates(answers).items():
-            found[place] = next(iter(of_metrics.values())).interval
-    return found
+            without[place] = next(iter(of_metrics.values())).interval
+    return without
 
 
 def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
-    """The entry with random weights that sets the mark of a column: with the same encoder, if there is one."""
+    """The entry with random weights that sets a cell's mark: the control, else one with the same encoder, else any."""
     models = {
-        entry: model_of(plan.evaluation(own[0]), plan.jobs)[0]
-        for (entry, *column), own in rows.items()
+        entry: model_of(plan.evaluation(of_cell[0]), plan.jobs)[0]
+        for (entry, *column), of_cell in rows.items()
         if tuple(column) == place[1:]
     }
     random = [entry for entry, model in models.items() if WEIGHTS.find(model.weights.kind).untrained]
@@ -291,15 +294,15 @@ def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> s
 
 
 def _convergence(
-    own: Measured, scratch: str, measured: Mapping[Place, Measured], task: str, protocol: str
+    of_cell: Measured, scratch: str, measured: Mapping[Place, Measured], task: str, protocol: str
 ) -> Convergence | None:
     of_scratch = measured[scratch, task, protocol].curve if scratch else None
-    return convergence(own.curve, scratch, of_scratch, own.judge.chief) if own.curve else None
+    return convergence(of_cell.curve, scratch, of_scratch, of_cell.judge.chief) if of_cell.curve else None
 
 
 def _across(table: Table) -> list[Across]:
-    """For every protocol on several tasks, its entries that every one of them measures."""
-    found = []
+    """For every protocol on several tasks, the mean ranks of the entries that are measured on all of these tasks."""
+    of_protocols = []
     for protocol in table.facts.protocols:
         columns: dict[tuple[str, str], list[float]] = defaultdict(list)
         for cell in table.cells:
@@ -310,5 +313,5 @@ def _across(table: Table) -> list[Across]:
         entries = [entry for entry in table.facts.entries if all((task, entry) in score for task in tasks)]
         if len(tasks) > 1 and len(entries) > 2:
             test = friedman(np.array([[score[task, entry] for entry in entries] for task in tasks], np.float64))
-            found.append(Across(protocol, tasks, entries, test))
-    return found
+            of_protocols.append(Across(protocol, tasks, entries, test))
+    return of_protocols

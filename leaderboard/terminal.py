@@ -1,4 +1,4 @@
-"""Tables on a terminal, as wide as it is: a figure is never cut, and what its encoding lacks is written otherwise.
+"""Tables as wide as the terminal: no figure is ever cut, and characters that the encoding lacks are spelled in ASCII.
 
 Only rich is loaded, and only to print.
 """
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SPELLED = "audiobench.spelled"  # the name of an error handler of encodings
-_SPELLING = {"±": "+/-", "·": "-", "†": "+", "‡": "++"}  # what boards hold besides ASCII
-_FULL_WIDTH = 10_000  # columns of what is no terminal: a line is a row
-_WORDS = 24  # columns that a column of words keeps
-_BETWEEN = 2  # columns between two
+_SPELLING = {"±": "+/-", "·": "-", "†": "+", "‡": "++"}  # characters of leaderboards that are not ASCII
+_FULL_WIDTH = 10_000  # characters a line where the output is no terminal: no row is broken
+_WORDS = 24  # characters that a column of words keeps
+_BETWEEN = 2  # characters between two columns
 
 
 def visible(text: str) -> str:
-    """A text in one line: control characters, marks that turn the direction, and halves of characters are spelled.
+    """A text in one line. Control characters, signs that turn the direction, and halves of characters are spelled.
 
     ``a\\nb`` in a name would break a table, and an escape sequence would speak to the terminal.
     """
@@ -40,7 +40,7 @@ def _spelled(sign: str) -> str:
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:
-    """What an encoding lacks, in ASCII: nothing is lost, and different names stay different."""
+    """Spells in ASCII what an encoding lacks: nothing is lost, and different names stay different."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     piece = error.object[error.start : error.end]
@@ -51,7 +51,7 @@ codecs.register_error(SPELLED, _spell)
 
 
 def console() -> "Console":
-    """Standard output: as wide as the terminal, or as ``COLUMNS`` says; anything else takes whole lines."""
+    """Standard output: as wide as the terminal, or as ``COLUMNS`` says; where it is no terminal, lines stay whole."""
     from rich.console import Console
 
     is_bounded = sys.stdout.isatty() or os.environ.get("COLUMNS")
@@ -69,20 +69,20 @@ def print_grid(
     *,
     words: Collection[int] = (0,),
     keys: Sequence[int] = (0,),
-    parts: Sequence[str] = (),
+    sections: Sequence[str] = (),
     bold: Collection[tuple[int, int]] = (),
 ) -> None:
-    """Prints a table, or where the console is too narrow several, which repeat what names a row.
+    """Prints a table. Where the console is too narrow, prints several tables, each with the columns that name a row.
 
     Args:
-        console: as wide as the lines may be.
-        title: above it; may be empty.
-        header: of each column.
-        rows: of cells, which are text and no markup.
-        words: columns that may be wrapped; the others are figures, and only their heads are.
+        console: its width is the width of the lines.
+        title: above the table; may be empty.
+        header: the head of each column.
+        rows: of cells, which are plain text.
+        words: columns of words, which may be wrapped; in the other columns, of figures, only heads may.
         keys: columns that name a row.
-        parts: what each column belongs to; a narrow console gives each part a table of its own, with this in its title.
-        bold: cells, as row and column.
+        sections: the section of each column; on a narrow console each section is a table, named in its title.
+        bold: the bold cells, as row and column.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -93,9 +93,9 @@ def print_grid(
 
     header, rows = [text(head) for head in header], [[text(cell) for cell in row] for row in rows]
     columns = _Columns(header, rows, words, keys, max(console.width, 1))
-    for part, chosen in columns.pages(parts):
+    for section, chosen in columns.pages(sections):
         if title:
-            console.print(Text(text(f"{title} · {part}" if part else title), "italic"))
+            console.print(Text(text(f"{title} · {section}" if section else title), "italic"))
         lines = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
         for i, width in zip(chosen, columns.widths(chosen), strict=True):
             lines.add_column(Text(header[i]), justify="left" if i in words else "right", width=width, overflow="fold")
@@ -109,11 +109,11 @@ class _Columns:
     """How wide the columns of a table are, and which stand side by side.
 
     Args:
-        header: of each column.
+        header: the head of each column.
         rows: of cells.
         words: columns that may be wrapped.
         keys: columns that every page repeats.
-        room: columns of the console.
+        room: width of the console in characters.
     """
 
     def __init__(
@@ -135,32 +135,32 @@ class _Columns:
             needed = max(cells, *(cell_len(word) for word in head.split() or [""]), 1)
             self.least.append(min(self.natural[i], _WORDS) if i in words else needed)
         widest = max((self.least[i] for i in self.others), default=0)
-        for i in keys:  # what names a row goes on in the next line before a figure does
+        for i in keys:  # names of rows are wrapped before figures are
             self.least[i] = min(self.least[i], max(room - widest, room // 3) // len(keys) - _BETWEEN)
             self.least[i] = max(self.least[i], 1)
         left = max(room - self._taken(self.least[i] for i in keys) - _BETWEEN, 1)
-        for i in self.others:  # on the narrowest consoles figures go on in the next line
+        for i in self.others:  # on the narrowest consoles figures are wrapped, too
             self.least[i], self.natural[i] = min(self.least[i], left), min(self.natural[i], room)
 
-    def pages(self, parts: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-        """The columns of each table to print, with the name of their part."""
+    def pages(self, sections: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+        """The columns of each table to print, with the name of their section."""
         every = sorted([*self.keys, *self.others])
         if self._fit(every):
             yield "", every
             return
-        for part in dict.fromkeys(parts[i] if parts else "" for i in self.others):
+        for section in dict.fromkeys(sections[i] if sections else "" for i in self.others):
             page: list[int] = []
             for i in self.others:
-                if parts and parts[i] != part:
+                if sections and sections[i] != section:
                     continue
                 if page and not self._fit([*self.keys, *page, i]):
-                    yield part, sorted([*self.keys, *page])
+                    yield section, sorted([*self.keys, *page])
                     page = []
                 page.append(i)
-            yield part, sorted([*self.keys, *page])
+            yield section, sorted([*self.keys, *page])
 
     def widths(self, chosen: Sequence[int]) -> list[int]:
-        """Their widths: what is over goes to those that want it, in equal parts."""
+        """The widths of columns: spare room is shared equally among the columns that need more."""
         width = {i: self.least[i] for i in chosen}
         spare = self.room - self._taken(width.values())
         while spare > 0 and (short := [i for i in chosen if width[i] < self.natural[i]]):

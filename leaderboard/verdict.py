@@ -1,4 +1,4 @@
-"""What a measured figure says about a published one."""
+"""Whether a measured figure reproduces a published one."""
 
 from benchmark.ledger.facts import SuiteFacts
 from leaderboard.measured import Measured
@@ -9,29 +9,29 @@ REPRODUCED, ABOVE, BELOW, NOT_COMPARABLE = "reproduced", "above", "below", "not 
 
 
 def hindrances(facts: SuiteFacts, task: str, measured: Measured, published: Published) -> list[str]:
-    """Why the difference of a measured and a published figure would mean nothing.
+    """Why a measured and a published figure cannot be compared.
 
     Args:
         facts: of the plan.
-        task: the column.
-        measured: the figure.
-        published: the figure beside it.
+        task: the column's task.
+        measured: the records of the cell.
+        published: the figure that stands beside the measured one.
     """
-    found = []
+    reasons = []
     if facts.scale is not None:
-        found.append(f"measured at the scale {facts.scale}")
+        reasons.append(f"measured at the scale {facts.scale}")
     folds = facts.tasks[task].official_folds
     if len(measured.scores) != folds:
-        found.append(f"{task}: {len(measured.scores)} of {folds} folds")
+        reasons.append(f"{task}: {len(measured.scores)} of {folds} folds")
     if published.selection and measured.selection not in ("inner", published.selection):
-        found.append(f"epoch: {measured.selection} instead of {published.selection}")
+        reasons.append(f"epoch: {measured.selection} instead of {published.selection}")
     if measured.labels_seen and measured.seen:
-        found.append(f"labels of test recordings of {task} were learned in pretraining")
-    return found
+        reasons.append(f"labels of test recordings of {task} were learned in pretraining")
+    return reasons
 
 
 def verdict(interval: Interval | None, published: Published, hindered: bool) -> str:
-    """Whether a published figure lies within the 95 % interval of the measured one, or on which side that lies.
+    """``REPRODUCED`` if the published figure lies in the measured one's 95 % interval; else ``ABOVE`` or ``BELOW`` it.
 
     Without an interval (several labels a clip) there is no verdict.
     """

@@ -64,7 +64,9 @@ class Record(job.Record):
 
     windows: int
     dim: int
-    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    parameters: int | None = Field(
+        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+    )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
     data_hash: str = Field(description="of the pack's samples")
@@ -96,7 +98,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             summary=f"{windows} windows of {dim}",
             windows=windows,
             dim=dim,
-            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()),
+            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()) or None,
             weights_sha256=fetched_digest(config.weights),
             clips_per_second=round(rate, 2),
             data_hash=pack.content_hash,

@@ -58,7 +58,9 @@ class Embedding(BaseModel):
     """The size of the evaluated embeddings, and their cost."""
 
     dim: int
-    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    parameters: int | None = Field(
+        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+    )
     clips_per_second: float = Field(description="whole clips, front end included")
     device: str
     precision: str

@@ -72,7 +72,7 @@ def columns_of(protocol: str, choice: "Choice[Protocol]", few: Few) -> list[Colu
     ]
 
 
-def objections(few: Few, choice: "Choice[Protocol]", targets: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def shot_objections(few: Few, choice: "Choice[Protocol]", targets: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Why a protocol cannot train on these few labels. Each objection is a key, what is wrong, and what to do.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Literal
 from leaderboard import grid as grids
 from leaderboard.figures import intervals, rank_difference
 from leaderboard.grid import Shown
-from leaderboard.notes import marks, notes
+from leaderboard.notes import notes, signs
 from leaderboard.page.content import Cell as PageCell
 from leaderboard.page.content import Column, Grid, Item, Mark, Notes, Section
 from leaderboard.report.evidence import Evidence, name_of
@@ -77,8 +77,8 @@ def _leaderboard(table: Table, task: str) -> Grid:
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
         own = {cell.protocol: cell for cell in cells if cell.entry == entry}
-        signs = tuple(Mark(sign, meaning) for sign, meaning in marks(own.values()))
-        row = [PageCell(entry, entry, marks=signs)]
+        raised = tuple(Mark(sign, meaning) for sign, meaning in signs(own.values()))
+        row = [PageCell(entry, entry, marks=raised)]
         for one in shown:
             places = [cell for cell in grids.of_column(own, one) if one.text(cell)]
             row.append(_cell(one, places[0], cells) if places else PageCell(""))
@@ -140,7 +140,7 @@ def pairs(evidence: Evidence) -> Section:
     items: list[Item] = []
     columns = [Column("entry", "text"), Column("minus", "text"), Column("difference [95 %]")]
     columns.append(Column("p", help="of no difference, adjusted by Holm over all pairs"))
-    for (task, protocol), column in evidence.table.columns.items():
+    for (task, protocol), column in evidence.table.comparisons.items():
         if not column.pairs:
             continue
         rows = []

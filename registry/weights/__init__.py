@@ -27,8 +27,8 @@ class Weights(Component[Own]):
     def __init__(self, config: Own) -> None:
         self.config = config
 
-    def file(self) -> str:
-        """The file of the weights, as the suite names it; empty where they need no file."""
+    def file(self, encoder: "Choice[Encoder]") -> str:
+        """The file of an encoder's weights, as the suite names it; empty where they need no file."""
         return ""
 
     def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leaderboard.answers import Answers
+from leaderboard.answers import FoldAnswers
 from registry.targets.one_label import OneLabel
 
 
-def answers(right_PN: ArrayLike, recording_N: ArrayLike | None = None, seeds: ArrayLike | None = None) -> Answers:
+def answers(right_PN: ArrayLike, recording_N: ArrayLike | None = None, seeds: ArrayLike | None = None) -> FoldAnswers:
     """Clips of one class, each right or wrong in every repeat; each a recording of its own unless said otherwise."""
     right = np.atleast_2d(np.asarray(right_PN, bool))
     repeats, clips = right.shape
-    return Answers(
+    return FoldAnswers(
         judge=OneLabel(),
         clip_N=np.array([f"{i:05}" for i in range(clips)]),
         label=np.zeros(clips, np.int64),

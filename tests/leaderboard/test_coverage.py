@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from leaderboard.answers import Answers
-from leaderboard.comparison import Column, compare_task
+from leaderboard.answers import FoldAnswers
+from leaderboard.comparison import Comparisons, compare_task
 from leaderboard.resampling import estimates
 from registry.targets.number import Number
 from registry.targets.one_label import OneLabel
@@ -117,7 +117,7 @@ def _fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trial(
     rng: np.random.Generator, accuracies: Sequence[float], correlation: float, seeds: int = 1, scatter: float = 0.0
-) -> list[dict[int, Answers]]:
+) -> list[dict[int, FoldAnswers]]:
     """Entries of these accuracies on the same new clips.
 
     Args:
@@ -127,7 +127,7 @@ def trial(
     """
     threshold_E = norm.ppf(accuracies) * np.sqrt(1 + scatter**2)
     shift_ES = scatter * rng.normal(size=(len(accuracies), seeds))
-    entries: list[dict[int, Answers]] = [{} for _ in accuracies]
+    entries: list[dict[int, FoldAnswers]] = [{} for _ in accuracies]
     for fold, owner_N in OWNER.items():
         hard_N = _clustered(rng, owner_N, correlation, 1)
         for entry, threshold, shift_S in zip(entries, threshold_E, shift_ES, strict=True):
@@ -135,7 +135,7 @@ def trial(
             if seeds > 1:
                 own_SN = np.sqrt(SEED) * own_SN + np.sqrt(1 - SEED) * _clustered(rng, owner_N, correlation, seeds)
             right_SN = np.sqrt(SHARED) * hard_N + np.sqrt(1 - SHARED) * own_SN + shift_S[:, None] < threshold
-            entry[fold] = Answers(
+            entry[fold] = FoldAnswers(
                 label=np.zeros(len(owner_N), int),
                 predicted_PN=np.where(right_SN, 0, 1),
                 score_PNC=None,
@@ -156,7 +156,7 @@ def _clustered(
     return made
 
 
-def compared(entries: Sequence[dict[int, Answers]]) -> Column:
+def compared(entries: Sequence[dict[int, FoldAnswers]]) -> Comparisons:
     """The entries of a column, the first of which is the control of the others."""
     names = {str(i): entry for i, entry in enumerate(entries)}
     controls = dict.fromkeys(list(names)[1:], "0")
@@ -213,14 +213,14 @@ def test_average_precision_has_an_interval_that_holds_its_expectation() -> None:
     assert 0.92 <= np.mean([interval.low <= expected <= interval.high for interval in intervals]) <= 0.98
 
 
-def _ranked(rng: np.random.Generator, clips: int = 300, classes: int = 5) -> Answers:
+def _ranked(rng: np.random.Generator, clips: int = 300, classes: int = 5) -> FoldAnswers:
     """New clips with several labels each, two from each recording."""
     recording_N = np.repeat(np.arange(clips // 2), 2)
     label_NC = (rng.random((clips // 2, classes)) < 0.2)[recording_N]
     score_NC = label_NC + rng.normal(size=(clips, classes))
     names = np.array([f"{i:04}" for i in range(clips)])
     scores = score_NC[None].astype(np.float32)
-    return Answers(label_NC, np.zeros((1, clips), int), scores, recording_N, SeveralLabels(), names, np.array([0]))
+    return FoldAnswers(label_NC, np.zeros((1, clips), int), scores, recording_N, SeveralLabels(), names, np.array([0]))
 
 
 def test_intervals_of_errors_and_of_r2_hold_the_truth() -> None:
@@ -264,12 +264,12 @@ def test_an_entry_whose_metric_is_not_defined_is_left_out_of_its_column() -> Non
     assert not columns["R2"].against_control
 
 
-def _numbered(rng: np.random.Generator, clips: int = 120) -> Answers:
+def _numbered(rng: np.random.Generator, clips: int = 120) -> FoldAnswers:
     """New clips with a number each, two from each recording, whose errors are alike; standard normal, errors halved."""
     recording_N = np.repeat(np.arange(clips // 2), 2)
     number_N, error_N = (_clustered(rng, recording_N, 0.5, 1)[0] for _ in range(2))
     names = np.array([f"{i:04}" for i in range(clips)])
-    return Answers(number_N, (number_N + 0.5 * error_N)[None], None, recording_N, Number(), names, np.array([0]))
+    return FoldAnswers(number_N, (number_N + 0.5 * error_N)[None], None, recording_N, Number(), names, np.array([0]))
 
 
 @pytest.mark.real

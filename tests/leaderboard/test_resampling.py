@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from leaderboard.answers import Answers
+from leaderboard.answers import FoldAnswers
 from leaderboard.resampling import DRAWS, FEWEST, Estimate, draws_of, estimates
 from registry.targets.several_labels import SeveralLabels
 from tests.leaderboard._answers import answers
 
-Folds = dict[int, Answers]
+Folds = dict[int, FoldAnswers]
 
 
 def estimate(folds: Folds) -> Estimate:
@@ -137,7 +137,9 @@ def test_ranking_many_clips_takes_fewer_draws() -> None:
     score = (label_NC + rng.normal(size=(1, clips, classes))).astype(np.float32)
     names = np.array([f"{i:05}" for i in range(clips)])
     own = {
-        1: Answers(label_NC, np.zeros((1, clips), int), score, np.arange(clips), SeveralLabels(), names, np.array([0]))
+        1: FoldAnswers(
+            label_NC, np.zeros((1, clips), int), score, np.arange(clips), SeveralLabels(), names, np.array([0])
+        )
     }
     assert draws_of(own) == 5_000
     assert draws_of({1: own[1].among(np.arange(clips) < 100)}) == DRAWS

@@ -113,7 +113,7 @@ def look_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Call
 
     def forget() -> None:
         lookup._installed.cache_clear()
-        lookup._package_digest.cache_clear()
+        lookup.package_digest.cache_clear()
         importlib.invalidate_caches()
 
     forget()
