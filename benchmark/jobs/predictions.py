@@ -47,7 +47,7 @@ def figures(outcomes: Sequence[Outcome], pack: Pack, judge: Judge) -> dict[int, 
         if outcome.epochs and not judge.uses_scores:
             by_epoch = judge.figures(label, outcome.predicted)[judge.chief.name]
             found[f"{judge.chief.column}_by_epoch"] = by_epoch.tolist()
-        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **found, **outcome.facts)
+        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **found, **outcome.chosen)
     return folds
 
 
