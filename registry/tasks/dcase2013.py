@@ -21,9 +21,9 @@ class Dcase2013(Task):
     these two parts (a reading, not stated there). The challenge itself cross-validated the private part.
 
     A file's scene is its name without the last two digits (``busystreet07.wav``). Where names in the private part are
-    hidden, the challenge's key gives them: public code reads it as four columns below a header, the fold first, the
-    original name last; what stands between is not known here. So any column may hold the hidden name, and the last one
-    the original; a key of two columns reads the same.
+    hidden, the challenge's key gives the original names. Public code reads the key as four columns below a header, the
+    fold first and the original name last; the columns between are not known here. So any column may hold the hidden
+    name, and the last column holds the original name; a key of two columns works, too.
     """
 
     source: ClassVar[str] = "Giannoulis et al. 2013; archive.org/details/dcase2013_scene_classification"
@@ -81,8 +81,8 @@ class Dcase2013(Task):
                 where=str(part),
                 fix=f"put {_KEY} into {folder}" if fold == 2 and not key else "extract the archive again",
             )
-        found = Counter(scenes.values())
-        short = [f"{scene} {found[scene]}" for scene in self.classes if found[scene] != 10]
+        count = Counter(scenes.values())
+        short = [f"{scene} {count[scene]}" for scene in self.classes if count[scene] != 10]
         if short:
             raise Mistake(
                 f"every scene has 10 recordings, and here are: {', '.join(short)}",
