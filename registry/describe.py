@@ -61,6 +61,8 @@ def _encoder_traits(component: Any) -> dict[str, Any]:
     """The kind of input, the embedding's size, and the trainable parameters, counted on an encoder without storage."""
     import torch
 
+    if component.brings_weights:
+        return {"inputs": component.takes}
     bins = FRONTENDS.choose("logmel").settings.n_mels if component.takes == "spectrogram" else 0
     with torch.device("meta"):
         encoder = component(component.Config(), 1, bins)

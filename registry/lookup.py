@@ -93,7 +93,7 @@ class Kind(Generic[C]):
         if (self.folder, name) in _plugins:
             digest = _plugins[self.folder, name].digest
         elif name in _entry_points(self):
-            digest = _package_digest(_entry_points(self)[name].module.partition(".")[0])
+            digest = package_digest(_entry_points(self)[name].module.partition(".")[0])
         else:
             return number
         return f"{number}+{digest[:16]}"
@@ -211,7 +211,7 @@ def named(name: str, **settings: Any) -> Any:
 def installed_plugins() -> dict[str, str]:
     """Digests of the packages whose entry points add components, by name; none of them is imported."""
     packages = {point.module.partition(".")[0] for kind in KINDS for point in _entry_points(kind).values()}
-    return {package: _package_digest(package) for package in sorted(packages)}
+    return {package: package_digest(package) for package in sorted(packages)}
 
 
 def chosen(kind: Kind[C], reference: Any) -> Choice[C]:
@@ -324,7 +324,7 @@ def _installed() -> list[EntryPoint]:
 
 
 @cache
-def _package_digest(package: str) -> str:
+def package_digest(package: str) -> str:
     """SHA-256 of every Python file of a package, or of the only file of a module, with their names."""
     spec = importlib.util.find_spec(package)
     folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]

@@ -11,6 +11,10 @@ from registry.standing import Objection, Standing
 
 T = TypeVar("T")
 _LATER = "came later"
+_OUTSIDE = "not in keys"
+# ``Outside[str]`` is the type of a field that stays out of job keys, since a key names by its digest what the field's
+# file holds. It needs a default.
+Outside = Annotated[T, _OUTSIDE]
 # ``Later[float]`` is the type of a field that was added later. At its default it stays out of job keys, so that older
 # keys last: the default must be what the code did before the field existed.
 Later = Annotated[T, _LATER]
@@ -22,10 +26,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
-        """The form that enters job keys: every setting, with defaults, except ``Later`` fields at their default."""
-        fields = type(self).model_fields.items()
-        left_out = {name for name, field in fields if _LATER in field.metadata and getattr(self, name) == field.default}
-        return self.model_dump(mode="json", exclude=left_out)
+        """The form that enters job keys: every setting, with defaults.
+
+        ``Outside`` fields are left out, and ``Later`` fields at their default.
+        """
+        left_out = {
+            name
+            for name, field in type(self).model_fields.items()
+            if _OUTSIDE in field.metadata or (_LATER in field.metadata and getattr(self, name) == field.default)
+        }
+        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
 
 S = TypeVar("S", bound=Settings)

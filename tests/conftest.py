@@ -114,3 +114,8 @@ def lite0_weights() -> Path:
     if not path.is_file():
         pytest.skip(f"no weights at {path}")
     return path
+
+
+def encoders_made_here() -> list[str]:
+    """The names of the encoders whose weights a suite draws or trains: others bring a model of somebody else's."""
+    return [name for name in lookup.ENCODERS.names() if not lookup.ENCODERS.find(name).brings_weights]

@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tests.conftest import Answer
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("adding-*.md"))
-FIGURE = r"0\.\d{3} ± 0\.\d{3}"
+FIGURE = r"\d\.\d+ ± \d+\.\d+"
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -56,3 +58,28 @@ def test_every_page_is_linked_from_the_readme_and_for_contributors() -> None:
     for page in PAGES:
         for of in ("README.md", "CONTRIBUTING.md"):
             assert f"(docs/{page.name})" in (ROOT / of).read_text(), f"{of}: {page.name}"
+
+
+def test_a_net_is_brought_in_two_ways_to_equal_rows(
+    audiobench: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = ROOT / "docs" / "bringing-a-model.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in blocks(page):
+        (tmp_path / name).write_text(text)
+    for line in re.findall(r"^    ((?:audiobench|python) [^#\n]*)", page.read_text(), re.M):
+        program, *arguments = shlex.split(line)
+        if program == "python":
+            runpy.run_path(str(tmp_path / arguments[0]))
+            continue
+        answer = audiobench(*arguments)
+        assert answer.status == 0, answer.out + answer.err
+    rows = {line.split()[0]: re.findall(FIGURE, line) for line in answer.out.splitlines() if re.search(FIGURE, line)}
+    assert rows["exported"] == rows["class"]
+    assert len(rows["class"]) == 2
+    sys.modules.pop("net")
+
+
+def test_bringing_a_model_is_linked_from_the_readme() -> None:
+    assert "(docs/bringing-a-model.md)" in (ROOT / "README.md").read_text()

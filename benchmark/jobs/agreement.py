@@ -1,4 +1,4 @@
-"""Whether the figures that an evaluation states are those of its predictions."""
+"""Checks that the figures that an evaluation states are those of its predictions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,28 +18,28 @@ _ROUNDING = 1e-6
 
 
 def disagreement(record: Record, folder: Path, *, scores: bool) -> str:
-    """Says where stated and stored differ, or nothing.
+    """How a record's figures differ from its predictions, in words; empty if they agree.
 
-    A plugin's metrics are not computed again: they may be others by now.
+    The metrics of a plugin are not computed again: the plugin may have changed.
 
     Args:
-        record: an evaluation's.
+        record: of an evaluation.
         folder: of the record, with its ``predictions.parquet`` and ``epochs.parquet``.
-        scores: whether to compute metrics of scores, such as average precision, which take long.
+        scores: also compute metrics of scores, such as average precision, which take long.
 
     Raises:
         Exception: of any kind, if a file cannot be read.
     """
     name = record.target
-    is_own = name in TARGETS.names() and isinstance(TARGETS.version(name), int)
-    if record.judge != f"targets/{name}" or not is_own:
+    in_plugin = name not in TARGETS.names() or not isinstance(TARGETS.version(name), int)
+    if record.judge != f"targets/{name}" or in_plugin:
         return ""
     target = find_target(name)
     return _Stored(record, target, folder).disagreement() if scores or not target.uses_scores else ""
 
 
 class _Stored:
-    """What a record states, and the predictions beside it."""
+    """A record, and the predictions beside it."""
 
     def __init__(self, record: Record, target: Target, folder: Path) -> None:
         self.record, self.target = record, target
@@ -60,45 +60,51 @@ class _Stored:
         return next(filter(None, map(self._of_fold, stated)), "")
 
     def _of_fold(self, fold: int) -> str:
-        facts, chief = self.record.folds[fold], self.target.chief
-        own_N = np.flatnonzero(self.fold_N == fold)
-        own_N = own_N[np.argsort(self.clip_N[own_N])]
-        own_M = np.flatnonzero(self.fold_M == fold)
-        own_M = own_M[np.lexsort((self.clip_M[own_M], self.epoch_M[own_M]))]
-        epochs = np.unique(self.epoch_M[own_M]).tolist()
-        if epochs != sorted(facts.epochs):
+        record, chief = self.record.folds[fold], self.target.chief
+        row_N = np.flatnonzero(self.fold_N == fold)
+        row_N = row_N[np.argsort(self.clip_N[row_N])]
+        row_M = np.flatnonzero(self.fold_M == fold)
+        row_M = row_M[np.lexsort((self.clip_M[row_M], self.epoch_M[row_M]))]
+        epochs = np.unique(self.epoch_M[row_M]).tolist()
+        if epochs != sorted(record.epochs):
             return f"result.json and epochs.parquet are of different epochs of fold {fold}"
-        if not np.array_equal(self.clip_M[own_M], np.tile(self.clip_N[own_N], len(epochs))):
+        if not np.array_equal(self.clip_M[row_M], np.tile(self.clip_N[row_N], len(epochs))):
             return f"epochs.parquet and predictions.parquet are of different clips of fold {fold}"
-        at_end_1N = self.predicted_N[own_N][None]
-        scores_1NC = None if self.score_NC is None else self.score_NC[own_N][None]
-        ends = self.target.figures(self.label[own_N], at_end_1N, scores_1NC)[chief.name]
-        found = [("the end", facts.figure(chief.column), float(ends[0]))]
+        at_end_1N = self.predicted_N[row_N][None]
+        scores_1NC = None if self.score_NC is None else self.score_NC[row_N][None]
+        ends = self.target.figures(self.label[row_N], at_end_1N, scores_1NC)[chief.name]
+        pairs = [("the end", record.figure(chief.column), float(ends[0]))]  # of a stated and a computed figure
         if epochs and not self.target.uses_scores:
-            predicted_EN = self.predicted_M[own_M].reshape(len(epochs), -1)
-            stored = dict(zip(epochs, self.target.figures(self.label[own_N], predicted_EN)[chief.name], strict=True))
-            stated = zip(facts.epochs, facts.by_epoch(chief.column), strict=True)
-            found += [(f"epoch {epoch}", figure, float(stored[epoch])) for epoch, figure in stated]
-        differing = (one for one in found if not _agree(one[1], one[2]))
-        return next((self._told(fold, *one) for one in differing), "")
+            predicted_EN = self.predicted_M[row_M].reshape(len(epochs), -1)
+            computed = dict(zip(epochs, self.target.figures(self.label[row_N], predicted_EN)[chief.name], strict=True))
+            stated = zip(record.epochs, record.by_epoch(chief.column), strict=True)
+            pairs += [(f"epoch {epoch}", figure, float(computed[epoch])) for epoch, figure in stated]
+        differing = (pair for pair in pairs if not _agree(pair[1], pair[2]))
+        return next((self._difference(fold, *pair) for pair in differing), "")
 
-    def _told(self, fold: int, when: str, stated: float, stored: float) -> str:
+    def _difference(self, fold: int, when: str, stated: float, computed: float) -> str:
         metric = self.target.chief.name
         return (
-            f"result.json states {metric} {stated:.4f} of fold {fold} at {when}, and the predictions give {stored:.4f}"
+            f"result.json states {metric} {stated:.4f} of fold {fold} at {when}, "
+            f"and the predictions give {computed:.4f}"
         )
 
 
-def _agree(stated: float, stored: float) -> bool:
-    return abs(stated - stored) <= _ROUNDING * max(1.0, abs(stored))
+def _agree(stated: float, computed: float) -> bool:
+    return abs(stated - computed) <= _ROUNDING * max(1.0, abs(computed))
 
 
 def _clips(table: "Table", number: dict[str, int]) -> tuple[NDArray[np.int64], dict[str, int]]:
-    """The number of every row's clip; clips get new ones where ``number`` is empty, and -1 where it lacks them."""
-    parts = [part for part in table.column("clip").chunks if len(part)]
-    if not parts:
+    """The number of every row's clip, and the number of each name.
+
+    Args:
+        table: has a column ``clip``.
+        number: of each name; if it is empty, names get new numbers. A clip with an unknown name has number -1.
+    """
+    chunks = [chunk for chunk in table.column("clip").chunks if len(chunk)]
+    if not chunks:
         return np.empty(0, np.int64), number
-    names = parts[0].dictionary.to_pylist()
+    names = chunks[0].dictionary.to_pylist()
     number = number or {name: i for i, name in enumerate(names)}
     known = np.arange(len(names)) if names == list(number) else np.array([number.get(name, -1) for name in names])
-    return known[np.concatenate([np.from_dlpack(part.indices) for part in parts])], number
+    return known[np.concatenate([np.from_dlpack(chunk.indices) for chunk in chunks])], number

@@ -1,4 +1,4 @@
-"""What pretraining may use of a corpus: nothing that the corpus's own task tests, nothing of excluded data sets."""
+"""Chooses the clips of a corpus that pretraining may use: none that its own task tests, none of excluded data sets."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ class Usable:
 
     Args:
         clips: ``[M]`` their indices in the pack.
-        excluded: how many clips are left out, by why; a clip counts once, for the first reason.
+        excluded: for each reason, how many clips are left out; a clip counts once, for the first reason.
     """
 
     clips: NDArray[np.int64]
@@ -40,14 +40,14 @@ class Usable:
 
 
 def data_set_of(pack: str, at: Workplace) -> DataSet:
-    """A task with its pack, from the pack's key."""
+    """The task and the pack with a key."""
     job = at.jobs[pack]
     assert isinstance(job, PackJob)
     return DataSet(job.config.task.name, job.config.task.build(), opened_pack(pack, at))
 
 
 def corpus_of(pack: str, exclude: Sequence[str], at: Workplace) -> tuple[DataSet, Usable]:
-    """A corpus, and which of its clips are pretrained on.
+    """A corpus, and its clips that pretraining uses.
 
     Args:
         pack: key of its pack.
@@ -59,9 +59,9 @@ def corpus_of(pack: str, exclude: Sequence[str], at: Workplace) -> tuple[DataSet
 
 
 def usable_clips(corpus: DataSet, exclude: Sequence[DataSet]) -> Usable:
-    """Leaves out what is tested: by the corpus's own split, if it has a fixed one, and by other data sets.
+    """Leaves out clips that are tested: those of the corpus's test folds, and those of the excluded data sets.
 
-    Where every clip is tested by turns, or none is, the corpus's own folds leave out nothing.
+    If all clips of the corpus are tested by turns, or none, its own folds leave out nothing.
 
     Raises:
         Mistake: if no clip is left.
@@ -84,42 +84,43 @@ def usable_clips(corpus: DataSet, exclude: Sequence[DataSet]) -> Usable:
 
 
 def held_by(holder: DataSet, clips: Sequence[int] | NDArray[np.int64], data_set: DataSet) -> NDArray[np.bool_]:
-    """Which clips ``[N]`` of a data set are among some clips of another.
+    """Which clips ``[N]`` of a data set are also among some clips of another.
 
-    Either by content, or as a part of the same Freesound recording, where both name recordings by Freesound's ids.
+    Two clips are the same if their contents are equal, or if they are cut from one Freesound recording, where both data
+    sets name recordings by Freesound's ids.
     """
     hashes = {holder.pack.hashes[i] for i in clips}
-    held_N = np.array([own in hashes for own in data_set.pack.hashes], bool)
+    held_N = np.array([content in hashes for content in data_set.pack.hashes], bool)
     if holder.task.freesound and data_set.task.freesound:
         sources = {holder.pack.sources[i] for i in clips}
-        held_N |= np.array([own in sources for own in data_set.pack.sources], bool)
+        held_N |= np.array([source in sources for source in data_set.pack.sources], bool)
     return held_N
 
 
 def require_clips(pack: Pack, folds: Collection[int]) -> None:
-    """Refuses folds that nothing is left to test on, or to train for.
+    """Refuses a fold that has no clips to test, or leaves no clips to train.
 
     Raises:
-        Mistake: with what was left out of the pack.
+        Mistake: with the recordings that were left out of the pack.
     """
-    there = Counter(pack.folds.tolist())
+    count = Counter(pack.folds.tolist())
     for fold in folds:
-        if there[fold] in (0, len(pack.ids)):
-            lack = f"to train on when fold {fold} is tested" if there[fold] else f"of fold {fold} to test on"
+        if count[fold] in (0, len(pack.ids)):
+            lack = f"to train on when fold {fold} is tested" if count[fold] else f"of fold {fold} to test on"
             why = f": {len(pack.skipped):,} recordings could not be used" if pack.skipped else ""
-            lost = ", ".join(pack.skipped[:_SHOWN]) + ", ..." * (len(pack.skipped) > _SHOWN)
+            skipped = ", ".join(pack.skipped[:_SHOWN]) + ", ..." * (len(pack.skipped) > _SHOWN)
             raise Mistake(
                 f"no clip is left {lack}{why}",
-                where=lost,
-                fix="replace these files, or leave the fold out" if lost else "leave the fold out",
+                where=skipped,
+                fix="replace these files, or leave the fold out" if skipped else "leave the fold out",
             )
 
 
 def require_judgement(judge: Judge, pack: Pack, folds: Collection[int]) -> None:
-    """Refuses folds of whose clips no figure can be told, whatever is predicted.
+    """Refuses a fold whose clips allow no figure, with any predictions.
 
     Raises:
-        Mistake: with what these clips lack.
+        Mistake: with the reason.
     """
     for fold in folds:
         why = judge.undefined(pack.labels[pack.folds == fold])

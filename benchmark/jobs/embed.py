@@ -33,7 +33,7 @@ class WeightsKey(BaseModel):
 
     @property
     def stated(self) -> Mapping[str, Any]:
-        """What the source states."""
+        """The fields that the source of the weights adds."""
         return self.model_extra or {}
 
 
@@ -41,16 +41,16 @@ StatedWeights = Annotated[WeightsKey, PlainSerializer(lambda weights: weights.mo
 
 
 class Config(job.Config):
-    """With what is embedded."""
+    """The model that embeds."""
 
     encoder: StoredEncoder
     frontend: StoredFrontend
     weights: StatedWeights
-    window_samples: int = Field(alias="window", description="of a window")
+    window_samples: int = Field(alias="window", description="samples in a window")
 
 
 class Needs(job.Needs):
-    """A pack, and what gives the weights or the front end's statistics, where these are made by other jobs."""
+    """A pack, and the jobs that make the weights or the front end's statistics, if there are such jobs."""
 
     pack: job.Key
     pretrain: job.Key | None = None
@@ -58,13 +58,15 @@ class Needs(job.Needs):
 
 
 class Record(job.Record):
-    """What the embeddings are, and what they cost."""
+    """The size of the embeddings, and their cost."""
 
     large = frozenset({"embeddings.safetensors"})
 
     windows: int
     dim: int
-    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    parameters: int | None = Field(
+        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+    )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
     data_hash: str = Field(description="of the pack's samples")
@@ -96,7 +98,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             summary=f"{windows} windows of {dim}",
             windows=windows,
             dim=dim,
-            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()),
+            parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()) or None,
             weights_sha256=fetched_digest(config.weights),
             clips_per_second=round(rate, 2),
             data_hash=pack.content_hash,
@@ -107,8 +109,8 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
     """The front end and the encoder with their weights, on the device.
 
     Args:
-        config: names encoder, front end and weights.
-        needs: the pretraining that the weights are from, and the statistics, where there are such.
+        config: names the encoder, the front end and the weights.
+        needs: the jobs that made the weights and the statistics, if there are such jobs.
         at: where the files are.
     """
     from benchmark.jobs.model import build_encoder, build_views, place
@@ -128,9 +130,9 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
 
 
 def fetched_digest(weights: WeightsKey) -> str | None:
-    """SHA-256 of the file that weights without one of their own came from, where that is known.
+    """SHA-256 of the file that was downloaded for weights without a path; None if it is not known.
 
-    It is in no key, which would change with the first download.
+    It is in no key, because the key would change with the first download.
     """
     path = WEIGHTS.find(weights.kind).fetched(weights.stated)
     return file_digest(path) if path else None

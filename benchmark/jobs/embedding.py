@@ -1,4 +1,4 @@
-"""Embeddings of a data set: every clip in windows, each window embedded once."""
+"""Embeddings of a data set: every clip is cut into windows, and each window embedded once."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from registry.protocols import Embeddings
 from registry.tensors import read_tensors, write_tensors
 from registry.views import Views
 
-_CLIPS_AT_ONCE = 8  # measured on a CPU, whose caches larger batches overflow
+_CLIPS_AT_ONCE = 8  # measured on a CPU: larger batches overflow its caches
 
 
 @torch.no_grad()
@@ -29,16 +29,16 @@ def embed(
     device: Device,
     progress: Progress,
 ) -> Embeddings:
-    """Embeds every window of every clip, front end and encoder in eval mode.
+    """Embeds every window of every clip, with front end and encoder in eval mode.
 
     Args:
         views: the front end, without augmentation.
         encoder: on the device.
         recordings: the clips.
-        names: theirs, for people.
-        window_samples: windows overlap by half.
+        names: of the clips, for people.
+        window_samples: samples in a window; windows overlap by half.
         device: where, and in which precision.
-        progress: told clip by clip.
+        progress: advances with each clip.
 
     Raises:
         Mistake: with the first clip whose embedding is not finite.
@@ -57,15 +57,15 @@ def embed(
 
 
 def require_finite(value_ND: Tensor, names: Sequence[str], what: str) -> None:
-    """Refuses rows that are infinite or no numbers: figures would come out all the same.
+    """Refuses rows with infinite values or NaN, which would still give figures.
 
     Args:
-        value_ND: what was computed.
+        value_ND: computed values.
         names: the clip of each row.
-        what: to call it.
+        what: the word for these values in a sentence.
 
     Raises:
-        Mistake: with the first clip.
+        Mistake: with the first wrong clip.
     """
     finite_N = value_ND.isfinite().all(1)
     if not finite_N.all():
@@ -78,11 +78,11 @@ def require_finite(value_ND: Tensor, names: Sequence[str], what: str) -> None:
 
 def save_embeddings(embeddings: Embeddings, path: Path) -> None:
     """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``, the parts in its metadata."""
-    facts = {"parts": json.dumps(dict(embeddings.parts))}
-    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W}, facts)
+    metadata = {"parts": json.dumps(dict(embeddings.parts))}
+    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W}, metadata)
 
 
 def load_embeddings(path: Path) -> Embeddings:
     """Reads what ``save_embeddings`` wrote."""
-    tensors, facts = read_tensors(path)
-    return Embeddings(tensors["window"], tensors["clip"], json.loads(facts.get("parts", "{}")))
+    tensors, metadata = read_tensors(path)
+    return Embeddings(tensors["window"], tensors["clip"], json.loads(metadata.get("parts", "{}")))

@@ -1,4 +1,4 @@
-"""What a record says of where and how its figures came to be."""
+"""Describes for a record where and how its figures were computed."""
 
 import platform
 import subprocess
@@ -29,7 +29,7 @@ def environment(device: Device) -> Environment:
 
 
 def peak_memory(device: Device) -> dict[str, int]:
-    """Bytes: the most this process has held so far, and the most on the GPU."""
+    """Bytes: the most memory that this process has used so far, on the host and on the GPU."""
     peak = {"host": _peak_on_host()}
     if device.device.type == "cuda":
         peak["device"] = torch.cuda.max_memory_allocated(device.device)
@@ -37,7 +37,7 @@ def peak_memory(device: Device) -> dict[str, int]:
 
 
 def _peak_on_host() -> int:
-    """Bytes of memory that this process held at its largest, as the system counts them from its start."""
+    """The most memory, in bytes, that this process has used since its start, as the system counts it."""
     try:
         import resource
     except ImportError:  # on Windows
@@ -50,9 +50,9 @@ def _peak_on_host() -> int:
 
 @cache
 def _cpu() -> str:
-    """The processor's name, where the system tells it, and the threads in use."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.exists() else []
+    """The processor's name, if the system states it, and the threads in use."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} threads"
 

@@ -1,4 +1,4 @@
-"""Evaluates embeddings or a model under a protocol, and keeps what was predicted for every clip."""
+"""Evaluates embeddings or a model under a protocol, and stores the predictions for every clip."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 
 class Config(job.Config):
-    """Under which protocol, on which folds; and of a protocol that works on the model, which model."""
+    """The protocol, the folds, and, if the protocol works on the model, the model."""
 
     protocol: StoredProtocol
     seed: int
     folds: tuple[int, ...]
     shots: int | None = Field(None, description="how many clips of each class train; None for all")
-    draw: int = Field(0, description="which random subset of so many")
+    draw: int = Field(0, description="number of the random subset")
     encoder: StoredEncoder | None = None
     frontend: StoredFrontend | None = None
     weights: embed.StatedWeights | None = None
-    window_samples: int | None = Field(None, alias="window", description="of a window")
+    window_samples: int | None = Field(None, alias="window", description="samples in a window")
     augment: tuple[StoredAugmentation, ...] = ()
 
     @property
     def model(self) -> embed.Config | None:
-        """The model that the protocol works on; None where it works on embeddings alone."""
+        """The model that the protocol works on; None if it works on embeddings alone."""
         if not (self.encoder and self.frontend and self.weights and self.window_samples):
             return None
         return embed.Config(
@@ -49,28 +49,30 @@ class Config(job.Config):
 
 
 class Needs(embed.Needs):
-    """A pack, and the embeddings of it, or what the model is made of, or both."""
+    """A pack, and its embeddings, or the jobs that the model needs, or both."""
 
     embed: job.Key | None = None
 
 
 class Embedding(BaseModel):
-    """What the embeddings that were evaluated are, and what they cost."""
+    """The size of the evaluated embeddings, and their cost."""
 
     dim: int
-    parameters: int = Field(description="of the encoder, and of a front end that learns")
+    parameters: int | None = Field(
+        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+    )
     clips_per_second: float = Field(description="whole clips, front end included")
     device: str
     precision: str
 
 
 class Fold(BaseModel):
-    """The figures of one fold, by name: ``METRIC`` at the end, ``METRIC_by_epoch``, and what the protocol chose."""
+    """The figures of one fold by name: ``METRIC`` at the end, ``METRIC_by_epoch``, and the protocol's choices."""
 
     model_config = ConfigDict(extra="allow")
 
     clips: int = Field(description="that were tested")
-    epochs: list[int] = Field(description="that were evaluated; empty for a protocol without, or one evaluation")
+    epochs: list[int] = Field(description="that were evaluated; empty if there was only one evaluation")
 
     def figure(self, metric: str) -> float:
         """A metric after the last epoch."""
@@ -82,7 +84,7 @@ class Fold(BaseModel):
 
     @property
     def k(self) -> int | None:
-        """How many neighbours voted, where the protocol chose that."""
+        """How many neighbours voted; None if the protocol chose no such number."""
         return self._others.get("k")
 
     @property
@@ -91,11 +93,11 @@ class Fold(BaseModel):
 
 
 class Record(job.Record):
-    """What the predictions are worth, and what the encoder had seen."""
+    """The figures of the predictions, and which test clips the encoder had seen."""
 
-    target: str = Field("one-label", description="of the task: names what was predicted of a clip")
-    judge: str = Field("targets/one-label", description="whose metrics count: the target's, or the protocol's own")
-    metric: str = Field("accuracy", description="the chief one of them")
+    target: str = Field("one-label", description="name of the task's target: what was predicted of a clip")
+    judge: str = Field("targets/one-label", description="whose metrics count: those of the target or of the protocol")
+    metric: str = Field("accuracy", description="the chief one of these metrics")
     folds: dict[int, Fold]
     classes: tuple[str, ...] = ()
     data_hash: str = Field(description="of the pack's samples")
@@ -110,7 +112,7 @@ class Record(job.Record):
     @model_validator(mode="before")
     @classmethod
     def _targets_had_no_names(cls, stored: Any) -> Any:
-        """Older records of clips with several labels tell so by their metric."""
+        """In older records the metric shows that clips have several labels."""
         if isinstance(stored, dict) and stored.get("metric") == "mAP" and "judge" not in stored:
             return {**stored, "target": "several-labels", "judge": "targets/several-labels"}
         return stored
@@ -150,7 +152,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             Split(pack.known(), config.shots, config.draw, config.seed),
             config.folds,
             config.seed,
-            lambda fact: at.progress.advance(1, fact),
+            lambda status: at.progress.advance(1, status),
         )
         seen_N, pretraining = self._seen(pack, at)
         predictions.write(outcomes, pack, seen_N, folder)
@@ -192,7 +194,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
 
     def _fresh(self, at: "Workplace") -> "Model":
-        """The model, which begins anew with every encoder that is asked of it."""
+        """The model. Its ``encoder`` makes a new encoder at each call, and resets the front end."""
         from benchmark.jobs.model import build_views
         from registry.protocols import Model
         from registry.views import Views
@@ -209,7 +211,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         return Model(encoder, views, Views(views.frontend), self._model.window_samples)
 
     def _seen(self, pack: "Pack", at: "Workplace") -> "tuple[NDArray[np.bool_], dict[str, Any]]":
-        """Which clips of the task the encoder's pretraining saw, and what the record says of it."""
+        """Which clips of the task the encoder's pretraining saw, and the record's fields about the pretraining."""
         import numpy as np
 
         from benchmark.jobs.corpus import corpus_of, data_set_of, held_by
@@ -221,13 +223,13 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         tested = data_set_of(self.needs.pack, at)
         seen_N = held_by(corpus, usable.clips, tested)
         method = pretrained.config.method
-        found: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "clips_seen_in_pretraining": int((seen_N & np.isin(tested.pack.folds, tested.task.folds)).sum()),
             "labels_seen_in_pretraining": method.component.uses_labels(method.settings),
         }
-        if at.store.done(pretrained):  # embeddings outlive the encoder that made them
-            found["steps_per_second"] = at.store.result(PretrainJob, pretrained.key).steps_per_second
-        return seen_N, found
+        if at.store.done(pretrained):  # the encoder may be deleted while its embeddings are kept
+            fields["steps_per_second"] = at.store.result(PretrainJob, pretrained.key).steps_per_second
+        return seen_N, fields
 
 
 def _embedding(cost: embed.Record) -> Embedding:
@@ -242,7 +244,7 @@ def _embedding(cost: embed.Record) -> Embedding:
 
 
 def model_of(evaluation: EvaluateJob, jobs: Mapping[str, job.AnyJob]) -> tuple[embed.Config, embed.Needs]:
-    """The model that is evaluated, and what it needs: of the job itself, or of that which embedded with it."""
+    """The evaluated model and its needs: those of the evaluation itself, or of the job that made its embeddings."""
     embedding = jobs[evaluation.needs.embed] if evaluation.needs.embed else None
     if isinstance(embedding, embed.EmbedJob):
         return embedding.config, embedding.needs

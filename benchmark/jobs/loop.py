@@ -1,9 +1,9 @@
 """The pretraining loop.
 
-A step is a function of the weights, the seed and its number alone, so an interrupted run ends where an unbroken one
-would. A checkpoint is written half a minute after the last and when the process is asked to stop, but only of a state
-whose losses are finite and whose embeddings have not collapsed. Where the best epoch is kept, its net is part of the
-checkpoint, and takes the trained one's place at the end.
+A step depends only on the weights, the seed and the step's number, so an interrupted run ends where an unbroken one
+would. A checkpoint is written half a minute after the last one, and when the process is asked to stop, but only if
+losses are finite and embeddings have not collapsed. If the best epoch is kept, its net is part of the checkpoint, and
+replaces the trained net at the end.
 """
 
 import json
@@ -37,18 +37,18 @@ from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0
-_COLLAPSED = 1e-3  # deviation of unit embeddings; those of nine nets with random weights have 0.09 to 0.84
+_COLLAPSED = 1e-3  # deviation of unit embeddings; nine nets with random weights have 0.09 to 0.84
 
 
 @dataclass(frozen=True)
 class Log:
-    """What a pretraining tells of itself.
+    """How a pretraining went.
 
     Args:
-        epochs: one row an epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars, the
-            geometry of the embeddings, and ``knn``, the probe's figure, where it was asked.
-        steps_per_second: of this sitting, time spent watching left out.
-        kept: the epoch whose weights the encoder ends with.
+        epochs: one row for each epoch: ``epoch``, ``learning_rate``, the means of the loss and of the method's scalars,
+            the geometry of the embeddings, and ``knn``, the probe's figure, in epochs with a probe.
+        steps_per_second: since the last start, without the time for looks and probes.
+        kept: the epoch whose weights the encoder has at the end.
     """
 
     epochs: list[dict[str, float]]
@@ -57,7 +57,7 @@ class Log:
 
 
 class _Run:
-    """One pretraining under way: everything that a checkpoint holds, and where it lies."""
+    """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
     def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
@@ -66,11 +66,11 @@ class _Run:
         method.train()
         self.step = 0
         self.metrics: list[dict[str, float]] = []
-        self.sums: dict[str, Tensor] = {}  # of the epoch under way, on the device: reading them would wait for it
-        self.best: dict[str, Tensor] = {}  # the net after the epoch with the best probe, where that is kept
+        self.sums: dict[str, Tensor] = {}  # of the current epoch, on the device: reading them would wait for it
+        self.best: dict[str, Tensor] = {}  # the net after the epoch with the best probe, if that is kept
 
     def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float) -> None:
-        """One step of the optimiser on a batch; nothing in it waits for the device."""
+        """Does one step of the optimiser on a batch; nothing in it waits for the device."""
         set_learning_rate(self.optimizer, learning_rate)
         loss, scalars = self.method(wave_BVT.to(self.device.device), index_B.to(self.device.device))
         self.optimizer.zero_grad()
@@ -82,7 +82,7 @@ class _Run:
         self.step += 1
 
     def check(self, seen: dict[str, float]) -> None:
-        """Raises a Mistake if training went astray; the checkpoint of before stays as it is."""
+        """Raises a Mistake if the training failed; the last checkpoint stays unchanged."""
         kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
         loss, deviation = self.sums["loss"].item(), seen["deviation"]
         if not math.isfinite(loss + deviation):
@@ -99,7 +99,7 @@ class _Run:
             )
 
     def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None) -> str:
-        """Closes an epoch of so many steps: asks the probe where it is due, adds a row to the log, and tells of it."""
+        """Closes an epoch of so many steps: probes if it is due, adds a row to the log, and returns a status."""
         epoch = self.step // steps
         row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
@@ -112,14 +112,14 @@ class _Run:
         return ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row)
 
     def _note_best(self, figure: float, metric: Metric) -> None:
-        """Sets the net's tensors aside unless a probe before was as good."""
+        """Copies the net's tensors, unless an earlier probe was as good."""
         before = [row["knn"] for row in self.metrics if "knn" in row]
         if metric.best([*before, figure]) == len(before):
             tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
     def end(self, probe: Probe | None) -> int:
-        """Gives the net the tensors that are to be kept, and returns the epoch that they are of."""
+        """Puts the tensors that are kept into the net, and returns their epoch."""
         if self.training.keep == "last" or probe is None:
             return self.training.epochs
         load_net(self.method.encoder, self.method.views.frontend, self.best)
@@ -127,17 +127,17 @@ class _Run:
         return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
     def save(self) -> None:
-        """Writes the checkpoint; an older one stays whole until the new one is."""
+        """Writes the checkpoint; the older one stays whole until the new one is."""
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        facts = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
-        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, facts))
+        metadata = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
+        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, metadata))
 
     def resume(self, progress: Progress) -> None:
-        """Goes on from the checkpoint, if there is one; a damaged one is set aside, and told."""
+        """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it."""
         if not self.checkpoint.exists():
             return
         try:
@@ -150,16 +150,16 @@ class _Run:
         """Reads the checkpoint.
 
         Raises:
-            Damaged: if it is not what was written, or of another pretraining; nothing is changed then.
+            Damaged: if it is not what was written, or is of another pretraining; nothing is changed then.
         """
         try:
-            tensors, facts = read_tensors(self.checkpoint)
+            tensors, metadata = read_tensors(self.checkpoint)
             by_kind: dict[str, dict[str, Tensor]] = {"method": {}, "sum": {}, "best": {}, "optimizer": {}}
             for key, value in tensors.items():
                 kind, name = key.split(".", 1)
                 by_kind[kind][name] = value
-            step, metrics = int(facts["step"]), json.loads(facts["metrics"])
-            foreign = facts.get("of", self.checkpoint.name) != self.checkpoint.name
+            step, metrics = int(metadata["step"]), json.loads(metadata["metrics"])
+            foreign = metadata.get("of", self.checkpoint.name) != self.checkpoint.name
             state = self._optimizer_state(by_kind["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
@@ -172,7 +172,7 @@ class _Run:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
     def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-        """What the optimiser knows of each parameter, by its place; numbers, or as many as the parameter has."""
+        """The optimiser's state of each parameter, by the parameter's place: numbers, or tensors of its shape."""
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -188,19 +188,19 @@ def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 class _Clock:
-    """Counts the seconds of training, and those since the last checkpoint."""
+    """Counts the seconds of training, and the seconds since the last checkpoint."""
 
     def __init__(self) -> None:
         self.began = self.saved = time.monotonic()
         self.elsewhere = 0.0
 
     def save_is_due(self) -> bool:
-        """Whether the last checkpoint is old."""
+        """Whether the last checkpoint is half a minute old."""
         return time.monotonic() - self.saved > _CHECKPOINT_SECONDS
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """The time of this block is none of training."""
+        """The time of this block does not count as training."""
         began = time.monotonic()
         yield
         self.elsewhere += time.monotonic() - began
@@ -221,22 +221,22 @@ def pretrain(
     progress: Progress,
     probe: Probe | None = None,
 ) -> Log:
-    """Trains a method on a corpus, from its last checkpoint if it has a whole one.
+    """Trains a method on a corpus, from its last checkpoint if there is a whole one.
 
     Args:
-        method: on the device; its encoder is what is trained, with the front end if that learns.
+        method: on the device; its encoder is trained, and its front end if that learns.
         corpus: recordings; the method has their labels, if it uses any.
         training: budget, optimiser, schedule.
-        window_samples: of a window.
+        window_samples: samples in a window.
         seed: of clip order, windows, augmentation, dropout.
         device: where, and in which precision.
-        checkpoint: where it lies.
-        progress: told step by step.
-        probe: a labelled task that shows how far the embeddings are; ``keep: best`` needs one, and chooses by it.
+        checkpoint: its path.
+        progress: advances with each step.
+        probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
 
     Raises:
         Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
-        KeyboardInterrupt: after the step under way, if the process was asked to stop.
+        KeyboardInterrupt: after the current step, if the process was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
     run = _Run(method, training, device, checkpoint)
@@ -278,16 +278,16 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
 
 @lru_cache(1)
 def _order(clips: int, seed: int, epoch: int) -> Tensor:
-    """The order in which an epoch takes the clips: the same one until the next epoch asks."""
+    """The order of the clips in an epoch; it is remembered for the epoch's other steps."""
     return torch.randperm(clips, generator=generator_for(seed, "order", epoch))
 
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that a checkpoint never lies inside a step; a second one is obeyed."""
+    """An event that SIGINT and SIGTERM set, so that no checkpoint is inside a step; a second signal acts at once."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals reach the main thread alone
+        yield stop  # only the main thread gets signals
         return
 
     def note(number: int, frame: FrameType | None) -> None:

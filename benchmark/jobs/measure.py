@@ -1,4 +1,4 @@
-"""Measures the statistics of a front end's output, where the front end is normalised by them."""
+"""Measures statistics of a front end's output, for a front end that normalises by them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,28 +13,26 @@ from registry.lookup import StoredFrontend
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
 
-Statistics = Mapping[str, tuple[float, float]]  # mean and standard deviation by the name of the module they normalise
+Statistics = Mapping[str, tuple[float, float]]  # name of a module that normalises -> mean and standard deviation
 
 
 class Config(job.Config):
-    """Of which front end, and over which clips."""
+    """The front end, and the fold that is left out."""
 
     frontend: StoredFrontend
-    window_samples: int = Field(alias="window", description="of a window")
-    held_out: int | None = Field(
-        description="the fold whose clips are left out; None for a corpus, which is pretrained on"
-    )
+    window_samples: int = Field(alias="window", description="samples in a window")
+    held_out: int | None = Field(description="the fold whose clips are left out; None for the corpus of a pretraining")
 
 
 class Needs(job.Needs):
-    """A pack, and of a corpus the packs whose recordings are left out of it."""
+    """A pack, and, for a corpus, the packs whose recordings are left out of it."""
 
     pack: job.Key
     exclude: tuple[job.Key, ...] = ()
 
 
 class Record(job.Record):
-    """What was found."""
+    """The statistics."""
 
     statistics: dict[str, tuple[float, float]] = Field(description="mean and standard deviation by module")
     clips: int
@@ -42,7 +40,7 @@ class Record(job.Record):
 
 
 class MeasureJob(job.Job[Config, Needs, Record]):
-    """Runs the front end over every window of the clips that train."""
+    """Runs the front end over every window of the training clips."""
 
     kind = "measure"
 
@@ -62,11 +60,11 @@ class MeasureJob(job.Job[Config, Needs, Record]):
             clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != config.held_out])
         at.progress.expect(len(clips_N))
         frontend = build_views(config.frontend).frontend.to(at.device.device)
-        found = measure(frontend, pack.recordings, clips_N, config.window_samples, at.device.device, at.progress)
-        summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in found.values())
-        return Record(summary=summary, statistics=found, clips=len(clips_N), data_hash=pack.content_hash)
+        statistics = measure(frontend, pack.recordings, clips_N, config.window_samples, at.device.device, at.progress)
+        summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in statistics.values())
+        return Record(summary=summary, statistics=statistics, clips=len(clips_N), data_hash=pack.content_hash)
 
 
 def statistics_of(key: str | None, at: "Workplace") -> Statistics:
-    """What a measurement found; nothing where none is named."""
+    """The statistics of a finished measurement; empty if there is no key."""
     return at.store.result(MeasureJob, key).statistics if key else {}

@@ -1,4 +1,4 @@
-"""Statistics of a front end's output over the clips that train."""
+"""Statistics of a front end's output over the training clips."""
 
 from functools import partial
 
@@ -24,15 +24,15 @@ def measure(
     """Mean and standard deviation over every value that the front end gives for the windows of some clips.
 
     Args:
-        frontend: on the device; normalised by the statistics that are measured here.
+        frontend: on the device; it will normalise by these statistics.
         recordings: of the data set.
-        clips_N: the clips that train.
-        window_samples: windows overlap by half, as they do when they are embedded.
+        clips_N: the training clips.
+        window_samples: samples in a window; windows overlap by half, as in embedding.
         device: where.
-        progress: told clip by clip.
+        progress: advances with each clip.
 
     Returns:
-        By the name of each module that normalises.
+        Mean and standard deviation by the name of each module that normalises.
     """
     sums = {name: torch.zeros(3, dtype=torch.float64, device=device) for name in frontend.measured()}
     for name, module in frontend.measured().items():
@@ -41,14 +41,15 @@ def measure(
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
         frontend(recordings.windows(clips_B, window_samples)[0].to(device))
         progress.advance(len(clips_B))
-    found = {}
-    for name, (count, total, squares) in ((name, of.tolist()) for name, of in sums.items()):
+    statistics = {}
+    for name, of_module in sums.items():
+        count, total, squares = of_module.tolist()
         mean = total / count
-        found[name] = (mean, max(squares / count - mean**2, 1e-12) ** 0.5)
-    return found
+        statistics[name] = (mean, max(squares / count - mean**2, 1e-12) ** 0.5)
+    return statistics
 
 
-def _add(sums: Tensor, module: nn.Module, given: tuple[Tensor, ...]) -> None:
-    """Adds the count, sum and sum of squares of a module's input."""
-    x = given[0].double()
+def _add(sums: Tensor, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Adds the count, sum and sum of squares of a module's input to ``sums``."""
+    x = inputs[0].double()
     sums += torch.stack([torch.tensor(float(x.numel()), device=x.device), x.sum(), x.square().sum()])

@@ -1,4 +1,4 @@
-"""Builds what a job's configuration names: front end, augmentations, encoder, weights."""
+"""Builds the components that a job names: front end, augmentations, encoder; and chooses the device."""
 
 import ctypes
 import sys
@@ -31,7 +31,7 @@ class Device:
 
 
 def choose_device(device: str, precision: str) -> Device:
-    """``auto`` takes a GPU where there is one, and bf16 on it; a CPU computes in fp32 unless told otherwise."""
+    """Resolves ``auto``: a GPU with bf16, if there is one, else the CPU with fp32."""
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         chosen = torch.device(name)
@@ -48,9 +48,9 @@ def choose_device(device: str, precision: str) -> Device:
 
 
 def _keep_freed_memory() -> None:
-    """Has the C library hand freed buffers out again instead of returning them to the system, page by page.
+    """Makes the C library keep freed memory for later, instead of returning it to the system page by page.
 
-    Activations are freed and asked for again at every step: embedding took up to half as long again without this.
+    Every step frees and allocates activations: without this, embedding took up to 1.5 times as long.
     """
     if sys.platform != "linux":  # mallopt is glibc's
         return
@@ -69,9 +69,9 @@ def build_views(
     """The front end with augmentations around it.
 
     Args:
-        frontend: as it is chosen.
+        frontend: with its settings.
         augmentations: in their order.
-        statistics: mean and standard deviation by the name of the module that they normalise, where they are measured.
+        statistics: measured mean and standard deviation, by the name of the module that normalises by them.
     """
     built = make_frontend(frontend)
     measured = built.measured()
@@ -81,7 +81,7 @@ def build_views(
 
 
 def build_encoder(encoder: Choice[Encoder], frontend: Frontend) -> Encoder:
-    """The encoder with weights as it makes them, drawn from torch's global generator.
+    """The encoder with its first weights, drawn from torch's global generator.
 
     Raises:
         Mistake: if it does not fit the front end.
@@ -98,5 +98,5 @@ def build_encoder(encoder: Choice[Encoder], frontend: Frontend) -> Encoder:
 
 
 def place(module: T, device: Device) -> T:
-    """A module on the device, images in channels-last order, which convolutions are faster in."""
+    """Moves a module to the device. Images are in channels-last order, which makes convolutions faster."""
     return module.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -1,4 +1,4 @@
-"""Packs a task's recordings: decoded and resampled once, for all jobs that use them."""
+"""Packs a task's recordings: decodes and resamples them once, for all jobs that use them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,31 +20,31 @@ SAMPLE_FILES: dict[Samples, str] = {"int16": "samples.i16", "float32": "samples.
 
 
 class Config(job.Config):
-    """What is packed, and how."""
+    """The task, and the form of its samples."""
 
     task: StoredTask
     sample_rate: int = Field(description="Hz")
     inputs: str | None = Field(
-        description="hash of what the task lists and what its files hold; None if there are none"
+        description="hash of the task's list of clips and their files' contents; None if they are missing"
     )
-    samples: Samples = Field("int16", description="how samples are kept; the default is in no key")
-    target: int | str = Field(1, description="version of what is predicted; a first version is in no key")
+    samples: Samples = Field("int16", description="type of the stored samples; the default is in no key")
+    target: int | str = Field(1, description="version of the task's target; version 1 is in no key")
 
 
 class Needs(job.Needs):
-    """Nothing."""
+    """A pack needs no other job."""
 
 
 class Clipped(BaseModel):
-    """What lay over full scale when it was kept as int16."""
+    """Samples over full scale, which int16 clips."""
 
     clips: int
     samples: int
-    peak: float = Field(description="the highest, at full scale 1")
+    peak: float = Field(description="the highest value, at full scale 1")
 
 
 class Record(job.Record):
-    """What a pack holds."""
+    """The content of a pack."""
 
     large = frozenset(SAMPLE_FILES.values())
 
@@ -56,14 +56,14 @@ class Record(job.Record):
     content_hash: str = Field(description="of all samples, clip by clip")
     skipped: dict[str, str] = Field(description="the clips that were left out, and why")
     missing: int = Field(0, description="clips that the metadata name and that are not there")
-    target: str = Field("one-label", description="of the task: names what is predicted of a clip")
+    target: str = Field("one-label", description="name of the task's target: what is predicted of a clip")
     clipped: Clipped | None = None
     remarks: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _targets_had_no_names(cls, stored: Any) -> Any:
-        """Older records tell only whether a clip may have several labels."""
+        """Older records state only whether a clip may have several labels."""
         if isinstance(stored, dict) and stored.get("multi_label") and "target" not in stored:
             return {**stored, "target": "several-labels"}
         return stored
@@ -71,7 +71,7 @@ class Record(job.Record):
     @model_validator(mode="before")
     @classmethod
     def _seconds_were_of_audio(cls, stored: Any) -> Any:
-        """Older records have the seconds of audio in the place of those that the job took."""
+        """In older records ``seconds`` are those of audio, not those that the job took."""
         if isinstance(stored, dict) and "audio_seconds" not in stored:
             return {**stored, "audio_seconds": stored.get("seconds"), "seconds": 0.0}
         return stored

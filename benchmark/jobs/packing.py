@@ -1,4 +1,4 @@
-"""Packs: a data set decoded and resampled once, one memory-mapped array of samples beside a table of its clips."""
+"""Packs: a data set, decoded and resampled once, as a memory-mapped array of samples and a table of clips."""
 
 import hashlib
 import os
@@ -21,18 +21,18 @@ from registry.protocols import Labels
 from registry.targets import find_target
 from registry.tasks import Clip, Task, read_clip
 
-_CLIPS_AT_ONCE = 64  # bounds what waits in memory for the writer
-# Of a clip's power. What lossy coding adds stays below: at most 0.012, and a peak of 1.87, in 9,488 recordings of
-# ESC-50, UrbanSound8K and Speech Commands as Ogg.
+_CLIPS_AT_ONCE = 64  # limits the samples in memory that wait to be written
+# Share of a clip's power that clipping may remove. Overshoots of lossy coding stay below it: at most 0.012, with a peak
+# of 1.87, in 9,488 recordings of ESC-50, UrbanSound8K and Speech Commands as Ogg.
 _SPOILT = 0.05
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A data set, ready to use: its recordings and, clip by clip, ids, labels, folds, sources and content hashes.
+    """A data set, ready to use: its recordings, and for each clip id, label, fold, source and content hash.
 
-    ``labels`` are those of the clips, as the array of the ``target`` that is named. ``skipped`` names the recordings
-    that were left out as unusable; ``missing`` counts those that were not there.
+    ``labels`` is the array that the named ``target`` makes of the clips' labels. ``skipped`` names the recordings that
+    were left out as unusable; ``missing`` counts those that were not there.
     """
 
     recordings: Recordings
@@ -48,7 +48,7 @@ class Pack:
     target: str = "one-label"
 
     def known(self) -> Labels:
-        """What protocols know of the clips."""
+        """The labels, folds and sources of the clips, for protocols."""
         number = {source: i for i, source in enumerate(dict.fromkeys(self.sources))}
         target = find_target(self.target)
         return Labels(
@@ -74,19 +74,18 @@ def make_pack(
 
     Args:
         task: reads its clips.
-        clips: what the task lists.
+        clips: of the task.
         sample_rate: Hz of the pack.
         folder: exists, empty.
-        progress: told clip by clip.
+        progress: advances with each clip.
         samples: int16 (``samples.i16``), clipped to [-1, 1] and rounded, or float32 (``samples.f32``), as decoded.
-        skip_bad: leave out clips that cannot be used, and name them in the result, instead of stopping.
+        skip_bad: leave out clips that cannot be used, and name them in the record, instead of stopping.
 
     Returns:
-        The record: counts, ``audio_seconds``, content hash, names of skipped clips, and how many clips and samples
-        were clipped, with the highest peak at full scale 1.
+        The record, without remarks and summary.
 
     Raises:
-        Mistake: with every clip that is undecodable, empty, not finite, or would be spoilt by clipping.
+        Mistake: with every clip that does not decode, is empty or not finite, or would be spoilt by clipping.
     """
     import pandas as pd
 
@@ -122,7 +121,7 @@ def make_pack(
 
 
 def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
-    """Names the clips that cannot be used, of so many in all, each with its reason."""
+    """A mistake that names the clips that cannot be used, each with its reason; ``clips`` is the number of all."""
     listed = "\n".join(f"    {name}: {why}" for name, why in list(bad.items())[:20])
     return Mistake(
         f"{len(bad)} of {clips} recordings cannot be used:\n{listed}" + ("\n    ..." if len(bad) > 20 else ""),
@@ -131,7 +130,7 @@ def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
 
 
 def _clipped(over: Sequence["_Sound"]) -> Clipped:
-    """What the record says of the clips that went over full scale."""
+    """The record's field about the clips that went over full scale."""
     return Clipped(
         clips=len(over),
         samples=sum(sound.clipped for sound in over),
@@ -157,33 +156,33 @@ def open_pack(folder: Path) -> Pack:
     """Opens a finished pack; the samples stay on disk until they are used."""
     import pandas as pd
 
-    result = Record.model_validate_json((folder / "result.json").read_bytes())
+    record = Record.model_validate_json((folder / "result.json").read_bytes())
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
-    samples = np.memmap(folder / SAMPLE_FILES[result.samples], result.samples, mode="r")
+    samples = np.memmap(folder / SAMPLE_FILES[record.samples], record.samples, mode="r")
     if len(samples) != offsets[-1]:
         raise Mistake(
             f"the pack holds {len(samples)} samples instead of {offsets[-1]}", where=str(folder), fix="delete it"
         )
     return Pack(
-        recordings=Recordings(samples, offsets, result.sample_rate),
+        recordings=Recordings(samples, offsets, record.sample_rate),
         ids=table["id"].tolist(),
-        labels=find_target(result.target).array(table["label"].to_list(), len(result.classes)),
+        labels=find_target(record.target).array(table["label"].to_list(), len(record.classes)),
         folds=table["fold"].to_numpy(np.int64),
         sources=table["source"].tolist(),
         hashes=table["hash"].tolist(),
-        classes=result.classes,
-        content_hash=result.content_hash,
-        skipped=tuple(result.skipped),
-        missing=result.missing,
-        target=result.target,
+        classes=record.classes,
+        content_hash=record.content_hash,
+        skipped=tuple(record.skipped),
+        missing=record.missing,
+        target=record.target,
     )
 
 
 def _decode_all(
     task: Task, clips: Sequence[Clip], sample_rate: int, samples: Samples
 ) -> Iterator[tuple[Clip, "_Sound | str"]]:
-    """Each clip with its samples, or with the reason why there are none; in order, decoded in parallel."""
+    """Decodes clips in parallel. Yields each in order, with its samples, or with the reason why there are none."""
     for first in range(0, len(clips), _CLIPS_AT_ONCE):
         group = clips[first : first + _CLIPS_AT_ONCE]
         with in_threads(partial(_decode, task, sample_rate, samples), group) as decoded:
@@ -192,7 +191,7 @@ def _decode_all(
 
 @dataclass(frozen=True)
 class _Sound:
-    """A clip as it is stored: how many of its samples were clipped, and how far the highest went."""
+    """The stored samples of a clip, how many of them were clipped, and the highest value before that."""
 
     samples: NDArray[Sample]
     clipped: int = 0
@@ -202,10 +201,10 @@ class _Sound:
 def _decode(task: Task, sample_rate: int, samples: Samples, clip: Clip) -> _Sound | str:
     import soxr
 
-    found = read_clip(task, clip)
-    if isinstance(found, str):
-        return found
-    wave, rate = found
+    wave_or_fault = read_clip(task, clip)
+    if isinstance(wave_or_fault, str):
+        return wave_or_fault
+    wave, rate = wave_or_fault
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
     if len(wave) == 0:

@@ -1,4 +1,4 @@
-"""What a protocol predicted, as files and as figures."""
+"""Writes a protocol's predictions into files, and computes their figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ from registry.targets import find_target
 
 
 def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], folder: Path) -> None:
-    """Writes ``predictions.parquet``, a row a test clip, and ``epochs.parquet``, a row a test clip and epoch.
+    """Writes ``predictions.parquet``, with a row for each test clip, and ``epochs.parquet``, for each clip and epoch.
 
     Args:
-        outcomes: one a fold.
+        outcomes: one for each fold.
         pack: of the task.
         seen_N: which of its clips the encoder's pretraining saw.
         folder: to write into.
@@ -38,16 +38,16 @@ def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], fo
 
 
 def figures(outcomes: Sequence[Outcome], pack: Pack, judge: Judge) -> dict[int, Fold]:
-    """The figures of every fold, by the columns of the judge's metrics; None where one is not defined."""
+    """The figures of every fold, by the columns of the judge's metrics; None for a figure that is not defined."""
     folds = {}
     for outcome in outcomes:
         label = pack.labels[outcome.clips]
         at_end = judge.figures(label, outcome.predicted[-1:], outcome.scores[None])
-        found: dict[str, Any] = {metric.column: _defined(at_end[metric.name][0]) for metric in judge.metrics}
+        of_fold: dict[str, Any] = {metric.column: _defined(at_end[metric.name][0]) for metric in judge.metrics}
         if outcome.epochs and not judge.uses_scores:
             by_epoch = judge.figures(label, outcome.predicted)[judge.chief.name]
-            found[f"{judge.chief.column}_by_epoch"] = by_epoch.tolist()
-        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **found, **outcome.chosen)
+            of_fold[f"{judge.chief.column}_by_epoch"] = by_epoch.tolist()
+        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **of_fold, **outcome.chosen)
     return folds
 
 
@@ -56,9 +56,7 @@ def _defined(figure: np.float64) -> float | None:
 
 
 def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> pd.DataFrame:
-    """One row a test clip: fold, clip, what it was cut from, whether pretraining saw it, label, and what was predicted
-    after the last epoch.
-    """
+    """A row for each test clip: fold, clip, source, whether pretraining saw it, label, and the last prediction."""
     return pd.DataFrame(
         {
             "fold": outcome.fold,
@@ -73,7 +71,7 @@ def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> pd.
 
 
 def _curve(outcome: Outcome, pack: Pack) -> pd.DataFrame:
-    """One row a test clip and epoch: what was predicted after it."""
+    """A row for each test clip and epoch, with the prediction after this epoch."""
     epochs, clips = len(outcome.epochs), len(outcome.clips)
     return pd.DataFrame(
         {

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Config(job.Config):
-    """How an encoder is pretrained."""
+    """The method, the encoder, and the training."""
 
     method: StoredMethod
     encoder: StoredEncoder
     frontend: StoredFrontend
     augment: tuple[StoredAugmentation, ...]
     training: Annotated[Pretraining, PlainSerializer(lambda training: training.canonical())]
-    window_samples: int = Field(alias="crop", description="of a window")
+    window_samples: int = Field(alias="crop", description="samples in a window")
     seed: int
 
 
 class Needs(job.Needs):
-    """Packs, and the statistics of the corpus where the front end is normalised by them.
+    """Packs, and the statistics of the corpus if the front end normalises by them.
 
-    ``exclude`` are the packs whose recordings are left out of the corpus, in the order of their keys; ``monitor`` is
-    what the encoder is probed on meanwhile.
+    ``exclude`` are the packs whose recordings are left out of the corpus, in the order of their keys. ``monitor`` is
+    the pack of the task that probes the encoder during the training.
     """
 
     corpus: job.Key
@@ -50,8 +50,8 @@ class Record(job.Record):
     kept_epoch: int | None = Field(None, description="whose weights were kept")
     steps_per_second: float
     data_hash: str = Field(description="of the corpus's samples")
-    clips: int = Field(description="that were pretrained on")
-    excluded: dict[str, int] = Field({}, description="how many clips were left out, by why")
+    clips: int = Field(description="of the corpus that were used")
+    excluded: dict[str, int] = Field({}, description="for each reason, how many clips were left out")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class Record(job.Record):
 
 
 class PretrainJob(job.Job[Config, Needs, Record]):
-    """Trains a method on a corpus, and keeps its encoder."""
+    """Trains a method on a corpus, and stores its encoder."""
 
     kind = "pretrain"
 
@@ -109,7 +109,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
         )
 
     def _probe(self, at: "Workplace") -> "Probe | None":
-        """Neighbours on the task that the pretraining is monitored on, where it names one."""
+        """The probe of the monitor task; None if there is no such task."""
         if self.needs.monitor is None:
             return None
         from benchmark.jobs.corpus import data_set_of

@@ -1,4 +1,4 @@
-"""Watches an encoder while it is pretrained: how its embeddings lie, and how well neighbours classify with them."""
+"""Watches an encoder during pretraining: how its embeddings lie, and how well their neighbours predict labels."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ from registry.protocols.knn import Knn
 from registry.seeding import generator_for, seed_everything
 from registry.views import Views
 
-_CLIPS = 64  # of the corpus, looked at: enough to see a collapse, a few per cent of an epoch of 2,000
+_CLIPS = 64  # of the corpus: enough to see a collapse, and only a few per cent of an epoch of 2,000 clips
 
 
 @torch.no_grad()
 def look(method: Method, corpus: Recordings, window_samples: int, seed: int, device: Device) -> dict[str, float]:
-    """How an encoder places two augmented windows of some clips, always the same ones.
+    """The geometry of the embeddings of two augmented windows of some clips, which are always the same.
 
     Returns:
         ``deviation`` (root of the total variance of unit embeddings, at most 1), ``rank`` (effective), ``alignment``
@@ -45,15 +45,15 @@ def look(method: Method, corpus: Recordings, window_samples: int, seed: int, dev
 
 @dataclass(frozen=True)
 class Probe:
-    """Nearest neighbours on a labelled task, to be asked every few epochs.
+    """Nearest neighbours on a labelled task, which test the encoder every few epochs.
 
     Args:
         pack: the task's clips.
         labels: their labels and folds.
-        folds: those that are tested on.
-        window_samples: of a window.
+        folds: to test on.
+        window_samples: samples in a window.
         device: where, and in which precision.
-        every: epochs from one answer to the next.
+        every: epochs from one probe to the next.
     """
 
     pack: Pack
@@ -65,17 +65,18 @@ class Probe:
 
     @property
     def metric(self) -> Metric:
-        """The chief one of the task's target."""
+        """The chief metric of the task's target."""
         return self.labels.target.chief
 
     def figure(self, method: Method) -> float:
-        """That metric, the mean over the folds, K chosen inside the training folds."""
+        """The mean of this metric over the folds; K is chosen inside the training folds."""
         views = Views(method.views.frontend)
         made = embed(
             views, method.encoder, self.pack.recordings, self.pack.ids, self.window_samples, self.device, Progress()
         )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
-        outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda fact: None)
-        figures = [self.labels.target.figure(self.pack.labels[own.clips], own.scores) for own in outcomes]
+        outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda status: None)
+        target = self.labels.target
+        figures = [target.figure(self.pack.labels[outcome.clips], outcome.scores) for outcome in outcomes]
         return sum(figures) / len(figures)

@@ -1,4 +1,4 @@
-"""What jobs use besides their configuration."""
+"""The workplace of jobs: what they use besides their settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workplace:
-    """What jobs use besides their configuration; none of it changes a figure.
+    """What jobs use besides their settings; none of it changes a figure.
 
     Args:
-        store: where results are found.
+        store: of the results.
         data: the folder of data sets.
         jobs: of the plan, by key.
-        files: path of a weight file by its SHA-256.
+        files: paths of weight files by their SHA-256.
         device: where to compute.
-        progress: told how far a job is.
+        progress: shows how far a job is.
         skip_bad: leave unusable recordings out instead of stopping.
     """
 

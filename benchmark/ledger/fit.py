@@ -69,6 +69,11 @@ class _Fitting:
 
     def try_entry(self, entry: "ResolvedEntry", columns: "Mapping[str, Column]") -> None:
         net = [entry.encoder.config, entry.frontend.config]
+        if entry.encoder.component.brings_weights:
+            if not entry.weights.missing:
+                named = [*net, str(entry.weights.path), entry.window_samples]
+                self._once(named, entry.places["encoder"], lambda: _bring(entry))
+            return
         key = json.dumps(net, sort_keys=True)
         if key not in self.built:
             self.built[key] = self._attempt(entry.places["encoder"], lambda: _build(entry))
@@ -122,6 +127,15 @@ class _Fitting:
         changes = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
         if changes:
             self.tell(f"{path}: opened {', '.join(changes)}")
+
+
+@torch.no_grad()
+def _bring(entry: "ResolvedEntry") -> None:
+    """Loads a model that brings its weights, and embeds a window of silence with it: it may know but one length."""
+    frontend = build_views(entry.frontend).frontend
+    encoder = build_encoder(entry.encoder, frontend)
+    encoder.load_own(entry.weights.path)
+    encoder.embed(frontend(torch.zeros(1, entry.window_samples)))
 
 
 def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]:

@@ -1,1 +1,1 @@
-"""What lies on disk: the records of finished jobs, stored plans, and whether they are whole."""
+"""The files on disk: records of finished jobs, stored plans, and checks that they are whole."""

@@ -14,22 +14,22 @@ _TEXTS = ["clip", "source", "id"]
 
 
 def read_columns(path: Path, names: Sequence[str]) -> "Table":
-    """Those of some columns that a file has; texts as numbers into a dictionary."""
+    """The named columns, without those that the file lacks. Columns of texts become indices into a dictionary."""
     from pyarrow.parquet import ParquetFile, read_schema  # its read_table would load pandas
 
-    there = [name for name in read_schema(path).names if name in names]
-    with ParquetFile(path, read_dictionary=[name for name in there if name in _TEXTS]) as file:
-        return file.read(columns=there, use_threads=False).unify_dictionaries()
+    present = [name for name in read_schema(path).names if name in names]
+    with ParquetFile(path, read_dictionary=[name for name in present if name in _TEXTS]) as file:
+        return file.read(columns=present, use_threads=False).unify_dictionaries()
 
 
 def numbers(table: "Table", name: str) -> NDArray[Any]:
     """A column of numbers."""
-    parts = [np.from_dlpack(part) for part in table.column(name).chunks if len(part)]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    chunks = [np.from_dlpack(chunk) for chunk in table.column(name).chunks if len(chunk)]
+    return np.concatenate(chunks) if chunks else np.empty(0, np.int64)
 
 
 def values(table: "Table", name: str) -> Any:
-    """A column of numbers, as an array, or of lists of numbers, as a list of these."""
+    """A column of numbers as an array, or a column of lists of numbers as a list of lists."""
     from pyarrow.types import is_primitive
 
     column = table.column(name)
@@ -39,16 +39,17 @@ def values(table: "Table", name: str) -> Any:
 
 
 def matrix(table: "Table", name: str) -> NDArray[Any]:
-    """A column of lists of numbers, all of one length, as ``[N, C]``."""
-    parts = [np.from_dlpack(part.flatten()).reshape(len(part), -1) for part in table.column(name).chunks if len(part)]
-    return np.concatenate(parts) if parts else np.empty((0, 0))
+    """A column of lists of numbers, all of one length, as an array ``[N, C]``."""
+    chunks = [chunk for chunk in table.column(name).chunks if len(chunk)]
+    arrays = [np.from_dlpack(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks]
+    return np.concatenate(arrays) if arrays else np.empty((0, 0))
 
 
 def texts(table: "Table", name: str) -> NDArray[np.str_]:
     """A column of texts."""
-    parts = [part for part in table.column(name).chunks if len(part)]
-    if not parts:
+    chunks = [chunk for chunk in table.column(name).chunks if len(chunk)]
+    if not chunks:
         return np.empty(0, np.str_)
-    known = np.array(parts[0].dictionary.to_pylist(), np.str_)  # unified: that of all parts
-    found: NDArray[np.str_] = known[np.concatenate([np.from_dlpack(part.indices) for part in parts])]
-    return found
+    dictionary = np.array(chunks[0].dictionary.to_pylist(), np.str_)  # unified: all chunks have the same
+    column: NDArray[np.str_] = dictionary[np.concatenate([np.from_dlpack(chunk.indices) for chunk in chunks])]
+    return column

@@ -1,7 +1,7 @@
-"""What recordings hold: the SHA-256 of every file, remembered by its size and times, so that only what changed is read.
+"""Digests of recordings. Each is remembered with its file's size and times, so that only changed files are read again.
 
-RUNS/digests/ holds a file for each folder of recordings: by path below it, size, times of modification and of change in
-nanoseconds, and digest. It is only a cache: what is damaged or not there is read again.
+RUNS/digests/ has a file for each folder of recordings. By the path of a recording below this folder it states size,
+times of modification and of change in nanoseconds, and SHA-256. It is only a cache: it may be damaged or missing.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from registry.tasks import Clip, listing_hash
 
 Known = tuple[int, int, int, str]  # size, mtime and ctime in ns, digest
 
-UNREADABLE = "unreadable"  # in the place of a digest: such a file is told of when it is packed
-_SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system: FAT's
+UNREADABLE = "unreadable"  # instead of a digest; packing reports such a file
+_SETTLED_NS = 2_000_000_000  # tick of FAT, the file system with the coarsest clock
 _NAMED = 5
 
 
@@ -28,8 +28,8 @@ class Digests:
     """The digests of recordings.
 
     Args:
-        folder: remembers them; made when first written to. None: nothing is remembered.
-        tell: is told which recordings are others than when they were last read.
+        folder: of the caches; it is made at the first write. None: nothing is remembered.
+        tell: gets a line that names the recordings that changed since they were last read.
     """
 
     def __init__(self, folder: Path | None = None, tell: Callable[[str], None] = lambda line: None) -> None:
@@ -40,11 +40,11 @@ class Digests:
         return listing_hash(clips, self.of(task, clips))
 
     def of(self, task: str, clips: Sequence[Clip]) -> dict[Path, str]:
-        """The digest of every clip's file, by its path; a file that was not touched since is not read again.
+        """The digest of every clip's file, by its path. An unchanged file is not read again.
 
         Args:
             task: its name, for people.
-            clips: those without a file are passed over.
+            clips: of the task; clips without a file are skipped.
         """
         paths = {clip.path: clip.id for clip in clips if clip.path is not None}
         if not paths:
@@ -56,15 +56,15 @@ class Digests:
         below = {parent: os.path.relpath(parent, home) if home else parent for parent, _ in place_of.values()}
         names = {path: f"{below[parent]}/{name}" for path, (parent, name) in place_of.items()}
         touched = [path for path in paths if not _is_same(path, known.get(names[path]))]
-        found = _read(task, touched)
+        read = _read(task, touched)
         changed = [
-            paths[path] for path, own in found.items() if names[path] in known and known[names[path]][3] != own[3]
+            paths[path] for path, now in read.items() if names[path] in known and known[names[path]][3] != now[3]
         ]
         if changed:
             self.tell(_told(task, changed))
-        known |= {names[path]: own for path, own in found.items()}
-        if found and cache:
-            with suppress(OSError):  # a folder that is only read from
+        known |= {names[path]: now for path, now in read.items()}
+        if read and cache:
+            with suppress(OSError):  # the folder may be read-only
                 write_text(cache, json.dumps(known, indent=0))
         return {path: known[names[path]][3] for path in paths}
 
@@ -76,7 +76,7 @@ class Digests:
 
 
 def _home(folders: Sequence[str]) -> str:
-    """The folder that all of them lie in; empty where there is none, on several drives of Windows."""
+    """The folder that contains all of them; empty if there is none, because they are on several drives of Windows."""
     try:
         return os.path.commonpath(folders)
     except ValueError:
@@ -96,10 +96,10 @@ def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
 
 
 def _load(cache: Path | None) -> dict[str, Known]:
-    """What is remembered, or nothing."""
+    """The content of a cache; empty if it is missing or damaged."""
     try:
         stored = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
-        return {name: (int(a), int(b), int(c), str(own)) for name, (a, b, c, own) in stored.items()}
+        return {name: (int(a), int(b), int(c), str(digest)) for name, (a, b, c, digest) in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -115,16 +115,16 @@ def _is_same(path: Path, known: Known | None) -> bool:
 
 
 def _read(task: str, paths: Sequence[Path]) -> dict[Path, Known]:
-    """What files are now; a line every ten seconds tells how far reading is."""
-    found = {}
+    """Reads files, with a line of progress every ten seconds."""
+    read = {}
     progress = PlainProgress()
     progress.begin(f"read the recordings of {task}")
     progress.expect(len(paths))
     with in_threads(_digest, paths) as digests:
-        for path, own in zip(paths, digests, strict=True):
-            found[path] = own
+        for path, known in zip(paths, digests, strict=True):
+            read[path] = known
             progress.advance()
-    return found
+    return read
 
 
 def _digest(path: Path) -> Known:
@@ -135,7 +135,7 @@ def _digest(path: Path) -> Known:
     except OSError:
         return 0, 0, 0, UNREADABLE
     if began - changed_ns(now) < _SETTLED_NS:
-        return now.st_size, 0, 0, digest  # another change might leave the same times: it is read once more
+        return now.st_size, 0, 0, digest  # read it once more the next time: another change may leave the same times
     return now.st_size, now.st_mtime_ns, changed_ns(now), digest
 
 

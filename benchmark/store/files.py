@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and how to tell."""
+"""Writes files so that each is whole or not there, and recognises a file that has not changed."""
 
 import errno
 import hashlib
@@ -19,12 +19,12 @@ _hashed: dict[tuple[int, ...], str] = {}
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file aside, brings it to the disk, and puts it in place of the old one, which till then stays whole.
+    """Writes a new file beside the old one, brings it to the disk, and then replaces the old one, which stays whole.
 
-    A pipe or a device is written to as it is.
+    A pipe or a device is written to directly.
 
     Raises:
-        OSError: that names the file, whatever failed.
+        OSError: if anything fails; it names the file.
     """
     aside = path.parent / f".{path.name}.{os.getpid()}"
     try:
@@ -45,7 +45,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as ``replace_file`` does, in UTF-8 whatever the locale; halves of characters are spelled."""
+    """Writes a text with ``replace_file``, in UTF-8 with any locale; a lone surrogate is written as its escape."""
     replace_file(path, partial(Path.write_text, data=text, encoding="utf-8", errors="backslashreplace", newline="\n"))
 
 
@@ -53,11 +53,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def refusal(error: OSError, place: object = "") -> Mistake:
-    """What the system refused, as a mistake: a full disk, a folder that may not be written to, a name that is too long.
+    """Turns the system's refusal into a mistake: a full disk, a folder without permission, a name that is too long.
 
     Args:
         error: as it was raised.
-        place: is told where the error names no file.
+        place: stands in the mistake if the error names no file.
     """
     why, full = error.strerror or str(error), error.errno in _FULL
     others = "name another place: --runs DIR, --output FILE, --data DIR"
@@ -66,10 +66,10 @@ def refusal(error: OSError, place: object = "") -> Mistake:
 
 
 def move(path: Path, target: Path) -> None:
-    """Renames a file or folder, in one step; a file that has the name already is replaced.
+    """Renames a file or folder, in one step; it replaces a file that has the name already.
 
-    Windows refuses that while any program has the file, or one in the folder, open, as virus scanners do with what was
-    just written: there it is tried again for a second and a half.
+    Windows refuses this while any program has the file, or a file in the folder, open. Virus scanners open new files,
+    so on Windows it tries again for a second and a half.
     """
     for pause_s in _PAUSES_S if _WINDOWS else ():
         try:
@@ -81,10 +81,10 @@ def move(path: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file or folder is on the disk; on Windows, which opens no folder, a file alone."""
+    """Waits until a file or folder is on the disk. On Windows, which cannot open folders, it waits for files alone."""
     if _WINDOWS and path.is_dir():
         return
-    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)  # it brings no file to the disk that is only read
+    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)  # Windows syncs only files that are open to write
     try:
         os.fsync(handle)
     finally:
@@ -92,15 +92,15 @@ def sync(path: Path) -> None:
 
 
 def set_aside(path: Path, folder: Path) -> Path:
-    """Moves a file or folder into another folder, under its name and the next free number, and tells where to."""
+    """Moves a file or folder into another folder, and adds the next free number to its name. Returns the new path."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = next(one for n in count(1) if not (one := folder / f"{path.name}.{n}").exists())
+    kept = next(free for n in count(1) if not (free := folder / f"{path.name}.{n}").exists())
     move(path, kept)
     return kept
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, read once as long as it stays what it is."""
+    """SHA-256 of a file, which is read again only if it has changed."""
     with path.open("rb") as file:
         known = signature(os.fstat(file.fileno()))
         if known not in _hashed:
@@ -112,15 +112,15 @@ def file_digest(path: Path) -> str:
 
 
 def signature(stat: os.stat_result) -> tuple[int, ...]:
-    """What tells one state of a file from any other, without reading it."""
+    """Numbers that differ between any two states of a file; the file is not read for them."""
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, changed_ns(stat)
 
 
 def changed_ns(stat: os.stat_result) -> int:
-    """When a file was last changed, in ns: its ctime, which Windows keeps for when a file was made."""
+    """When a file was last changed, in ns: its ctime; on Windows, where ctime is the time of creation, its mtime."""
     return stat.st_mtime_ns if _WINDOWS else stat.st_ctime_ns
 
 
 def is_settled(of_file: tuple[int, ...]) -> bool:
-    """Whether a file was changed so long ago that one more change would show in its signature."""
+    """Whether a file's last change is so long ago that a new change would show in its signature."""
     return time.time_ns() - of_file[-1] > _TICK_NS

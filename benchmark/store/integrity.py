@@ -1,7 +1,7 @@
-"""Whether a record is what was written: digests of its files and of itself, its key, and figures that agree.
+"""Checks that a record is what was written: digests of its files and of itself, its key, and figures that agree.
 
-Records of earlier versions hold no digests. Of them is checked what can be told without: that their files are there and
-of their form, the key, and that the stated accuracies are those of the predictions.
+Records of earlier versions have no digests. For them the checks are: the files are there and have the right format, the
+key is right, and the stated figures agree with the predictions.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ _SEAL = ("files", "sha256")
 
 
 def seal(record: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A record with sizes and SHA-256 digests of the files in its folder, and a digest of all that."""
+    """Adds the sizes and SHA-256 digests of the files in a record's folder, and a digest of the whole record."""
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
     }
     sealed = {**record, "files": files}
-    return {**sealed, "sha256": _own_digest(sealed)}
+    return {**sealed, "sha256": _record_digest(sealed)}
 
 
 def is_sealed(record: dict[str, Any]) -> bool:
-    """Whether a record says what its digests are; one of an earlier version does not."""
+    """Whether a record states digests; a record of an earlier version does not."""
     return any(name in record for name in _SEAL)
 
 
@@ -40,7 +40,7 @@ def read_record(kind: str, folder: Path) -> Record:
     """The record in a folder.
 
     Raises:
-        Damaged: if it cannot be read, is of another schema or another job, or is not what was written.
+        Damaged: if the record cannot be read, is of another schema or job, or is not what was written.
     """
     return _read_sealed(kind, folder)[1]
 
@@ -51,11 +51,11 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
     Args:
         kind: of its job.
         folder: named by its key.
-        large: hash recordings, weights and embeddings too. Without, those alone are that were changed after the
-            record, and they may be gone, for who asks so reads none of them.
+        large: hash recordings, weights and embeddings, too. If not, they are hashed only if they were changed after the
+            record, and may be missing: this caller does not read them.
 
     Raises:
-        Damaged: the first file that is not whole, and what is wrong with it.
+        Damaged: with the first file that is not whole.
     """
     stored, record = _read_sealed(kind, folder)
     sealed = is_sealed(stored)
@@ -76,17 +76,17 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
             if key != folder.name:
                 raise Damaged(f"job.json is of another job, {key}", path)
     with reading(kind, folder, "result.json") as path:
-        # What takes long to compute again is left to the digests, where there are some.
-        found = record.disagreement(folder, thorough=large or not sealed)
-        if found:
-            raise Damaged(found, path)
+        # Figures that take long to compute again are protected by the digests, if there are digests.
+        contradiction = record.disagreement(folder, thorough=large or not sealed)
+        if contradiction:
+            raise Damaged(contradiction, path)
 
 
 @contextmanager
 def reading(kind: str, folder: Path, name: str) -> Iterator[Path]:
-    """The path of a record's file; whatever goes wrong while it is read is damage of the record.
+    """The path of a record's file. Any error in the block, while the file is read, is damage of the record.
 
-    It shows as any error there is: parsers meet bytes that their authors did not think of.
+    It may be an error of any type, because a parser may meet any bytes.
 
     Raises:
         Damaged: with the record's kind and key.
@@ -110,7 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        Damaged: if the file holds none.
+        Damaged: if the file contains none.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -122,10 +122,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
-    """A record as it is stored, and as it is read."""
+    """A record as plain data, and as its type."""
     with reading(kind, folder, "result.json") as path:
         record = read_json(path)
-        if is_sealed(record) and record.get("sha256") != _own_digest(record):
+        if is_sealed(record) and record.get("sha256") != _record_digest(record):
             raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
         if record.get("key", folder.name) != folder.name:
             raise Damaged(f"{path.name} is of another job, {record['key']}", path)
@@ -143,38 +143,38 @@ def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
             raise Damaged(f"{path.name} is no record of {kind}: {place}: {first['msg']}", path) from None
 
 
-def require_schema(found: object, known: int, what: str, again: str) -> None:
-    """Refuses what is of another schema. A schema's number changes when a field changes its meaning or goes.
+def require_schema(stated: object, known: int, what: str, again: str) -> None:
+    """Refuses another schema. The number of a schema changes when a field changes its meaning or is removed.
 
     Args:
-        found: the number that is stated.
+        stated: the number in the file.
         known: the number that this version reads.
         what: a record, or a plan.
-        again: what to do with one of an older version.
+        again: what to do with a file of an older version.
 
     Raises:
-        Mistake: that says which of the two audiobenches is the older one.
+        Mistake: which says whether an older or a newer audiobench wrote the file.
     """
-    if found == known:
+    if stated == known:
         return
-    told = f"a {what} of schema {found}, and this version reads {known}"
-    if isinstance(found, int) and found > known:
-        raise Mistake(f"{told}: it was written by a newer audiobench", fix="update audiobench")
-    raise Mistake(f"{told}: it was written by an older audiobench", fix=again)
+    difference = f"a {what} of schema {stated}, and this version reads {known}"
+    if isinstance(stated, int) and stated > known:
+        raise Mistake(f"{difference}: it was written by a newer audiobench", fix="update audiobench")
+    raise Mistake(f"{difference}: it was written by an older audiobench", fix=again)
 
 
-def _own_digest(record: dict[str, Any]) -> str:
+def _record_digest(record: dict[str, Any]) -> str:
     """SHA-256 of a record's canonical JSON without this digest."""
     content = {name: value for name, value in record.items() if name != "sha256"}
-    as_read = json.loads(json.dumps(content))  # where every name is text, and sorts as text
+    as_read = json.loads(json.dumps(content))  # now every name is text, and sorts as text
     return hashlib.sha256(json.dumps(as_read, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _check_digest(path: Path, facts: dict[str, Any], *, hashed: bool) -> None:
+def _check_digest(path: Path, stated: dict[str, Any], *, hashed: bool) -> None:
     size = path.stat().st_size
-    if size != facts["bytes"]:
-        raise Damaged(f"{path.name} holds {size} bytes instead of {facts['bytes']}", path)
-    if hashed and file_digest(path) != facts["sha256"]:
+    if size != stated["bytes"]:
+        raise Damaged(f"{path.name} holds {size} bytes instead of {stated['bytes']}", path)
+    if hashed and file_digest(path) != stated["sha256"]:
         raise Damaged(f"{path.name} is not what was written: its digest differs from the record's", path)
 
 
@@ -183,12 +183,12 @@ def _is_newer(path: Path, other: Path) -> bool:
 
 
 def _check_form(path: Path) -> None:
-    """What can be told of a file without a digest, from its header alone where it is large."""
+    """Checks the format of a file without a digest; of a large file only the header."""
     if path.suffix == ".safetensors":
         from safetensors import safe_open
 
         with safe_open(path, framework="np"):
-            """The header is of the file's size."""
+            """The header fits the file's size."""
     elif path.suffix == ".parquet":
         from pyarrow.parquet import ParquetFile
 
@@ -205,14 +205,14 @@ def _check_samples(path: Path) -> None:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(path.with_name("clips.parquet")).read(columns=["samples"])
-    due = _SAMPLE_BYTES[path.name] * sum(table.column("samples").to_pylist())
-    found = path.stat().st_size
-    if found != due:
-        raise Damaged(f"{path.name} holds {found} bytes instead of {due}", path)
+    expected = _SAMPLE_BYTES[path.name] * sum(table.column("samples").to_pylist())
+    size = path.stat().st_size
+    if size != expected:
+        raise Damaged(f"{path.name} holds {size} bytes instead of {expected}", path)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"there is no {path.name}"
-    told = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{path.name} cannot be read: {told[:120]}"
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{path.name} cannot be read: {why[:120]}"

@@ -1,4 +1,4 @@
-"""Jobs: units of work named by what determines their figures. Each kind of job is a file of ``benchmark/jobs``."""
+"""Jobs: units of work, named by all that determines their figures. Each kind is a file in ``benchmark/jobs``."""
 
 import hashlib
 import importlib
@@ -22,9 +22,9 @@ Key = Annotated[str, StringConstraints(min_length=1)]  # of a job: see ``key_of`
 
 
 class Config(BaseModel):
-    """Base of what determines a job's figures, and of nothing else: no device, no worker count.
+    """Base of a job's settings: all that determines its figures, and nothing else (no device, no worker count).
 
-    Field names are ours, their aliases are what keys have always held. What is not stated stays out of the key.
+    An alias of a field is its name in keys, which never changes. A field that is not set stays out of the key.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -35,22 +35,22 @@ class Config(BaseModel):
 
 
 class Needs(BaseModel):
-    """Base of the jobs whose results a job uses: a field a role, its value their key, or several keys."""
+    """Base of the jobs whose results a job uses: each field is a role, and its value the key, or keys, of the jobs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def canonical(self) -> dict[str, str]:
-        """The form that enters the key: a role and its key; several keys of one role are numbered."""
-        found: dict[str, str] = {}
+        """The form that enters the key: the key of each role; several keys of one role are numbered."""
+        by_role: dict[str, str] = {}
         for role, keys in self:
             if isinstance(keys, tuple):
-                found |= {f"{role} {i}": key for i, key in enumerate(keys)}
+                by_role |= {f"{role} {i}": key for i, key in enumerate(keys)}
             elif keys is not None:
-                found[role] = keys
-        return found
+                by_role[role] = keys
+        return by_role
 
     def all_keys(self) -> list[str]:
-        """Of all the jobs that are needed."""
+        """The keys of all needed jobs."""
         return list(self.canonical().values())
 
     @classmethod
@@ -69,7 +69,7 @@ class Needs(BaseModel):
 class Environment(BaseModel):
     """Where and how a job was done."""
 
-    versions: dict[str, str] = Field({}, description="of Python and the packages that figures depend on")
+    versions: dict[str, str] = Field({}, description="of Python, and of the packages that figures depend on")
     device: str = Field("", description="name of the GPU, or of the processor and the threads in use")
     device_type: str = Field("", description="cpu, cuda, ...")
     precision: str = Field("", description="fp32 or bf16")
@@ -78,9 +78,9 @@ class Environment(BaseModel):
 
 
 class Record(BaseModel):
-    """Base of what a finished job tells. A field that older records lack has its default here, and nowhere else.
+    """Base of a finished job's record. The default of a field that older records lack is here, and nowhere else.
 
-    ``files`` lie beside every record of the kind; of ``large`` ones only the size is looked at until they are read.
+    Beside every record of the kind are its ``files``. Of ``large`` files only the size is checked until they are read.
     """
 
     large: ClassVar[frozenset[str]] = frozenset()
@@ -97,11 +97,11 @@ class Record(BaseModel):
         return ()
 
     def disagreement(self, folder: Path, *, thorough: bool) -> str:
-        """Where the record and the files beside it contradict each other, in words; empty where they do not.
+        """How the record and the files beside it contradict each other, in words; empty if they do not.
 
         Args:
             folder: of the record.
-            thorough: also what takes long to compute again.
+            thorough: also compare figures that take long to compute again.
 
         Raises:
             Exception: of any kind, if a file cannot be read.
@@ -116,18 +116,18 @@ R = TypeVar("R", bound=Record, covariant=True)
 
 @dataclass(frozen=True)
 class Job(Generic[C, N, R]):
-    """One unit of work; a subclass a kind.
+    """One unit of work. Each kind of job is a subclass.
 
     Args:
         config: everything that is meant to change its figures, and nothing else.
         needs: keys of the jobs whose results it uses, by role.
         title: for people; not in the key.
-        blocked: why it cannot be run, where the plan already knows.
-        remarks: what is odd about the data it packs; not in the key.
+        blocked: why it cannot run, if the plan already knows; else empty.
+        remarks: oddities of the data that it packs; not in the key.
     """
 
     kind: ClassVar[str]
-    types: ClassVar[tuple[type[Config], type[Needs], type[Record]]]  # those between the brackets
+    types: ClassVar[tuple[type[Config], type[Needs], type[Record]]]  # the arguments of ``Job[...]``
 
     config: C
     needs: N
@@ -140,14 +140,14 @@ class Job(Generic[C, N, R]):
 
     @cached_property
     def key(self) -> str:
-        """Equal keys are the same work."""
+        """The job's key. Jobs with equal keys are the same work."""
         return key_of(self.kind, self.config.canonical(), self.needs.canonical())
 
     def run(self, folder: Path, at: "Workplace") -> R:
         """Does the work: writes its files into a folder, and returns the record.
 
         Raises:
-            Mistake: if what it was given does not allow it.
+            Mistake: if the job cannot be done with its settings and data.
         """
         raise NotImplementedError
 
@@ -165,7 +165,7 @@ class Job(Generic[C, N, R]):
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "AnyJob":
-        """A job from its stored form; the components it names are looked up when they are used."""
+        """A job from its stored form; the components that it names are looked up when they are used."""
         of_kind = job_kind(stored["kind"])
         config, needs = of_kind.types[0].model_validate(stored["config"]), of_kind.types[1].read(stored["needs"])
         return of_kind(config, needs, stored["title"], stored["blocked"], tuple(stored.get("remarks", ())))
@@ -181,6 +181,8 @@ def key_of(kind: str, config: Mapping[str, Any], needs: Mapping[str, str]) -> st
 
 
 def job_kind(name: str) -> type[AnyJob]:
-    """The kind of job of a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``."""
-    found = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()
-    return next(own for own in found if isinstance(own, type) and issubclass(own, Job) and own.kind == name)
+    """The kind of job with a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``."""
+    members = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()
+    return next(
+        member for member in members if isinstance(member, type) and issubclass(member, Job) and member.kind == name
+    )

@@ -1,4 +1,4 @@
-"""Locks between processes: a file that one of them holds until it ends, however it ends."""
+"""Locks between processes. A process holds a lock, which is a file, until it ends in any way."""
 
 import errno
 import os
@@ -11,11 +11,11 @@ from typing import IO
 from filelock import lock_descriptor
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a mount that has none
-_INVALID_FUNCTION = 1  # Windows says so of such a mount
+_INVALID_FUNCTION = 1  # the error that Windows raises on such a mount
 
 
 class Hold(Enum):
-    """Who holds a lock: this process, another one, or nobody where locks do nothing, as on some network mounts."""
+    """Who holds a lock: this process, another one, or nobody, if locks do not work, as on some network mounts."""
 
     OURS = 1
     THEIRS = 2
@@ -26,13 +26,13 @@ class Hold(Enum):
 def locked(path: Path, waiting: Callable[[], None] | None, *, keep: bool = True) -> Iterator[Hold]:
     """Holds a lock while the block runs.
 
-    The lock is the system's own, on a file that is opened here: filelock's ``FileLock`` would take a second one of the
-    same process for a deadlock, and a mount without locks for one where a file's presence is the lock.
+    It locks a file with the system's own lock. filelock's ``FileLock`` is not used: it takes a second lock of the same
+    process for a deadlock, and on a mount without locks it takes the presence of a file for the lock.
 
     Args:
         path: of the lock, an empty file.
-        waiting: called before another process's end is waited for; None to go on without the lock.
-        keep: let the file stay when the block ends well; else it is deleted, unless the lock is another process's.
+        waiting: is called before this process waits for another one; None: go on without the lock.
+        keep: leave the file when the block ends well; else delete it, unless another process has the lock.
     """
     with ExitStack() as stack:
         while True:
@@ -43,12 +43,12 @@ def locked(path: Path, waiting: Callable[[], None] | None, *, keep: bool = True)
                     return
                 waiting()
                 lock_descriptor(file.fileno())
-            if _is_at(file, path):  # else it was deleted meanwhile, and a lock that nobody finds holds nobody off
+            if _is_at(file, path):  # else the file was deleted meanwhile: others would not see this lock
                 break
         with path.open("ab") as second:
             works = not _taken(second)
         yield Hold.OURS if works else Hold.USELESS
-        gone = keep or _deleted(path)  # while it is held: who waits for it then takes another
+        gone = keep or _deleted(path)  # while the lock is held: a waiting process then takes a new one
     if not gone:
         _deleted(path)
 
@@ -59,7 +59,7 @@ def _taken(file: IO[bytes]) -> bool:
     except OSError as error:
         if error.errno not in _NO_LOCKS and getattr(error, "winerror", None) != _INVALID_FUNCTION:
             raise
-    return True  # or this mount has no locks, which a second one will show
+    return True  # or this mount has no locks: a second lock will show that
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:
@@ -70,7 +70,7 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _deleted(path: Path) -> bool:
-    """Deletes a lock, if the system lets it go: Windows deletes no file that any process has open, this one too."""
+    """Deletes a lock's file, if the system allows it: Windows refuses while any process, even this one, has it open."""
     try:
         path.unlink(missing_ok=True)
     except PermissionError:

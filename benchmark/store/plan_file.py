@@ -1,7 +1,7 @@
-"""Stored plans: files known by a suite's name and by what it asks, sealed so that damage is noticed.
+"""Stored plans. A file is named by a suite's name and a digest of what the suite asks, and contains its own digest.
 
-``NAME.1a2b3c4d.json`` carries the beginning of a digest of what the suite asks: two suites of one name never take each
-other's place. Older versions wrote ``NAME.json``, which is read by its name alone.
+``NAME.1a2b3c4d.json`` has the beginning of the digest in its name, so that two suites of one name never replace each
+other. Older versions wrote ``NAME.json``, which is found by the name alone.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ _AGAIN = "run the suite again, which does nothing twice, or set it aside: audiob
 
 
 def plan_path(folder: Path, name: str, asked: str = "") -> Path:
-    """Where a plan lies; ``asked`` is empty for one of an older version."""
+    """The path of a plan; ``asked`` is empty for a plan of an older version."""
     return folder / f"{name.replace('/', '%')}{'.' * bool(asked)}{asked[:_SHOWN]}.json"
 
 
 def plan_names(folder: Path) -> list[str]:
-    """The names of every suite, with its scale, that has a plan in a folder."""
-    found = (_FILE.fullmatch(path.name) for path in folder.glob("*.json"))
-    return sorted({match["name"].replace("%", "/") for match in found if match})
+    """The name of every suite, with its scale, that has a plan in a folder."""
+    matches = (_FILE.fullmatch(path.name) for path in folder.glob("*.json"))
+    return sorted({match["name"].replace("%", "/") for match in matches if match})
 
 
 def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
-    """Writes a plan with the time and a digest of itself."""
+    """Writes a plan with the time and its digest."""
     content = json.loads(json.dumps({**plan, "time": time.time()}))
-    content.pop("digest", None)  # of a plan that was read
+    content.pop("digest", None)  # the old one, if the plan was read from a file
     write_text(path, json.dumps({**content, "digest": content_digest(content)}, indent=1))
 
 
@@ -44,7 +44,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     """A stored plan, as it was written.
 
     Raises:
-        Damaged: if it is not what was written.
+        Damaged: if the plan is not what was written.
         Mistake: if it is of another schema.
     """
     try:
@@ -52,10 +52,10 @@ def read_plan(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
-        require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # the earliest named none
+        require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # early ones have none
         if "digest" in stored:
             whole = stored["digest"] == content_digest({key: value for key, value in stored.items() if key != "digest"})
-        else:  # only older versions wrote none, and no digest in the name either
+        else:  # only older versions wrote no digest; these have none in the name either
             whole = plan_path(path.parent, stored["plan"]["name"]) == path
     except Mistake as mistake:
         raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
@@ -67,12 +67,12 @@ def read_plan(path: Path) -> dict[str, Any]:
 
 
 def last_plan(folder: Path, name: str, tell: Callable[[str], None]) -> dict[str, Any] | None:
-    """The plan of the suite of a name that was run last; None where none was.
+    """The plan of the suite that was run last among those of a name; None if there is no plan.
 
     Args:
         folder: of plans.
-        name: the suite's, with its scale.
-        tell: is told of plans that cannot be read, and of other suites of this name.
+        name: of the suite, with its scale.
+        tell: gets a line about a plan that cannot be read, and about other suites of this name.
 
     Raises:
         Mistake: if there are plans, and none can be read.
@@ -100,16 +100,16 @@ def last_plan(folder: Path, name: str, tell: Callable[[str], None]) -> dict[str,
 
 
 def plan_of(folder: Path, name: str, asked: str, tell: Callable[[str], None]) -> dict[str, Any] | None:
-    """The plan of one suite alone, known by its digest; None where it was not run.
+    """The plan of exactly this suite, found by its digest; None if the suite was not run.
 
     Args:
         folder: of plans.
-        name: the suite's, with its scale.
+        name: of the suite, with its scale.
         asked: ``asked_digest`` of the suite.
-        tell: is told where the only plan is an older version's, which did not say what the suite asked.
+        tell: gets a line if the only plan is of an older version, which did not state what the suite asked.
 
     Raises:
-        Mistake: if it cannot be read.
+        Mistake: if the plan cannot be read.
     """
     path, older = plan_path(folder, name, asked), plan_path(folder, name)
     if path.exists():
@@ -121,12 +121,12 @@ def plan_of(folder: Path, name: str, asked: str, tell: Callable[[str], None]) ->
 
 
 def content_digest(content: Any) -> str:
-    """SHA-256 of plain data, whatever the order of its mappings."""
+    """SHA-256 of plain data; the order of keys in mappings does not count."""
     return hashlib.sha256(json.dumps(_ordered(content), default=str).encode()).hexdigest()
 
 
 def _ordered(content: Any) -> Any:
-    """Mappings as lists in the order of their keys, which YAML lets be of any kind."""
+    """The content with mappings as sorted lists of pairs; keys become text, because YAML allows keys of any type."""
     if isinstance(content, Mapping):
         pairs = [[str(key), _ordered(value)] for key, value in content.items()]
         return {"pairs": sorted(pairs, key=lambda pair: pair[0])}

@@ -1,10 +1,10 @@
-"""The store: one folder a finished job, plain files, complete or not there, and checked when they are read.
+"""The store: a folder of plain files for each finished job. It is complete or not there, and checked when it is read.
 
-RUNS/<kind>/<key>/   job.json  result.json  and what the job made
-RUNS/plans/          what each suite asked for last
-RUNS/digests/        what recordings held when they were last read
-RUNS/.partial/       work under way, locks, checkpoints, and damaged ones with a number behind
-RUNS/.aside/         what was damaged, <kind>/<key>.N
+RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made
+RUNS/plans/          the last plan of each suite
+RUNS/digests/        digests of recordings
+RUNS/.partial/       unfinished work, locks, checkpoints; damaged checkpoints have a number at the end
+RUNS/.aside/         damaged records, <kind>/<key>.N
 """
 
 import json
@@ -27,7 +27,7 @@ from registry.errors import Damaged
 
 @dataclass(frozen=True)
 class _Checked:
-    looks: list[tuple[int, ...]] | None  # of the files; None where a change might not show
+    signatures: list[tuple[int, ...]] | None  # of the files; None if a change might not show in them
     damage: Damaged | None
 
 
@@ -35,15 +35,15 @@ class Store:
     """Finished jobs below one folder.
 
     Args:
-        root: made when first written to.
+        root: it is made at the first write.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._checked: dict[tuple[Path, bool], _Checked] = {}  # by a record's folder, and whether large files were read
+        self._checked: dict[tuple[Path, bool], _Checked] = {}  # by a record's folder, and whether large files count
 
     def folder(self, job: AnyJob) -> Path:
-        """Where a job's results are, once it is finished."""
+        """The folder of a job's results, once it is finished."""
         return self.find(job.kind, job.key)
 
     def find(self, kind: str, key: str) -> Path:
@@ -51,15 +51,15 @@ class Store:
         return self.root / kind / key
 
     def done(self, job: AnyJob) -> bool:
-        """Whether a job is finished, and what it left is whole; of large files only the size is looked at."""
+        """Whether a job is finished, and its record whole; of large files only the size is checked."""
         return self.has(job.kind, job.key)
 
     def has(self, kind: str, key: str) -> bool:
-        """Whether there is a whole record; of large files only the size is looked at."""
+        """Whether there is a whole record; of large files only the size is checked."""
         return self.find(kind, key).exists() and self.check(kind, key, large=False) is None
 
     def check(self, kind: str, key: str, *, large: bool) -> Damaged | None:
-        """What is wrong with a record, if it is there; whoever asks again is answered from memory.
+        """The damage of a record, if it is there and damaged. The answer is remembered until the record changes.
 
         Args:
             kind: of its job.
@@ -69,24 +69,24 @@ class Store:
         folder = self.find(kind, key)
         if not folder.exists():
             return None
-        looks = _looks(folder)
+        signatures = _signatures(folder)
         for thorough in (True,) if large else (True, False):
             known = self._checked.get((folder, thorough))
-            if known and known.looks and known.looks == looks:
+            if known and known.signatures and known.signatures == signatures:
                 return known.damage
-        found: Damaged | None = None
+        damage: Damaged | None = None
         try:
             check_record(kind, folder, large=large)
-        except Damaged as damage:
-            found = damage
-        lasting = found or (looks and all(map(is_settled, looks)))
-        self._checked[folder, large] = _Checked(looks if lasting else None, found)
-        return found
+        except Damaged as error:
+            damage = error
+        lasting = damage or (signatures and all(map(is_settled, signatures)))
+        self._checked[folder, large] = _Checked(signatures if lasting else None, damage)
+        return damage
 
     def damaged(self) -> list[Damaged]:
-        """What readers of this store came upon, of each record the first."""
-        found = {folder: known.damage for (folder, _), known in reversed(self._checked.items()) if known.damage}
-        return list(found.values())
+        """The damage that readers of this store have met, at most one for each record."""
+        of_folder = {folder: known.damage for (folder, _), known in reversed(self._checked.items()) if known.damage}
+        return list(of_folder.values())
 
     def result(self, of_kind: type[Job[Config, Needs, R]], key: str) -> R:
         """The record of a finished job.
@@ -96,40 +96,40 @@ class Store:
             key: its key.
 
         Raises:
-            Damaged: if it is not what was written, or of another schema.
+            Damaged: if the record is not what was written, or of another schema.
         """
         return cast(R, read_record(of_kind.kind, self.find(of_kind.kind, key)))
 
     @contextmanager
     def opened(self, kind: str, key: str, name: str, *, large: bool = True) -> Iterator[Path]:
-        """A file of a record, to be read in this block: the record is checked, and what fails there is damage.
+        """Checks a record and opens one of its files. An error in the block, while the file is read, is damage.
 
         Args:
             kind: of its job.
             key: of its job.
             name: of the file.
-            large: whether recordings, weights or embeddings are read.
+            large: whether the block reads recordings, weights or embeddings.
 
         Raises:
-            Damaged: if it is not there, or not whole.
+            Damaged: if the record is not there, or not whole.
         """
-        found = self.check(kind, key, large=large)
-        if found:
-            raise found
+        known = self.check(kind, key, large=large)
+        if known:
+            raise known
         folder = self.find(kind, key)
         try:
             with reading(kind, folder, name) as path:
                 yield path
         except Damaged as damage:
             if folder.exists():
-                self._checked[folder, True] = _Checked(_looks(folder), damage)
+                self._checked[folder, True] = _Checked(_signatures(folder), damage)
             raise
 
     def set_aside(self, kind: str, key: str) -> Path | None:
-        """Moves a damaged record out of the way, so that it is made anew; nothing is deleted.
+        """Moves a damaged record away, so that it is made anew; nothing is deleted.
 
         Returns:
-            Where it lies now; None if it is no longer there, or whole by now, or another run is at work on it.
+            Its new place; None if it is no longer there, or whole by now, or another run is at work on it.
         """
         with self.locked(key, None) as hold:
             folder = self.find(kind, key)
@@ -140,16 +140,16 @@ class Store:
             return set_aside(folder, self.aside(kind))
 
     def aside(self, kind: str) -> Path:
-        """Where damaged records of a kind, or checkpoints, are kept."""
+        """The folder of damaged records of a kind, or of checkpoints."""
         return self.root / ".aside" / kind
 
     def checkpoint(self, job: AnyJob) -> Path:
-        """Where an unfinished job may keep its checkpoint."""
+        """The path of an unfinished job's checkpoint."""
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
     def locked(self, key: str, waiting: Callable[[], None] | None, *, keep: bool = True) -> Iterator[Hold]:
-        """Holds the lock of a job, with ``waiting`` and ``keep`` as of any lock."""
+        """Holds the lock of a job; ``waiting`` and ``keep`` are those of ``locks.locked``."""
         partial = self.root / ".partial"
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial / f"{key}.lock", waiting, keep=keep) as hold:
@@ -157,18 +157,18 @@ class Store:
 
     @contextmanager
     def writing(self, job: AnyJob, tell: Callable[[str], None]) -> Iterator[Path | None]:
-        """A folder to write a job's results into; it appears under the job's name when the block ends well.
+        """A folder for a job's results. It gets the job's name when the block ends well.
 
-        Yields None where the job turns out to be finished, by another run on the same store. ``tell`` is called when
-        another run is at work on this very job, whose end is waited for, and of what lay under the job's name.
+        Yields None if another run on the same store has finished the job. ``tell`` gets a line if another run is at
+        work on this job, so that this one waits, and if there was something damaged under the job's name.
         """
         with self.locked(job.key, lambda: tell("another run is at work on it; waiting")) as hold:
             if self.done(job):
                 yield None
                 return
             if hold == Hold.OURS:
-                for left in self.root.glob(f".partial/{job.key}*/"):  # of a killed run
-                    shutil.rmtree(left, ignore_errors=True)
+                for leftover in self.root.glob(f".partial/{job.key}*/"):  # of a killed run
+                    shutil.rmtree(leftover, ignore_errors=True)
             partial = self.root / ".partial" / f"{job.key}.{os.getpid()}.{token_hex(4)}"
             partial.mkdir()
             try:
@@ -179,35 +179,35 @@ class Store:
             self._publish(job, partial, tell)
 
     def save_plan(self, name: str, plan: dict[str, Any]) -> None:
-        """Keeps what a suite asked for, under its name and scale and the digest of what it asks (``asked``)."""
+        """Stores the plan of a suite, under the suite's name and scale, and the digest of what it asks (``asked``)."""
         write_plan(self.plan_path(name, plan.get("asked", "")), plan)
 
     def load_plan(
         self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
     ) -> dict[str, Any] | None:
-        """What the suite of a name asked for that was run last; or the one that asks this; or None.
+        """The plan of the suite with this name and digest, or of the one that was run last; None if there is no plan.
 
         Args:
-            name: the suite's, with its scale.
-            asked: digest of what the suite asks; empty for whichever was run last.
-            tell: is told of other suites of this name, and of what cannot be read.
+            name: of the suite, with its scale.
+            asked: digest of what the suite asks; empty for the suite that was run last.
+            tell: gets a line about other suites of this name, and about plans that cannot be read.
 
         Raises:
-            Mistake: if it is damaged, or of another schema.
+            Mistake: if the plan is damaged, or of another schema.
         """
         folder = self.root / "plans"
         return plan_of(folder, name, asked, tell) if asked else last_plan(folder, name, tell)
 
     def has_plan(self, name: str, asked: str) -> bool:
-        """Whether a suite that asks this was run, or one of its name by an older version, which did not tell."""
+        """Whether a suite that asks this was run, or one of its name by an older version, which stored no digest."""
         return self.plan_path(name, asked).exists() or self.plan_path(name).exists()
 
     def plans(self) -> list[str]:
-        """The names of every suite, with its scale, that was run on this store."""
+        """The name of every suite, with its scale, that was run on this store."""
         return plan_names(self.root / "plans")
 
     def plan_path(self, name: str, asked: str = "") -> Path:
-        """Where the plan of a suite lies."""
+        """The path of a suite's plan."""
         return plan_path(self.root / "plans", name, asked)
 
     def _publish(self, job: AnyJob, partial: Path, tell: Callable[[str], None]) -> None:
@@ -216,7 +216,7 @@ class Store:
         sync(partial)
         final = self.folder(job)
         final.parent.mkdir(exist_ok=True)
-        if self.done(job):  # by another run, where locks do nothing
+        if self.done(job):  # another run did it, where locks do not work
             shutil.rmtree(partial)
             return
         if final.exists():
@@ -226,8 +226,8 @@ class Store:
         self.checkpoint(job).unlink(missing_ok=True)
 
 
-def _looks(folder: Path) -> list[tuple[int, ...]] | None:
-    """What tells one state of a folder's files from another; None where it cannot be looked into."""
+def _signatures(folder: Path) -> list[tuple[int, ...]] | None:
+    """The signatures of a folder's files; None if the folder cannot be read."""
     try:
         return [signature(path.stat()) for path in sorted(folder.iterdir())]
     except OSError:

@@ -25,6 +25,10 @@ class Document:
             path = path[:-1]
         return self.places.get(path, "")
 
+    def where(self, path: Keys) -> str:
+        """Where a value stands, with its path, as mistakes tell it."""
+        return f"{self.place(path)} ({'.'.join(map(str, path))})"
+
     def file(self, path: Keys) -> Path:
         """The file that contains a value. Names of other files in this value are relative to that file."""
         return Path(self.place(path).rsplit(":", 2)[0])

@@ -18,8 +18,10 @@ class Entry(BaseModel):
     frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
     augment: list[Reference] | None = Field(None, description="augmentations, instead of the suite's")
     crop: float | None = Field(None, gt=0, le=_LONGEST_CROP, description="seconds, instead of the suite's")
-    weights: Reference = Field(
-        ..., description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, or {pretrain: METHOD, ...}"
+    weights: Reference | None = Field(
+        None,
+        description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, {pretrain: METHOD, ...}; or own, the "
+        "default of an encoder that brings its weights",
     )
     protocols: list[str] | None = Field(None, description="a selection of the suite's protocols; all by default")
     control: str | None = Field(
@@ -46,7 +48,9 @@ class Suite(BaseModel):
     selection: Rule = Field("last", description="rule that picks the epoch whose figures are shown")
     seeds: list[int] = Field([0], min_length=1, description="every job with randomness is done once for each seed")
     plugins: list[str] = Field([], description="Python files with components, relative to the suite file")
-    frontend: Reference = Field(..., description="of every entry that does not name its own")
+    frontend: Reference | None = Field(
+        None, description="of every entry that does not name its own; an encoder that brings its weights needs none"
+    )
     augment: list[Reference] = Field([], description="augmentations while training")
     samples: Literal["int16", "float32"] = Field(
         "int16",
@@ -55,7 +59,7 @@ class Suite(BaseModel):
     crop: float = Field(
         ..., gt=0, le=_LONGEST_CROP, description="seconds of a training crop and of an evaluation window"
     )
-    encoder: Reference = Field(..., description="of every entry that does not name its own")
+    encoder: Reference | None = Field(None, description="of every entry that does not name its own")
     pretrain: dict[str, Any] = Field(
         {}, description="corpus, augment, monitor, epochs, batch_size, ... of every pretraining"
     )

@@ -69,6 +69,14 @@ def of_encoder(encoder: "Choice[Encoder]", frontend: "Choice[Frontend]") -> Iter
     return encoder.component.objections(encoder.settings, standing)
 
 
+def of_training(encoder: "Choice[Encoder]", protocols: "Iterable[Choice[Protocol]]") -> Iterable[Objection]:
+    """What an encoder without gradients objects to: protocols that would train it."""
+    for protocol in protocols:
+        if protocol.component.trains_encoder and not encoder.component.gives_gradients:
+            what = f"{encoder.name} gives no gradients, so that {protocol.name} cannot train it"
+            yield Objection("name", what, "leave it out here: protocols: [freeze, knn]")
+
+
 def of_protocol(protocol: "Choice[Protocol]", task: Listed) -> Iterable[Objection]:
     """What a protocol objects to in a task."""
     standing = Standing(clips=_fewest_training(task), classes=_classes(task), target=_target(task))

@@ -1,6 +1,5 @@
 """Resolves suites: finds every component that a suite names, and completes its settings."""
 
-import os
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from benchmark.suite.parse import Keys
 from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite, ResolvedWeights
 from benchmark.suite.shots import Column, Few, columns_of, shot_objections, without_few
 from benchmark.suite.sweep import expand_sweep
+from benchmark.suite.weight_file import with_file
 from registry.errors import Mistake, Mistakes
 from registry.lookup import (
     AUGMENTATIONS,
@@ -37,11 +37,11 @@ from registry.pipelines import expand
 from registry.standing import Objection
 from registry.tasks import Task
 from registry.training import Pretraining
-from registry.weights import Weights
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
+    from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.protocols import Protocol
 
@@ -75,12 +75,14 @@ class _Resolver:
     document: Document
     data: Path | None
     mistakes: dict[tuple[str, str], Mistake] = field(default_factory=dict)
+    stated: Document = field(init=False)
 
     def __post_init__(self) -> None:
         self.listings = Listings(self.data)
 
     def resolve(self, scale: str | None) -> ResolvedSuite:
         expanded, variations = expand_sweep(self.document, self._mistake)
+        self.stated = expanded  # before entries inherit
         self.document = inherit_all(expanded)
         try:
             suite = Suite.model_validate(self.document.data)
@@ -163,9 +165,8 @@ class _Resolver:
     def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose(ENCODERS, (*at, "encoder"))
-        frontend = self._choose(FRONTENDS, (*at, "frontend"))
+        frontend, weights = self._fed(encoder, at)
         augment = self._augmentations((*at, "augment"), frontend)
-        weights = self._weights((*at, "weights"), frontend)
         protocols = self._keys(("protocols",))
         listed = self.document.find((*at, "protocols"))
         chosen = listed if listed and isinstance(listed, list) else protocols
@@ -175,17 +176,47 @@ class _Resolver:
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
         if encoder and frontend:
             self._note(objections.of_encoder(encoder, frontend), (*at, "encoder"))
+            named = [columns[column].choice for column in _named(chosen, columns)]
+            self._note(objections.of_training(encoder, named), (*at, "encoder"))
         if not (encoder and frontend and weights):
             return None
         crop_at: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
         paths: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": crop_at, "weights": (*at, "weights")}
         paths |= {name: ("protocols", column.protocol) for name, column in columns.items()}
-        places = {setting: self._where(path) for setting, path in paths.items()}
+        places = {setting: self.document.where(path) for setting, path in paths.items()}
         entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
         if crop and entry.window_samples < 1:
             what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
             self._mistake(what, crop_at, "crop: 1.0")
         return entry
+
+    def _fed(
+        self, encoder: "Choice[Encoder] | None", at: Keys
+    ) -> "tuple[Choice[Frontend] | None, ResolvedWeights | None]":
+        """The front end and the weights of an entry. A model that brings its weights gets waveforms at its own rate."""
+        brings = encoder is not None and encoder.component.brings_weights
+        for part, required in (("encoder", True), ("frontend", not brings), ("weights", not brings)):
+            if required and self.document.find((*at, part)) is None:
+                self._mistake(f"{part}: Field required", (*at, part))
+        if encoder is None or not brings:
+            frontend = self._choose(FRONTENDS, (*at, "frontend"))
+            return frontend, self._weights((*at, "weights"), encoder, frontend)
+        if self.document.find((*at, "weights")) not in (None, "own"):
+            self._mistake(f"{encoder.name} brings its weights, and takes no others", (*at, "weights"), "weights: own")
+            return None, None
+        weights = with_file(WEIGHTS.choose("own"), encoder, self.document, (*at, "encoder"), self.data)
+        if self.stated.find((*at, "frontend")) is not None:
+            return self._choose(FRONTENDS, (*at, "frontend")), weights
+        rate = getattr(encoder.settings, "sample_rate", None)
+        if rate is None and weights.missing:  # the model alone knows its rate
+            self._mistake(weights.missing.splitlines()[0], (*at, "encoder"), weights.missing.splitlines()[-1])
+            return None, None
+        try:
+            rate = rate or encoder.component.own_rate(encoder.settings, weights.path)
+        except Mistake as mistake:
+            self._mistake(mistake.what, (*at, "encoder"), mistake.fix)
+            return None, None
+        return FRONTENDS.choose({"name": "waveform", "sample_rate": rate}), weights
 
     def _check_protocols(self, columns: Mapping[str, Column], tasks: Mapping[str, Choice[Task]]) -> None:
         for column in columns.values():
@@ -215,7 +246,9 @@ class _Resolver:
                     )
         return tuple(chosen)
 
-    def _weights(self, at: Keys, frontend: "Choice[Frontend] | None") -> ResolvedWeights | None:
+    def _weights(
+        self, at: Keys, encoder: "Choice[Encoder] | None", frontend: "Choice[Frontend] | None"
+    ) -> ResolvedWeights | None:
         raw = self.document.find(at)
         if not isinstance(raw, dict):
             source = self._choose(WEIGHTS, at)
@@ -231,7 +264,7 @@ class _Resolver:
         value = WEIGHTS.find(name).value
         settings = {(value if key == name else key): setting for key, setting in raw.items()}
         source = self._choose_from(WEIGHTS, {"name": name, **settings}, at)
-        return self._with_file(source, (*at, name)) if source else None
+        return with_file(source, encoder, self.document, (*at, name), self.data) if source and encoder else None
 
     def _pretrain(
         self, raw: Mapping[str, Any], at: Keys, frontend: "Choice[Frontend] | None"
@@ -321,29 +354,10 @@ class _Resolver:
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:
         """Notes a mistake, once for each place: inherited settings are checked again in every entry."""
         what = what if len(what) <= _LONGEST_MESSAGE else f"{what[:_LONGEST_MESSAGE]}..."
-        self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self._where(at), fix=fix))
-
-    def _where(self, at: Keys) -> str:
-        return f"{self.document.place(at)} ({'.'.join(map(str, at))})"
+        self.mistakes.setdefault((what, self.document.place(at)), Mistake(what, where=self.document.where(at), fix=fix))
 
     def _keys(self, at: Keys) -> list[str]:
         return list(as_mapping(self.document.find(at)))
-
-    def _with_file(self, source: Choice[Weights], at: Keys) -> ResolvedWeights:
-        """Weights and their file, which may lie here, beside the suite, in the data folder or beside that folder."""
-        name = source.build().file()
-        if not name:
-            return ResolvedWeights(source)
-        folders = [Path(), self.document.file(at).parent, *([self.data, self.data.parent] if self.data else [])]
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path and not os.access(path, os.R_OK):
-            unreadable = Mistake(f"{path} may not be read", where=self._where(at), fix="see to its permissions")
-            return ResolvedWeights(source, missing=str(unreadable))
-        if path:
-            return ResolvedWeights(source, path)
-        looked = ", ".join(str(folder) for folder in folders)
-        fix = f"looked in {looked}; give its path, or --data beside it"
-        return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=self._where(at), fix=fix)))
 
 
 def _named(protocols: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmark.suite.fields import Suite
 from benchmark.suite.shots import Few, takes_few
-from registry.lookup import KINDS, PROTOCOLS, TARGETS, TASKS, WEIGHTS, AnyComponent, Kind
+from registry.lookup import ENCODERS, KINDS, PROTOCOLS, TARGETS, TASKS, WEIGHTS, AnyComponent, Kind
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
 
@@ -54,13 +54,16 @@ def suite_schema() -> dict[str, Any]:
 
 def _allow_incomplete(schema: dict[str, Any]) -> None:
     """Lets a suite that extends another leave keys out, or remove keys with null; every other suite is complete."""
-    properties, entry = schema["properties"], schema["$defs"]["Entry"]
+    properties = schema["properties"]
     whole: dict[str, Any] = {field: {"$ref": f"#/$defs/{kind}"} for field, kind in _REFERENCES.items()}
     for field in _REFERENCES:
         properties[field]["anyOf"] = [whole[field], {"type": "object"}]
-    for field, required in (("entries", entry.pop("required")), ("scales", [])):
-        weights = {"weights": {"$ref": "#/$defs/weights"}} if field == "entries" else {}
-        whole[field] = {"additionalProperties": {"type": "object", "required": required, "properties": weights}}
+    brought = [name for name in ENCODERS.names() if ENCODERS.find(name).brings_weights]
+    names = {"type": "object", "properties": {"name": {"enum": brought}}, "required": ["name"]}
+    weighted = [{"required": ["weights"]}, {"required": ["encoder"], "properties": {"encoder": names}}]
+    of_entries = {"anyOf": weighted, "properties": {"weights": {"$ref": "#/$defs/weights"}}}
+    for field, complete_form in (("entries", of_entries), ("scales", {})):
+        whole[field] = {"additionalProperties": {"type": "object", **complete_form}}
         properties[field]["additionalProperties"] = {
             "anyOf": [properties[field]["additionalProperties"], {"type": "null"}]
         }

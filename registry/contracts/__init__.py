@@ -156,7 +156,8 @@ def checks_in(module: ModuleType) -> list[Check]:
 
 def _require_settings(specimen: Specimen[Any]) -> None:
     """Raises a Mistake for settings that are missing or wrong in the request: then the component is not to blame."""
-    required = [name for name, field in specimen.component.Config.model_fields.items() if field.is_required()]
+    fields = specimen.component.Config.model_fields.items()
+    required = [field.alias or name for name, field in fields if field.is_required()]
     given = {} if isinstance(specimen.reference, str) else specimen.reference
     lacking = [name for name in required if name not in given]
     kind, name = specimen.kind.folder, specimen.name

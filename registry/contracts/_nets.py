@@ -34,7 +34,7 @@ def require_equal(x: Tensor, expected: Tensor, fix: str) -> str:
     Raises:
         Broken: if they differ by more than rounding.
     """
-    apart = float((x - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+    apart = float((x - expected).detach().abs().max() / expected.detach().abs().max().clamp_min(1e-12))
     if not apart <= _EQUAL:
         raise Broken(f"equal values, within {_EQUAL} of the largest", f"{apart:.1e} of it apart", fix)
     return f"{apart:.0e} of the largest value apart"

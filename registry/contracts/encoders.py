@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from registry.contracts import Broken, NotApplicable
 from registry.contracts._nets import frontend_before, noise, require_equal
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.frontends import Frontend
+from registry.frontends import Frontend, make_frontend
 from registry.standing import Standing
 
 _HALF = 0.99  # least cosine between embeddings in half and in full precision
@@ -33,13 +33,24 @@ class Specimen(contracts.Specimen[Encoder]):
     encoder: Encoder
 
     def prepare(self) -> None:
-        self.frontend = frontend_before(self.component, self.beside)
+        self.path: Path | None = None
+        if self.component.brings_weights:
+            settings = self.choice.settings
+            file = self.component.file_of(settings)
+            self.path = Path(file) if file else None
+            rate = self.component.own_rate(settings, self.path)
+            self.frontend = make_frontend(self.beside.frontend or {"name": "waveform", "sample_rate": rate})
+        else:
+            self.frontend = frontend_before(self.component, self.beside)
         self.encoder = self.drawn(0)
 
     def drawn(self, seed: int) -> Encoder:
-        """The encoder with the weights that a seed draws, in eval mode."""
+        """The encoder with the weights that a seed draws, or with those that it brings, in eval mode."""
         torch.manual_seed(seed)
-        return self.choice.build(self.frontend.channels, self.frontend.bins).eval()
+        made = self.choice.build(self.frontend.channels, self.frontend.bins)
+        if self.component.brings_weights:
+            made.load_own(self.path)
+        return made.eval()
 
     def clips(self, count: int, seconds: float = 1.0) -> Tensor:
         """Waveforms ``[count, T]``, the same every time."""
@@ -187,7 +198,9 @@ def embeds_in_half_precision(specimen: Specimen) -> str:
 
 def learns_with_every_parameter(specimen: Specimen) -> str:
     """In training a gradient reaches every parameter of the embedding's way, and is finite."""
-    encoder = deepcopy(specimen.encoder).train()
+    if not specimen.component.gives_gradients:
+        raise NotApplicable("it gives no gradients: finetune refuses it")
+    encoder = specimen.drawn(0).train()
     parameters = {name: tensor for name, tensor in encoder.named_parameters() if tensor.requires_grad}
     if not parameters:
         raise NotApplicable("it has no parameters to train: finetune and pretraining cannot use it")
@@ -215,6 +228,8 @@ def is_whole_in_its_state(specimen: Specimen) -> str:
 
 def is_tried_without_values(specimen: Specimen) -> str:
     """It is made and embeds on the device ``meta``, which knows shapes alone: so ``plan`` tries windows and weights."""
+    if specimen.component.brings_weights:
+        raise NotApplicable("plan loads the model, and tries a window")
     with torch.device("meta"):
         frontend = frontend_before(specimen.component, specimen.beside)
         encoder = specimen.choice.build(frontend.channels, frontend.bins).eval()
@@ -270,6 +285,6 @@ def _cost(specimen: Specimen, seconds: int) -> tuple[float, float]:
 
 
 def _extrapolated(at_half: float, at_one: float, longer: float) -> float:
-    """A cost at the length ``longer``, from the costs at 0.5 and 1: costs are taken as a power of length."""
-    power = max(math.log2(at_one / at_half), 1.0)
+    """A cost at the length ``longer``, from the costs at 0.5 and 1: a power of length, from linear to quadratic."""
+    power = min(max(math.log2(at_one / at_half), 1.0), 2.0)
     return float(at_one * longer**power)

@@ -45,7 +45,9 @@ class Specimen(contracts.Specimen[Method]):
         plain = {"name": "conv320", "width": 8} if heard else {"name": "cnn6", "width": 2, "dropout": 0.0}
         self.encoder = self.beside.encoder or ENCODERS.choose(plain)
         spectral = self.encoder.component.takes == "spectrogram"
-        self.frontend = frontend or FRONTENDS.choose({"name": "logmel", "hop_length": 80} if spectral else "waveform")
+        self.frontend = frontend or FRONTENDS.choose(
+            {"name": "logmel", "hop_length": 80, "n_mels": 32} if spectral else "waveform"
+        )
         gives = self.frontend.component.gives
         standing = Standing(gives, batch=_BATCH, clips=_CLIPS, classes=_CLASSES, target=OneLabel())
         refuse(self.component.objections(self.choice.settings, standing), self.place)

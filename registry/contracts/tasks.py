@@ -46,6 +46,8 @@ def says_its_licence(specimen: Specimen) -> str:
 def names_its_classes(specimen: Specimen) -> str:
     """Its classes have names, each its own."""
     classes = specimen.task.classes
+    if not classes:
+        raise NotApplicable("it names none: labels are no classes, or its recordings tell them")
     repeated = [name for name, count in Counter(classes).items() if count > 1]
     if repeated:
         raise Broken("a name for each class", f"{_few(repeated)} more than once", "tell them apart in classes")

@@ -17,6 +17,7 @@ from registry.frontends import Frontend
 from registry.lookup import ENCODERS, Choice
 from registry.seeding import seed_everything
 from registry.weights import Weights
+from registry.weights.own import OwnWeights
 from registry.weights.pretrain import Pretrain
 
 _PLAIN = {"name": "cnn6", "width": 4}
@@ -35,7 +36,10 @@ class Specimen(contracts.Specimen[Weights]):
         self.weights = self.choice.build()
         self.encoder = self.beside.encoder or ENCODERS.choose(_PLAIN)
         self.frontend = frontend_before(self.encoder.component, self.beside)
-        self.path = Path(self.weights.file()) if self.weights.file() else None
+        if isinstance(self.weights, OwnWeights) and not self.encoder.component.brings_weights:
+            raise Mistake(f"{self.encoder.name} brings no weights of its own", fix="name one that does: --encoder")
+        file = self.weights.file(self.encoder)
+        self.path = Path(file) if file else None
         if self.path and not self.path.is_file():
             raise Mistake(f"the file {self.path} of {self.name} does not exist", fix="give the path of a file")
         if not issubclass(self.component, Pretrain):
@@ -87,6 +91,8 @@ def takes_its_value(specimen: Specimen) -> str:
 
 def fills_every_tensor(specimen: Specimen) -> str:
     """Loaded, an encoder has the tensors that it had, all finite, and embeds noise in finite values."""
+    if specimen.encoder.component.brings_weights:
+        raise NotApplicable("the model is there once its weights are")
     encoder, said = specimen.loaded(0)
     fresh = specimen.encoder.build(specimen.frontend.channels, specimen.frontend.bins)
     if _shapes(encoder) != _shapes(fresh):

@@ -18,6 +18,8 @@ class Encoder(nn.Module, Component[Own]):
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
     smallest number of frames (or samples, for a waveform) that it accepts, or 1 if it is not known. ``parts`` are the
     names and sizes of the parts of the embedding, in their order, where a protocol may choose among them.
+    ``brings_weights`` says that the encoder is a model made elsewhere: it takes no other weights than its own, and its
+    ``embedding_dim`` is known once they are loaded. ``gives_gradients`` says whether the encoder can be trained.
 
     Args:
         config: the encoder's own ``Config``.
@@ -32,6 +34,8 @@ class Encoder(nn.Module, Component[Own]):
     embedding_dim: int
     shortest: int = 1
     parts: Mapping[str, int]
+    brings_weights: ClassVar[bool] = False
+    gives_gradients: ClassVar[bool] = True
 
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
         super().__init__()
@@ -57,6 +61,34 @@ class Encoder(nn.Module, Component[Own]):
     def embed(self, x_BCFN: Tensor) -> Tensor:
         """One embedding of each clip, ``[B, D]``."""
         return self.pool(self(x_BCFN))
+
+    @classmethod
+    def file_of(cls, config: Any) -> str:
+        """The file of the model that it brings, as a suite names it; empty where there is none."""
+        return ""
+
+    @classmethod
+    def digest_of(cls, config: Any) -> str:
+        """A digest of the code of the model that it brings, for keys; empty where there is none."""
+        return ""
+
+    @classmethod
+    def own_rate(cls, config: Any, path: Path | None) -> int | None:
+        """Hz of the waveforms that the model it brings takes; None for an encoder that a front end feeds.
+
+        Args:
+            config: the encoder's own.
+            path: of the model's file.
+        """
+        return None
+
+    def load_own(self, path: Path | None) -> None:
+        """Loads the model that it brings, from its file where it has one.
+
+        Raises:
+            Mistake: for an encoder that brings none; for a file that holds none, or a model that does not fit.
+        """
+        raise Mistake(f"{type(self).__name__} brings no weights", fix="use weights: random")
 
     def load_imagenet(self, path: Path | None) -> None:
         """Loads ImageNet weights: those of timm's pretrained tag, or of a local timm checkpoint.

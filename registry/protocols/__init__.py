@@ -202,6 +202,7 @@ class Protocol(Component[Own]):
     uses_embeddings: bool = False
     uses_model: bool = False
     one_job: ClassVar[bool] = True
+    trains_encoder: ClassVar[bool] = False
     judge: ClassVar[Judge | None] = None
 
     def __init__(self, config: Own) -> None:

@@ -30,6 +30,7 @@ class Finetune(Protocol["Finetune.Config"]):
 
     source: ClassVar[str] = "Lin 2022 (fine-tune); Wang 2021 (windows); optimiser not stated"
     uses_model = True
+    trains_encoder = True
     one_job = False
 
     class Config(Training):

@@ -17,7 +17,7 @@ class Weights(Component[Own]):
 
     A suite names a source by a word, ``weights: random``, or by a mapping, ``weights: {checkpoint: net.pth}``. In the
     mapping the source's name is a key; its value is the setting that ``value`` names. Other keys are other settings.
-    ``untrained`` says that the weights learned nothing: the best such entry is the mark that convergence is measured
+    ``untrained`` says that the weights learned nothing: training from them sets the mark that convergence is measured
     against.
     """
 
@@ -27,8 +27,8 @@ class Weights(Component[Own]):
     def __init__(self, config: Own) -> None:
         self.config = config
 
-    def file(self) -> str:
-        """The file of the weights, as the suite names it; empty where they need no file."""
+    def file(self, encoder: "Choice[Encoder]") -> str:
+        """The file of an encoder's weights, as the suite names it; empty where they need no file."""
         return ""
 
     def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:

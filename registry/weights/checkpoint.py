@@ -12,6 +12,7 @@ from registry.weights import Weights
 if TYPE_CHECKING:
     from registry.encoders import Encoder
     from registry.frontends import Frontend
+    from registry.lookup import Choice
 
 
 class Checkpoint(Weights["Checkpoint.Config"]):
@@ -23,7 +24,7 @@ class Checkpoint(Weights["Checkpoint.Config"]):
     class Config(Settings):
         path: str = Field(min_length=1, description="of the file, as such, beside the suite, or in the data folder")
 
-    def file(self) -> str:
+    def file(self, encoder: "Choice[Encoder]") -> str:
         return self.config.path
 
     @classmethod

@@ -24,7 +24,7 @@ class ImageNet(Weights["ImageNet.Config"]):
     class Config(Settings):
         path: str = Field("", description="of a local timm checkpoint; without it timm downloads from its hub")
 
-    def file(self) -> str:
+    def file(self, encoder: "Choice[Encoder]") -> str:
         return self.config.path
 
     def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:

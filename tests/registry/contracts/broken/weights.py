@@ -124,7 +124,7 @@ class OfValues(_Scaled):
 
     name = "is_tried_without_values"
 
-    def file(self) -> str:
+    def file(self, encoder: object) -> str:
         path = Path(tempfile.gettempdir()) / "audiobench-no-weights"
         path.touch()
         return str(path)

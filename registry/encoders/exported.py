@@ -1,0 +1,92 @@
+"""A model that torch exported."""
+
+import zipfile
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from registry.encoders._brought import Brought
+from registry.errors import Mistake
+from registry.settings import Outside, Settings
+
+
+class Exported(Brought["Exported.Config"]):
+    """A model that ``torch.export.save`` or ``torch.jit.save`` wrote, which takes waveforms.
+
+    Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned
+    where what was exported gives gradients; batch norm and dropout stay in the mode in which they were exported. A
+    TorchScript file holds a program, which is run: name files of people whom
+    you trust.
+    """
+
+    source: ClassVar[str] = "torch.export; TorchScript"
+
+    class Config(Settings):
+        file: Outside[str] = Field("", description="the file: as it is, beside the suite, or in the data folder")
+        sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
+        input: Literal["BT", "B1T"] = Field("BT", description="shape that the model takes: [B, T], or [B, 1, T]")
+
+    def __init__(self, config: Config, channels: int, bins: int) -> None:
+        super().__init__(config, channels, bins)
+        self.config = config
+
+    @classmethod
+    def file_of(cls, config: Config) -> str:
+        return config.file
+
+    @classmethod
+    def own_rate(cls, config: Config, path: Path | None) -> int:
+        return config.sample_rate
+
+    def open(self, path: Path | None) -> None:
+        if path is None:
+            raise Mistake("the encoder exported names no file", fix="add file: MODEL.pt2")
+        try:
+            self.net: nn.Module = _open(path)
+        except Exception as error:  # whatever torch makes of bytes that are no program
+            told = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise Mistake(
+                f"no readable exported model: {told[:200]}", where=str(path), fix="write it with torch.export.save"
+            ) from error
+
+    def frames(self, wave_BT: Tensor) -> Tensor:
+        given = wave_BT if self.config.input == "BT" else wave_BT.unsqueeze(1)
+        try:
+            output = self.net(given)
+        except Exception as error:
+            told = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise Mistake(
+                f"the exported model does not take waveforms of shape {list(given.shape)}: {told[:200]}",
+                fix="export it with free sizes of batch and samples, or set input: B1T or BT",
+            ) from error
+        if not isinstance(output, Tensor):
+            raise Mistake(f"the exported model gives a {type(output).__name__}, and not a tensor")
+        return output.float()
+
+
+def _open(path: Path) -> nn.Module:
+    with zipfile.ZipFile(path) as archive:
+        inside = {name.partition("/")[2] for name in archive.namelist()}
+    if "constants.pkl" in inside:
+        script: nn.Module = torch.jit.load(str(path), map_location="cpu")
+        return script
+    return _AsExported(torch.export.load(str(path)).module())
+
+
+class _AsExported(nn.Module):
+    """A program in the mode in which it was exported: it has no other."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> Self:
+        self.training = mode
+        return self
+
+    def forward(self, wave: Tensor) -> Tensor:
+        output: Tensor = self.program(wave)
+        return output

@@ -1,0 +1,100 @@
+"""A model behind the API of HEAR 2021."""
+
+import importlib
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from registry.encoders._brought import Brought
+from registry.errors import Mistake
+from registry.lookup import package_digest
+from registry.settings import Outside, Settings
+
+_API = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
+
+
+class Hear(Brought["Hear.Config"]):
+    """A model behind the API of HEAR 2021.
+
+    Its module has ``load_model``, ``get_scene_embeddings`` and ``get_timestamp_embeddings``; the model says its
+    ``sample_rate``, ``scene_embedding_size`` and ``timestamp_embedding_size``. The embedding of a clip is the scene
+    embedding, frames are the timestamp embeddings.
+    """
+
+    source: ClassVar[str] = "HEAR 2021, hearbenchmark.com (common API)"
+
+    class Config(Settings):
+        module: str = Field(..., min_length=1, description="an importable module, such as hearbaseline.wav2vec2")
+        weights: Outside[str] = Field("", description="file that load_model gets; without one it gets an empty path")
+
+    def __init__(self, config: Config, channels: int, bins: int) -> None:
+        super().__init__(config, channels, bins)
+        self.config = config
+
+    @classmethod
+    def file_of(cls, config: Config) -> str:
+        return config.weights
+
+    @classmethod
+    def digest_of(cls, config: Config) -> str:
+        return package_digest(config.module.partition(".")[0])
+
+    @classmethod
+    def own_rate(cls, config: Config, path: Path | None) -> int:
+        return int(_loaded(config.module, path)[1].sample_rate)
+
+    def open(self, path: Path | None) -> None:
+        self.api, self.model = _loaded(self.config.module, path)
+
+    def load_own(self, path: Path | None) -> None:
+        super().load_own(path)
+        said = int(self.model.scene_embedding_size)
+        if self.embedding_dim != said:
+            raise Mistake(f"{self.config.module} gives {self.embedding_dim} values, and says {said}")
+
+    def frames(self, wave_BT: Tensor) -> Tensor:
+        found: Tensor = self.api.get_scene_embeddings(wave_BT, self.model)
+        return found.float()
+
+    def forward(self, x_B1T: Tensor) -> Tensor:
+        frames_BND: Tensor = self.api.get_timestamp_embeddings(x_B1T[:, 0], self.model)[0]
+        return frames_BND.float()
+
+    def embed(self, x_B1T: Tensor) -> Tensor:
+        """The scene embedding ``[B, D]``."""
+        return self.frames(x_B1T[:, 0])
+
+
+@cache
+def _loaded(name: str, path: Path | None) -> tuple[Any, Any]:
+    """The module and its model.
+
+    Raises:
+        Mistake: if it does not import, lacks a part of the API, or loads no model.
+    """
+    try:
+        module: ModuleType = importlib.import_module(name)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise Mistake(f"the module {name} does not import: {told}", fix="install its package") from error
+    lacking = [function for function in _API if not callable(getattr(module, function, None))]
+    if lacking:
+        raise Mistake(
+            f"{name} has no {', '.join(lacking)}: it is no module of HEAR 2021",
+            where=str(sys.modules[name].__file__),
+            fix="name a module with HEAR's API; encoder: module takes any class",
+        )
+    try:
+        model = module.load_model(str(path) if path else "")
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise Mistake(f"{name} loads no model: {told}", where=str(path or ""), fix="give weights: FILE") from error
+    for attribute in ("sample_rate", "scene_embedding_size", "timestamp_embedding_size"):
+        if not isinstance(getattr(model, attribute, None), int):
+            raise Mistake(f"the model of {name} does not say its {attribute}", fix="see HEAR's common API")
+    return module, model.eval() if hasattr(model, "eval") else model

@@ -1,0 +1,97 @@
+"""A class of the user's own."""
+
+import importlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from registry.encoders._brought import Brought
+from registry.errors import Mistake
+from registry.lookup import package_digest
+from registry.settings import Outside, Settings
+
+
+class Module(Brought["Module.Config"]):
+    """A ``torch.nn.Module`` from an importable package, which takes waveforms ``[B, T]``.
+
+    It gives an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. X-ARES' classes do as they
+    are: they say their ``sampling_rate``. With ``weights`` a file of its tensors is loaded into it.
+    """
+
+    source: ClassVar[str] = "the user's; X-ARES (sampling_rate, output_dim, hop_size_in_ms)"
+
+    class Config(Settings):
+        of: str = Field(..., alias="class", pattern=r"^[\w.]+:\w+$", description="package.module:Class")
+        arguments: dict[str, Any] = Field({}, description="what the class is made with")
+        weights: Outside[str] = Field("", description="file of its tensors: safetensors, or a .pth of tensors alone")
+        sample_rate: int | None = Field(None, gt=0, description="Hz; by default what the class says of itself")
+
+    def __init__(self, config: Config, channels: int, bins: int) -> None:
+        super().__init__(config, channels, bins)
+        self.config = config
+
+    @classmethod
+    def file_of(cls, config: Config) -> str:
+        return config.weights
+
+    @classmethod
+    def digest_of(cls, config: Config) -> str:
+        return package_digest(config.of.partition(":")[0].partition(".")[0])
+
+    @classmethod
+    def own_rate(cls, config: Config, path: Path | None) -> int:
+        if config.sample_rate:
+            return config.sample_rate
+        made = _made(config.of, json.dumps(config.arguments, sort_keys=True))
+        for name in ("sampling_rate", "sample_rate"):
+            if isinstance(rate := getattr(made, name, None), int):
+                return rate
+        raise Mistake(f"{config.of} does not say its sample rate", fix="add sample_rate: HZ")
+
+    def open(self, path: Path | None) -> None:
+        self.net = make(self.config.of, self.config.arguments)
+        if path is not None:
+            from registry.checkpoint import read_weights
+
+            try:
+                self.net.load_state_dict(read_weights(path))
+            except RuntimeError as error:
+                told = " ".join(str(error).split())
+                raise Mistake(f"the weights do not fit {self.config.of}: {told[:200]}", where=str(path)) from error
+
+    def frames(self, wave_BT: Tensor) -> Tensor:
+        output = self.net(wave_BT)
+        if not isinstance(output, Tensor):
+            raise Mistake(f"{self.config.of} gives a {type(output).__name__}, and not a tensor")
+        return output.float()
+
+
+def make(of: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """An object of a class that is named as ``package.module:Class``.
+
+    Raises:
+        Mistake: if it cannot be imported or made, or is no ``nn.Module``.
+    """
+    module, name = of.split(":")
+    try:
+        made = getattr(importlib.import_module(module), name)(**arguments)
+    except Exception as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Mistake(
+            f"{of} cannot be made: {type(error).__name__}: {told}", fix="install its package, or mend class, arguments"
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise Mistake(f"{of} is no torch.nn.Module", fix="name a class of modules")
+    return made.eval()
+
+
+@cache
+def _made(of: str, arguments: str) -> nn.Module:
+    with torch.random.fork_rng():
+        return make(of, json.loads(arguments))

@@ -1,0 +1,30 @@
+"""Weights that come with a model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from registry.weights import Weights
+
+if TYPE_CHECKING:
+    from registry.encoders import Encoder
+    from registry.frontends import Frontend
+    from registry.lookup import Choice
+
+
+class OwnWeights(Weights):
+    """Those that a model made elsewhere brings: the default of encoders such as ``onnx``, and their only choice."""
+
+    source: ClassVar[str] = "audiobench"
+
+    def file(self, encoder: "Choice[Encoder]") -> str:
+        return encoder.component.file_of(encoder.settings)
+
+    def stated(self, encoder: "Choice[Encoder]", seed: int) -> dict[str, Any]:
+        code = encoder.component.digest_of(encoder.settings)
+        return {"code": code} if code else {}
+
+    @classmethod
+    def load(cls, encoder: "Encoder", frontend: "Frontend", stated: Mapping[str, Any], path: Path | None) -> list[str]:
+        encoder.load_own(path)
+        return []
