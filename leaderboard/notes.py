@@ -231,7 +231,14 @@ def _published(table: Table, measured: list[Cell]) -> list[str]:
     sentences += known_faults(table.facts.reproduces)
     papers = sorted({c.published.source for c in measured if c.published})
     others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
-    sources = sorted({f"{figure.row}: {figure.source}" for figure in others})
+    sources = sorted({f"{figure.row}: {figure.source}" for figure in others if not figure.harness})
+    sources += sorted(
+        {
+            f"{figure.harness} ({figure.source}); another protocol, so not compared with what is measured here"
+            for figure in others
+            if figure.harness
+        }
+    )
     return [*sentences, *(f"Published: {source}." for source in [*papers, *sources])]
 
 
