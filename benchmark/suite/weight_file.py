@@ -22,9 +22,9 @@ def with_file(
 
     Args:
         source: of the weights.
-        encoder: whose they are.
+        encoder: gets the weights.
         document: the suite.
-        at: where the suite names the file.
+        at: the path in the document that names the file.
         data: the folder of data sets.
     """
     name = source.build().file(encoder)
