@@ -172,7 +172,9 @@ def _learning(measured: list[Cell]) -> list[str]:
         if mark:
             share = "90 % of the best epoch" if cell.metric.higher_is_better else "the best epoch, divided by 0.9,"
             marks.setdefault(share, []).append(f"{cell.metric.write(mark)[0]} ({protocol} {scratch} on {task})")
-    sentences = [f"mark: {share} of training from random weights: {', '.join(own)}." for share, own in marks.items()]
+    sentences = [
+        f"mark: {share} of training from random weights: {', '.join(of_share)}." for share, of_share in marks.items()
+    ]
     names = " or ".join(dict.fromkeys(cell.metric.name.removeprefix("mean ") for cell in curves.values()))
     area = [f"area under the curve: the mean over epochs of the mean {names} over folds."] if curves else []
     return [*sentences, *area]

@@ -170,7 +170,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             skipped=len(pack.skipped),
             missing=pack.missing,
             embedding=_embedding(cost) if cost else None,
-            weights_sha256=cost.weights_sha256 if cost else embed.fetched_digest(self._model.weights),
+            weights_sha256=cost.weights_sha256 if cost else embed.fetched_digest(self._model),
             **pretraining,
         )
 

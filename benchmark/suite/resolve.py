@@ -209,7 +209,8 @@ class _Resolver:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
         rate = getattr(encoder.settings, "sample_rate", None)
         if rate is None and weights.missing:  # the model alone knows its rate
-            self._mistake(weights.missing.splitlines()[0], (*at, "encoder"), weights.missing.splitlines()[-1])
+            what, *_, fix = weights.missing.splitlines()
+            self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))
             return None, None
         try:
             rate = rate or encoder.component.own_rate(encoder.settings, weights.path)

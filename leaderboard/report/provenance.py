@@ -107,10 +107,10 @@ def _findings(evidence: Evidence) -> list[str]:
         if of_set.spanning
     ]
     for one in audited.shared:
-        part = f" {one.part} is a part of the other." if one.part else ""
+        contained = f" {one.part} is a part of the other." if one.part else ""
         sentences.append(
             f"{one.first} and {one.second} share {one.recordings} recordings by {one.by}: {len(one.clips[0])} and"
-            f" {len(one.clips[1])} clips.{part}"
+            f" {len(one.clips[1])} clips.{contained}"
             if one.recordings
             else f"{one.first} and {one.second} share no recording, by {one.by}."
         )

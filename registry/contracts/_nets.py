@@ -1,11 +1,15 @@
 """Sounds, front ends and comparisons for the checks of several kinds."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from registry.contracts import Beside, Broken
 from registry.encoders import Encoder
+from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
+from registry.lookup import Choice
 
 _EQUAL = 1e-4  # of the largest value: how much equal values may differ by rounding
 _FRONTENDS = {"spectrogram": "logmel", "waveform": "waveform"}
@@ -14,6 +18,22 @@ _FRONTENDS = {"spectrogram": "logmel", "waveform": "waveform"}
 def noise(*shape: int) -> Tensor:
     """Noise of a tenth of full scale, the same every time."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1)) / 10
+
+
+def model_path(encoder: Choice[Encoder]) -> Path | None:
+    """The file or folder of the model that an encoder brings, which may lie in a hub's cache; None where it has none.
+
+    Raises:
+        Mistake: if it is nowhere.
+    """
+    name = encoder.component.file_of(encoder.settings)
+    path = Path(name) if name else None
+    if path is None or path.exists():
+        return path
+    found = encoder.component.hub_folder(encoder.settings)
+    if found is None:
+        raise Mistake(f"{name}, the model of {encoder.name}, does not exist", fix="give the path of a model")
+    return found
 
 
 def frontend_before(encoder: type[Encoder], beside: Beside) -> Frontend:

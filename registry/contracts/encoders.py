@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from registry import contracts
 from registry.contracts import Broken, NotApplicable
-from registry.contracts._nets import frontend_before, noise, require_equal
+from registry.contracts._nets import frontend_before, model_path, noise, require_equal
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
@@ -36,8 +36,7 @@ class Specimen(contracts.Specimen[Encoder]):
         self.path: Path | None = None
         if self.component.brings_weights:
             settings = self.choice.settings
-            file = self.component.file_of(settings)
-            self.path = Path(file) if file else None
+            self.path = model_path(self.choice)
             rate = self.component.own_rate(settings, self.path)
             self.frontend = make_frontend(self.beside.frontend or {"name": "waveform", "sample_rate": rate})
         else:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from registry import contracts
 from registry.contracts import Broken, NotApplicable
-from registry.contracts._nets import frontend_before, noise
+from registry.contracts._nets import frontend_before, model_path, noise
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
@@ -38,9 +38,12 @@ class Specimen(contracts.Specimen[Weights]):
         self.frontend = frontend_before(self.encoder.component, self.beside)
         if isinstance(self.weights, OwnWeights) and not self.encoder.component.brings_weights:
             raise Mistake(f"{self.encoder.name} brings no weights of its own", fix="name one that does: --encoder")
-        file = self.weights.file(self.encoder)
-        self.path = Path(file) if file else None
-        if self.path and not self.path.is_file():
+        if isinstance(self.weights, OwnWeights):
+            self.path = model_path(self.encoder)
+        else:
+            file = self.weights.file(self.encoder)
+            self.path = Path(file) if file else None
+        if self.path and not self.path.exists():
             raise Mistake(f"the file {self.path} of {self.name} does not exist", fix="give the path of a file")
         if not issubclass(self.component, Pretrain):
             self.loaded(0)
@@ -67,7 +70,8 @@ def names_what_it_loads(specimen: Specimen) -> str:
         text = json.dumps(first, sort_keys=True)
     except TypeError as error:
         raise Broken("what JSON can hold", str(error), "state numbers, words, lists and mappings") from error
-    taken = {"kind", "version", "sha256"} & first.keys()  # a key has these for the name, the version and the file
+    # A key has these for the name, the version and the file.
+    taken = {"kind", "version", "sha256", "revision"} & first.keys()
     if taken:
         raise Broken("keys of its own", ", ".join(sorted(taken)), "state it under another key")
     if first != second:

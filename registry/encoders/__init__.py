@@ -19,7 +19,8 @@ class Encoder(nn.Module, Component[Own]):
     smallest number of frames (or samples, for a waveform) that it accepts, or 1 if it is not known. ``parts`` are the
     names and sizes of the parts of the embedding, in their order, where a protocol may choose among them.
     ``brings_weights`` says that the encoder is a model made elsewhere: it takes only its own weights, and its
-    ``embedding_dim`` is known once these are loaded. ``gives_gradients`` says whether the encoder can be trained.
+    ``embedding_dim`` is known once these are loaded. ``is_folder`` says that such a model is a folder, not a file.
+    ``gives_gradients`` says whether the encoder can be trained.
 
     Args:
         config: the encoder's own ``Config``.
@@ -35,6 +36,7 @@ class Encoder(nn.Module, Component[Own]):
     shortest: int = 1
     parts: Mapping[str, int]
     brings_weights: ClassVar[bool] = False
+    is_folder: ClassVar[bool] = False
     gives_gradients: ClassVar[bool] = True
 
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
@@ -64,8 +66,22 @@ class Encoder(nn.Module, Component[Own]):
 
     @classmethod
     def file_of(cls, config: Any) -> str:
-        """The file of a model made elsewhere, as the suite names it; empty if there is none."""
+        """The file or folder of a model made elsewhere, as the suite names it; empty if there is none."""
         return ""
+
+    @classmethod
+    def hub_folder(cls, config: Any) -> Path | None:
+        """The folder of a hub's cache with the model that it brings; None of a model that is at no hub.
+
+        Raises:
+            Mistake: if the model is not in the cache, and the hub does not give it.
+        """
+        return None
+
+    @classmethod
+    def fetched_file(cls, config: Any) -> Path | None:
+        """The file that a library fetched for the model that it brings, once it is there; records state its digest."""
+        return None
 
     @classmethod
     def digest_of(cls, config: Any) -> str:

@@ -14,7 +14,7 @@ from registry.errors import Mistake
 from registry.tasks._files import composed
 
 _SEPARATORS = ",;\t|"
-_MARKS = (
+_BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -213,13 +213,13 @@ def _opened(path: Path) -> Iterator[TextIO]:
     """A table as text, without its byte-order mark."""
     with path.open("rb") as file:
         begin = file.read(4)
-    mark, encoding = next(((mark, code) for mark, code in _MARKS if begin.startswith(mark)), (b"", "utf-8"))
+    bom, encoding = next(((bom, code) for bom, code in _BOMS if begin.startswith(bom)), (b"", "utf-8"))
     try:
         with path.open(newline="", encoding=encoding) as text:
-            text.seek(len(mark))
+            text.seek(len(bom))
             yield text
     except UnicodeDecodeError:
-        line = _first_unreadable(path.read_bytes()[len(mark) :], encoding)
+        line = _first_unreadable(path.read_bytes()[len(bom) :], encoding)
         raise Mistake(
             f"line {line} of the table is not {encoding.upper()}", where=f"{path}:{line}", fix=_AS_TEXT
         ) from None

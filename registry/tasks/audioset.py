@@ -23,7 +23,7 @@ _TABLES = {
 }
 _URL = "https://research.google.com/audioset/download.html"
 _TABLE = ("a table of AudioSet is", f"fetch it from {_URL}")
-_PARTS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
+_SETS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
 # PANNs puts a Y before the video's name, which has 11 characters and may itself begin with one.
 _NAME = re.compile(r"Y?(?P<video>[\w-]{11})(?:_(?P<start>\d+(?:\.\d+)?))?")
 
@@ -57,7 +57,7 @@ class Audioset(Task):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.parts = _PARTS[config.part] if config.held_out else (*_PARTS[config.part], "eval")
+        self.sets = _SETS[config.part] if config.held_out else (*_SETS[config.part], "eval")
         self.held_out = config.held_out
 
     def clips(self, data: Path | None) -> list[Clip]:
@@ -66,14 +66,14 @@ class Audioset(Task):
         self.classes = names
         there = _recordings(folder)
         clips, self.missing = [], 0
-        for part in self.parts:
-            for video, start, machine_ids in _segments(folder / _TABLES[part], number):
+        for name in self.sets:
+            for video, start, machine_ids in _segments(folder / _TABLES[name], number):
                 path = there.get((video, start)) or there.get((video, None))
                 if path is None:
                     self.missing += 1
                     continue
                 label = tuple(sorted(number[machine_id] for machine_id in machine_ids))
-                fold = int(part == "eval" or (self.held_out and _is_held_out(video)))
+                fold = int(name == "eval" or (self.held_out and _is_held_out(video)))
                 clips.append(Clip(path.relative_to(folder).as_posix(), label, fold, video, path, path.stat().st_size))
         tables = {table.name for table in folder.glob("*.csv")}
         self.unused = count_unused(folder, {clip.id for clip in clips} | tables)

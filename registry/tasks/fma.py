@@ -56,7 +56,7 @@ _COUNTS: dict[str, dict[int, tuple[int, ...]]] = {
 def _archives(size: str) -> tuple[Archive, ...]:
     host = "https://os.unil.cloud.switch.ch/fma"
     return tuple(
-        Archive(f"{host}/fma_{part}.zip", _CHECKSUMS[part], folder=f"FMA/fma_{part}") for part in ("metadata", size)
+        Archive(f"{host}/fma_{name}.zip", _CHECKSUMS[name], folder=f"FMA/fma_{name}") for name in ("metadata", size)
     )
 
 
@@ -97,9 +97,11 @@ class Fma(Task):
             raise Mistake(
                 f"the {self.size} set of FMA is missing", where=str(audio), fix=f"extract fma_{self.size}.zip there"
             )
-        parts = _SIZES[: _SIZES.index(self.size) + 1]
-        there = {f"{part.name}/{name}": size for part in audio.iterdir() for name, size in sizes(part).items()}
-        rows = [row for row in _read(folder / "fma_metadata" / "tracks.csv") if row["subset"] in parts and row["genre"]]
+        subsets = _SIZES[: _SIZES.index(self.size) + 1]
+        there = {f"{below.name}/{name}": size for below in audio.iterdir() for name, size in sizes(below).items()}
+        rows = [
+            row for row in _read(folder / "fma_metadata" / "tracks.csv") if row["subset"] in subsets and row["genre"]
+        ]
         require_distinct(rows, "track", audio)
         clips = []
         for row in rows:

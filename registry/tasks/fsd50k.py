@@ -65,24 +65,24 @@ class Fsd50k(Task):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.parts = ("dev",) if config.part == "dev" else ("dev", "eval")
+        self.sets = ("dev",) if config.part == "dev" else ("dev", "eval")
         if config.part == "dev":
             self.folds, self.archives = (), type(self).archives[:2]
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        rows = [(part, row) for part in self.parts for row in _table(folder, part)]
+        rows = [(of_set, row) for of_set in self.sets for row in _table(folder, of_set)]
         labels = [[label.strip() for label in row.filled("labels").split(",")] for _, row in rows]
         self.classes = tuple(sorted({label for of_clip in labels for label in of_clip}))
         number = {label: i for i, label in enumerate(self.classes)}
-        there = {part: sizes(folder / f"FSD50K.{part}_audio") for part in self.parts}
+        there = {of_set: sizes(folder / f"FSD50K.{of_set}_audio") for of_set in self.sets}
         clips = []
-        for (part, row), of_clip in zip(rows, labels, strict=True):
+        for (of_set, row), of_clip in zip(rows, labels, strict=True):
             name = f"{row['fname']}.wav"
             label = tuple(sorted(number[label] for label in of_clip))
-            fold = 1 if part == "eval" else _FOLDS[row.one_of("split", _FOLDS)]
-            path = folder / f"FSD50K.{part}_audio" / name
-            clips.append(Clip(name, label, fold, row["fname"], path, there[part].get(name, -1)))
+            fold = 1 if of_set == "eval" else _FOLDS[row.one_of("split", _FOLDS)]
+            path = folder / f"FSD50K.{of_set}_audio" / name
+            clips.append(Clip(name, label, fold, row["fname"], path, there[of_set].get(name, -1)))
         return require_files(clips, folder)
 
     @classmethod
@@ -90,9 +90,9 @@ class Fsd50k(Task):
         return Path(clip_id).stem
 
 
-def _table(folder: Path, part: str) -> list[TableRow]:
-    columns = ("fname", "labels") if part == "eval" else ("fname", "labels", "split")
-    path = folder / "FSD50K.ground_truth" / f"{part}.csv"
+def _table(folder: Path, of_set: str) -> list[TableRow]:
+    columns = ("fname", "labels") if of_set == "eval" else ("fname", "labels", "split")
+    path = folder / "FSD50K.ground_truth" / f"{of_set}.csv"
     rows = read_table(path, columns, "the ground truth of FSD50K is", "extract ground_truth.zip")
-    require_distinct(rows, "fname", folder / f"FSD50K.{part}_audio")
+    require_distinct(rows, "fname", folder / f"FSD50K.{of_set}_audio")
     return rows

@@ -40,7 +40,7 @@ class SpeechCommands(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        named = {fold: self._named(folder / f"{part}_list.txt") for fold, part in ((0, "validation"), (1, "testing"))}
+        named = {fold: self._named(folder / f"{name}_list.txt") for fold, name in ((0, "validation"), (1, "testing"))}
         there = {f"{word}/{name}": size for word in self.classes for name, size in sizes(folder / word).items()}
         silent = set(self.classes) - {name.partition("/")[0] for name in there}
         if silent:
