@@ -207,7 +207,7 @@ class _Resolver:
         weights = with_file(WEIGHTS.choose("own"), encoder, self.document, (*at, "encoder"), self.data)
         if self.stated.find((*at, "frontend")) is not None:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
-        rate = getattr(encoder.settings, "sample_rate", None)
+        rate = getattr(encoder.settings, "sample_rate", None) or getattr(encoder.component, "sample_rate", None)
         if rate is None and weights.missing:  # the model alone knows its rate
             what, *_, fix = weights.missing.splitlines()
             self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))

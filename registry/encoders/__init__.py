@@ -84,6 +84,11 @@ class Encoder(nn.Module, Component[Own]):
         return None
 
     @classmethod
+    def remedy(cls, config: Any) -> str:
+        """How the user gets the file of the model that it brings; empty where only the user knows."""
+        return ""
+
+    @classmethod
     def digest_of(cls, config: Any) -> str:
         """A digest of the code of a model made elsewhere, for keys; empty if there is none."""
         return ""
