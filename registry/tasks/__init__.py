@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -13,12 +14,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.decode import OTHER_SOUND, Unusable, decode, endings
+from registry.decode import OTHER_SOUND, decode, endings, usable
 from registry.errors import Mistake
 from registry.settings import Component, Own
 
 _SHOWN = 10
-_NO_FULL_SCALE = 100  # a peak above this, 40 dB over full scale, means integers
 
 
 @dataclass(frozen=True)
@@ -210,22 +210,7 @@ def require_files(clips: list[Clip], where: Path) -> list[Clip]:
 
 def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     """A clip's samples ``[T]`` and their rate in Hz, or why it cannot be used."""
-    try:
-        wave_T, rate = task.read(clip)
-    except Unusable as reason:
-        return str(reason)
-    except MemoryError:
-        return "needs more memory than there is"
-    except (RuntimeError, OSError, ValueError) as error:
-        return f"does not decode ({error})"
-    if len(wave_T) == 0:
-        return "is empty"
-    peak = max(wave_T.max(), -wave_T.min())
-    if not np.isfinite(peak):
-        return "has samples that are not finite"
-    if peak > _NO_FULL_SCALE:
-        return f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide them by theirs"
-    return wave_T, rate
+    return usable(partial(task.read, clip))
 
 
 def listing_hash(clips: Sequence[Clip], contents: Mapping[Path, str] = MappingProxyType({})) -> str:
