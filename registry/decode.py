@@ -21,7 +21,7 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 _RATES = range(100, 1_000_001)  # Hz; bats are recorded at 500,000
 _LONGEST = 1 << 30  # samples: 6 hours at 48 kHz, 4 GiB of float32
 _AT_ONCE = 1 << 24  # samples of all channels
-_NO_FULL_SCALE = 100  # 40 dB over
+_NO_FULL_SCALE = 100  # a peak above this, 40 dB over full scale, means integers
 _CANCELLED = 1e-6  # of the channels' power: -60 dB
 _ENOUGH = 0.98  # of the samples in a file: decoders differ by a few frames at either end
 
