@@ -1,6 +1,6 @@
 """A model of audiobench as a transformer of scikit-learn."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +23,8 @@ _CLIPS_AT_ONCE = 8  # of an array: its windows are one batch
 class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Recordings to embeddings ``[N, D]``, float32, by the model of an entry; nothing is learned from them.
 
-    Recordings are a list of paths of sound files, read and resampled as ``audiobench embed`` does it, or an array
-    ``[N, T]`` of waveforms in [-1, 1] at the model's rate.
+    Recordings are a list (array, series) of paths of sound files, read and resampled as ``audiobench embed`` does it,
+    or an array ``[N, T]`` of waveforms in [-1, 1] at the model's rate.
 
     >>> pipeline = make_pipeline(audiobench.Embedder("moco", suite="esc10", scale="cpu"), LogisticRegression())
 
@@ -138,4 +138,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def _is_paths(X: Any) -> bool:
     """Whether recordings are named, and not given."""
-    return isinstance(X, Sequence | np.ndarray) and len(X) > 0 and all(isinstance(x, str | PathLike) for x in X)
+    is_list = (
+        isinstance(X, Collection) and getattr(X, "ndim", 1) == 1
+    )  # iterating a data frame gives its columns' names
+    return is_list and len(X) > 0 and all(isinstance(x, str | PathLike) for x in X)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import soxr
@@ -55,7 +56,11 @@ def test_files_and_waveforms_have_equal_embeddings(
     assert abs(embedder.fit_transform(resampled) - z_ND).max() > 1e-6
     assert embedder.fit(files).transform(stored[:, :9000]).shape == z_ND.shape
     assert not hasattr(embedder, "n_features_in_")
-    np.testing.assert_array_equal(embedder.transform(list(map(str, files))), z_ND)
+    for named in (list(map(str, files)), np.array(list(map(str, files))), pd.Series(files, index=range(5, 10))):
+        np.testing.assert_array_equal(embedder.transform(named), z_ND)
+    frame = pd.DataFrame(stored, columns=[f"sample {i}" for i in range(stored.shape[1])])
+    np.testing.assert_allclose(embedder.fit_transform(frame), z_ND, rtol=1e-4, atol=1e-7)
+    embedder.fit(files)
     classifier = make_pipeline(embedder, StandardScaler(), LogisticRegression()).fit(files, [0, 0, 1, 1, 1])
     assert classifier.score(files, [0, 0, 1, 1, 1]) == 1
     files[1].write_bytes(b"")
