@@ -53,7 +53,7 @@ def _of_ast(net: Any, extractor: Any, hidden_BND: Tensor, samples: int) -> Tenso
     window, hop = _window_and_hop(extractor)
     spectra = 1 + (samples - window) // hop
     heard = min(math.ceil(spectra / net.config.time_stride), times)
-    patches_BHWD: Tensor = hidden_BND[:, 2:].unflatten(1, (bands, times))  # type: ignore[no-untyped-call]
+    patches_BHWD: Tensor = hidden_BND[:, 2:].unflatten(1, (bands, times))
     return patches_BHWD.mean(1)[:, :heard]
 
 
