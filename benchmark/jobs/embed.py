@@ -66,7 +66,7 @@ class Record(job.Record):
     windows: int
     dim: int
     parameters: int | None = Field(
-        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+        description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")

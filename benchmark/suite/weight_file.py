@@ -24,9 +24,9 @@ def with_file(
 
     Args:
         source: of the weights.
-        encoder: whose they are.
+        encoder: gets the weights.
         document: the suite.
-        at: where the suite names the file.
+        at: the path in the document that names the file.
         data: the folder of data sets.
     """
     name = source.build().file(encoder)
@@ -48,6 +48,6 @@ def with_file(
     if path:
         return ResolvedWeights(source, path)
     looked = ", ".join(str(folder) for folder in folders)
-    fix = f"looked in {looked}; give its path, or --data beside it"
+    fix = encoder.component.remedy(encoder.settings) or f"looked in {looked}; give its path, or --data beside it"
     kind = "folder" if brought and brought.is_folder else "file"
     return ResolvedWeights(source, missing=str(Mistake(f"no such {kind}: {name}", where=document.where(at), fix=fix)))

