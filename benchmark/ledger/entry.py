@@ -10,9 +10,9 @@ from benchmark.jobs.evaluate import model_of
 from benchmark.jobs.pack import PackJob, Samples
 from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.plan import Plan, plan_name
+from benchmark.ledger.planner import weights_hold
 from benchmark.ledger.request import Request
 from benchmark.progress import Progress
-from benchmark.store.files import file_digest
 from benchmark.store.integrity import read_json
 from benchmark.store.job import Job, key_of
 from benchmark.store.store import Store
@@ -148,9 +148,10 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
             where=str(store.root),
             fix=f"audiobench run {plan.facts.suite} --entry {entry}, or name the folders of its run: --runs, --data",
         )
-    file = plan.files.get(config.weights.sha256 or "")
-    if file and not (Path(file).is_file() and file_digest(Path(file)) == config.weights.sha256):
-        raise Mistake(f"the weights of {entry} are not what they were", where=file, fix="run the suite again")
+    named = config.weights.sha256 or config.weights.revision
+    if named and not weights_hold(plan, named):
+        where = plan.files[named]
+        raise Mistake(f"the weights of {entry} are not what they were", where=where, fix="run the suite again")
     return config, needs
 
 

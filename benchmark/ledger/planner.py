@@ -228,7 +228,13 @@ def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
         inputs = _inputs(job.config.task, data, digests)
         if inputs.blocked or (inputs.hash, inputs.odd) != (job.config.inputs, job.remarks):
             return False
-    return all(Path(path).exists() and _content_name(Path(path)) == name for name, path in plan.files.items())
+    return all(weights_hold(plan, name) for name in plan.files)
+
+
+def weights_hold(plan: Plan, name: str) -> bool:
+    """Whether the weights that a plan's keys name so are still where they were."""
+    path = Path(plan.files[name])
+    return path.exists() and _content_name(path) == name
 
 
 def _content_name(path: Path) -> str:

@@ -59,7 +59,8 @@ def _allow_incomplete(schema: dict[str, Any]) -> None:
     for field in _REFERENCES:
         properties[field]["anyOf"] = [whole[field], {"type": "object"}]
     brought = [name for name in ENCODERS.names() if ENCODERS.find(name).brings_weights]
-    names = {"type": "object", "properties": {"name": {"enum": brought}}, "required": ["name"]}
+    settings = {"type": "object", "properties": {"name": {"enum": brought}}, "required": ["name"]}
+    names = {"anyOf": [{"enum": brought}, settings]}
     weighted = [{"required": ["weights"]}, {"required": ["encoder"], "properties": {"encoder": names}}]
     of_entries = {"anyOf": weighted, "properties": {"weights": {"$ref": "#/$defs/weights"}}}
     for field, complete_form in (("entries", of_entries), ("scales", {})):

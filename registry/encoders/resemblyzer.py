@@ -69,7 +69,8 @@ class Resemblyzer(Packaged["Resemblyzer.Config"]):
         mel_BFN = self.mel(padded_BT)[:, 0]
         partial_BPNF = mel_BFN.unfold(2, _FRAMES, _STEP)[:, :, :count].permute(0, 2, 3, 1)
         _, (hidden_LPD, _) = self.net["lstm"](partial_BPNF.flatten(0, 1))
-        return F.normalize(self.net["linear"](hidden_LPD[-1]).relu(), dim=1).unflatten(0, (len(wave_BT), count))
+        frame_PD: Tensor = F.normalize(self.net["linear"](hidden_LPD[-1]).relu(), dim=1)
+        return frame_PD.reshape(len(wave_BT), count, -1)
 
     def pool(self, frames_BND: Tensor) -> Tensor:
         return F.normalize(frames_BND.mean(1), dim=1)

