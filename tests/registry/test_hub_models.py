@@ -70,7 +70,7 @@ def test_an_encoder_gives_what_the_model_gives_when_it_is_called(tmp_path: Path,
 @torch.no_grad()
 def test_a_padded_clip_embeds_as_it_does_alone(tmp_path: Path, name: str) -> None:
     encoder = loaded(hub_folder(tmp_path, name))
-    wave_B1T, lengths = clips(RATE), [3000, RATE, 5000]
+    wave_B1T, lengths = clips(RATE, 4), [3000, RATE, 3000, 5000]
     padded_B1T = torch.cat([pad(wave[None, :, :n], (0, RATE - n)) for wave, n in zip(wave_B1T, lengths, strict=True)])
     together_BND, embedded_BD = encoder(padded_B1T), encoder.embed(padded_B1T)
     for row, samples in enumerate(lengths):
@@ -120,6 +120,14 @@ def test_frames_of_ast_are_in_the_order_of_time(tmp_path: Path) -> None:
     for time in range(heard):
         expected = sum(patches[:, band * times + time] for band in range(bands)) / bands
         torch.testing.assert_close(frames_BND[:, time], expected, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_frames_of_whisper_are_those_of_the_clip(tmp_path: Path) -> None:
+    wave_B1T = clips(3000)
+    hidden_BND = called("whisper", wave_B1T).last_hidden_state
+    assert hidden_BND.shape[1] == 100  # of 2 s, to which the feature extractor pads
+    torch.testing.assert_close(loaded(hub_folder(tmp_path, "whisper"))(wave_B1T), hidden_BND[:, :19])
 
 
 def test_what_an_embedding_does_not_need_is_not_trained(tmp_path: Path) -> None:
