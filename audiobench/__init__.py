@@ -1,17 +1,26 @@
 """The door: the names that users and plugins import. Each is loaded when it is first used.
 
-from audiobench import Encoder, Settings
+from audiobench import Encoder, Settings   # what a component is made of
+from audiobench import run, leaderboard    # what the command line does
 """
 
 TYPE_CHECKING = False  # importing ``typing`` would double the time until the command line handles Ctrl-C
 if TYPE_CHECKING:
     from typing import Any
 
+    from audiobench.api import leaderboard as leaderboard
+    from audiobench.api import load as load
+    from audiobench.api import plan as plan
+    from audiobench.api import records as records
+    from audiobench.api import run as run
+    from audiobench.embedder import Embedder as Embedder
+
 _PUBLIC = {
     "Answers": "registry.metrics",
     "Augmentation": "registry.augmentations",
     "AugmentationConfig": "registry.augmentations",
     "Clip": "registry.tasks",
+    "Embedder": "audiobench.embedder",
     "Encoder": "registry.encoders",
     "Frontend": "registry.frontends",
     "Judge": "registry.metrics",
@@ -30,7 +39,12 @@ _PUBLIC = {
     "Target": "registry.targets",
     "Task": "registry.tasks",
     "Weights": "registry.weights",
+    "leaderboard": "audiobench.api",
+    "load": "audiobench.api",
+    "plan": "audiobench.api",
     "projection": "registry.methods",
+    "records": "audiobench.api",
+    "run": "audiobench.api",
     "unit": "registry.methods",
 }
 __all__ = sorted(_PUBLIC)

@@ -75,7 +75,7 @@ def _call() -> int:
 def _app() -> "Typer":
     from typer import Typer
 
-    from audiobench.commands import check, data, leaderboard, list_, plan, report, run, schema, show, store
+    from audiobench.commands import check, data, embed, leaderboard, list_, plan, report, run, schema, show, store
 
     app = Typer(
         name="audiobench",
@@ -92,6 +92,7 @@ def _app() -> "Typer":
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
+    app.command("embed")(embed.embed)
     app.add_typer(store.app, name="store")
     app.command("schema")(schema.schema)
     return app

@@ -172,7 +172,9 @@ def _learning(measured: list[Cell]) -> list[str]:
         if mark:
             share = "90 % of the best epoch" if cell.metric.higher_is_better else "the best epoch, divided by 0.9,"
             marks.setdefault(share, []).append(f"{cell.metric.write(mark)[0]} ({protocol} {scratch} on {task})")
-    sentences = [f"mark: {share} of training from random weights: {', '.join(own)}." for share, own in marks.items()]
+    sentences = [
+        f"mark: {share} of training from random weights: {', '.join(of_share)}." for share, of_share in marks.items()
+    ]
     names = " or ".join(dict.fromkeys(cell.metric.name.removeprefix("mean ") for cell in curves.values()))
     area = [f"area under the curve: the mean over epochs of the mean {names} over folds."] if curves else []
     return [*sentences, *area]
@@ -229,7 +231,14 @@ def _published(table: Table, measured: list[Cell]) -> list[str]:
     sentences += known_faults(table.facts.reproduces)
     papers = sorted({c.published.source for c in measured if c.published})
     others = [c.published for c in table.cells if c.published and c.mean is None and c.published.source not in papers]
-    sources = sorted({f"{figure.row}: {figure.source}" for figure in others})
+    sources = sorted({f"{figure.row}: {figure.source}" for figure in others if not figure.harness})
+    sources += sorted(
+        {
+            f"{figure.harness} ({figure.source}); another protocol, so not compared with what is measured here"
+            for figure in others
+            if figure.harness
+        }
+    )
     return [*sentences, *(f"Published: {source}." for source in [*papers, *sources])]
 
 

@@ -3,7 +3,11 @@
 import csv
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from registry.lookup import TASKS
+from registry.targets import find_target
 
 _FOLDER = Path(__file__).parent
 FIGURES = _FOLDER / "published.csv"
@@ -21,6 +25,7 @@ class Published:
         selection: how the epoch was chosen: best-mean or split1; empty where it is not known.
         source: paper and table, or repository.
         note: what is known to be wrong with the figure.
+        harness: the benchmark and its protocol, where the figure is one of a whole benchmark's.
     """
 
     row: str
@@ -30,6 +35,7 @@ class Published:
     selection: str
     source: str
     note: str
+    harness: str = ""
 
 
 def reproduced(suite: str | None) -> list[Published]:
@@ -85,6 +91,47 @@ _FAULTS = {
 def known_faults(suite: str | None) -> list[str]:
     """What is known to be wrong or missing in a published table as a whole."""
     return _FAULTS.get(suite or "", [])
+
+
+HARNESSES = {"hear": "HEAR 2021", "evar": "EVAR", "xares": "X-ARES"}
+_COLUMNS = {
+    "frozen, shallow classifier, grid on training data": "freeze",
+    "linear evaluation, frozen": "freeze",
+    "frozen, MLP": "freeze",
+    "knn": "knn",
+}
+
+
+def of_harnesses(names: Collection[str]) -> list[Published]:
+    """The figures that whole benchmarks published, by the benchmarks' names in ``HARNESSES``.
+
+    Their protocols are others than ours: the figures stand beside measured ones, and are not compared with them.
+    """
+    wanted = {HARNESSES[name] for name in names if name in HARNESSES}
+    if not wanted:
+        return []
+    with (_FOLDER / "field.csv").open(newline="", encoding="utf-8") as file:
+        return [
+            Published(
+                row=f"{row['system']} ({row['harness']})",
+                task=row["task"],
+                protocol=_COLUMNS[row["protocol"]],
+                score=float(row["value"]),
+                selection="",
+                source=row["source"],
+                note="",
+                harness=f"{row['harness']}, {row['protocol']}",
+            )
+            for row in csv.DictReader(file)
+            if row["harness"] in wanted and row["metric"] == _chief(row["task"])
+        ]
+
+
+@cache
+def _chief(task: str) -> str:
+    """The chief metric of a task of the registry; empty for other tasks, and for one whose data must tell."""
+    target = TASKS.find(task).target if task in TASKS.names() else ""
+    return find_target(target).chief.name if target else ""
 
 
 def anchored(systems: Collection[str]) -> list[Published]:

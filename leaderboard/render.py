@@ -1,6 +1,7 @@
-"""A leaderboard as Markdown, LaTeX, CSV or JSON, and on the terminal."""
+"""A leaderboard as Markdown, HTML, LaTeX, CSV or JSON, and on the terminal."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def render(table: Table, form: str) -> str:
-    """The table as text: Markdown (``md``), ``latex``, ``csv`` or ``json``."""
-    return {"md": _markdown, "latex": _latex, "csv": _csv, "json": _json}[form](table)
+    """The table as text: Markdown (``md``), a fragment of ``html``, ``latex``, ``csv`` or ``json``."""
+    return {"md": _markdown, "html": _html, "latex": _latex, "csv": _csv, "json": _json}[form](table)
 
 
 def write_markdown(table: Table, store: Store) -> Path:
@@ -59,6 +60,19 @@ def _markdown(table: Table) -> str:
         lines += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
     lines += [f"- {_plain_markdown(note)}" for note in notes(table)]
     return "\n".join(lines) + "\n"
+
+
+def _html(table: Table) -> str:
+    """A heading, a table for each task and set of columns, and the notes as a list."""
+    lines = [f"<h3>{_plain_html(table.facts.title)}</h3>"]
+    for grid in grids(table):
+        escaped = _escaped(grid, _plain_html)
+        lines += [f"<h4>{escaped.title}</h4>", _tabulate(escaped, "unsafehtml", lambda text: f"<b>{text}</b>")]
+    return "\n".join([*lines, "<ul>", *(f"<li>{_plain_html(note)}</li>" for note in notes(table)), "</ul>"]) + "\n"
+
+
+def _plain_html(text: str) -> str:
+    return html.escape(visible(text))
 
 
 def _latex(table: Table) -> str:
@@ -125,8 +139,7 @@ def _plain_latex(text: str) -> str:
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
-    further = _further(table)
-    rows = [_flat(cell, further) for cell in table.cells]
+    rows = flat_cells(table)
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: visible(x) if isinstance(x, str) else x for name, x in row.items()} for row in rows)
@@ -161,6 +174,12 @@ def _plain(cell: Cell) -> dict[str, Any]:
     for other in plain["others"].values():
         del other["metric"]
     return plain
+
+
+def flat_cells(table: Table) -> list[dict[str, Any]]:
+    """The cells as rows of plain values, by name of column, the same columns in each."""
+    further = _further(table)
+    return [_flat(cell, further) for cell in table.cells]
 
 
 def _further(table: Table) -> list[Metric]:

@@ -17,7 +17,7 @@ from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Comparison, Comparisons, compare_task
 from leaderboard.convergence import Convergence, convergence
 from leaderboard.measured import Measured
-from leaderboard.published import Published, anchored, reproduced
+from leaderboard.published import Published, anchored, of_harnesses, reproduced
 from leaderboard.resampling import estimates
 from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
@@ -209,7 +209,7 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
             )
         )
     others = [figure for figure in figures if figure.row not in facts.entries]
-    table.cells += _only_published(facts, [*others, *anchored(facts.anchors)])
+    table.cells += _only_published(facts, [*others, *anchored(facts.anchors), *of_harnesses(facts.anchors)])
     table.classes = class_figures(facts, measured)
     table.across = _across(table)
     return table

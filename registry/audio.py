@@ -62,7 +62,7 @@ class Recordings:
         for i, clip in enumerate(clips.tolist()):
             for v, start in enumerate(start_BV[i].tolist()):
                 self._copy(clip, start, out_BVT[i, v])
-        return _to_float(out_BVT)
+        return to_float(out_BVT)
 
     def windows(self, clips: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """Cuts every clip into windows at half-window stride; the last one ends where the clip ends.
@@ -84,7 +84,7 @@ class Recordings:
             for start in clip_starts:
                 self._copy(clip, start, next(rows))
         owner_W = torch.repeat_interleave(torch.arange(len(starts)), torch.tensor([len(s) for s in starts]))
-        return _to_float(out_WT), owner_W
+        return to_float(out_WT), owner_W
 
     def _among_all(self, clips: Tensor) -> Tensor:
         return clips if self.chosen is None else self.chosen[clips]
@@ -103,6 +103,7 @@ def window_starts(length: int, samples: int) -> list[int]:
     return [*range(0, last, max(samples // 2, 1)), last]
 
 
-def _to_float(samples: NDArray[Sample]) -> Tensor:
+def to_float(samples: NDArray[Sample]) -> Tensor:
+    """Stored samples as float32 of full scale 1."""
     wave = torch.from_numpy(samples).to(torch.float32)
     return wave.div_(FULL_SCALE) if samples.dtype == np.int16 else wave

@@ -4,7 +4,7 @@ libsndfile reads the file. PyAV, where it is installed (``pip install 'audiobenc
 does not know, and files that libsndfile would cut short (``registry.extent``); without PyAV these are refused.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 _RATES = range(100, 1_000_001)  # Hz; bats are recorded at 500,000
 _LONGEST = 1 << 30  # samples: 6 hours at 48 kHz, 4 GiB of float32
 _AT_ONCE = 1 << 24  # samples of all channels
+_NO_FULL_SCALE = 100  # a peak above this, 40 dB over full scale, means integers
 _CANCELLED = 1e-6  # of the channels' power: -60 dB
 _ENOUGH = 0.98  # of the samples in a file: decoders differ by a few frames at either end
 
@@ -61,6 +62,30 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
         raise Unusable(lack.why)
     if len(wave_T) < stated and kind != "MP3":  # libsndfile guesses the length of an MP3
         raise Unusable(f"is cut short: its header says {stated:,} samples, and {len(wave_T):,} are there")
+    return wave_T, rate
+
+
+def usable(read: Callable[[], tuple[NDArray[np.float32], int]]) -> tuple[NDArray[np.float32], int] | str:
+    """The samples ``[T]`` of a recording and their rate in Hz, or why it cannot be used.
+
+    Args:
+        read: reads it, as ``decode`` does.
+    """
+    try:
+        wave_T, rate = read()
+    except Unusable as reason:
+        return str(reason)
+    except MemoryError:
+        return "needs more memory than there is"
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"does not decode ({error})"
+    if len(wave_T) == 0:
+        return "is empty"
+    peak = max(wave_T.max(), -wave_T.min())
+    if not np.isfinite(peak):
+        return "has samples that are not finite"
+    if peak > _NO_FULL_SCALE:
+        return f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide them by theirs"
     return wave_T, rate
 
 

@@ -1,4 +1,4 @@
-"""What predictions are worth: metrics, and judges that compute them under any counts of recordings. No torch here.
+"""Metrics of predictions, and judges, which compute metrics under any counts of recordings. No torch here.
 
 Names of dimensions: D draws, R recordings, P repeats, N clips, C classes.
 """
@@ -19,18 +19,18 @@ _EQUAL = 9  # digits of figures that count as equal
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that predictions have.
+    """A metric: how its figures are named, compared and written.
 
     Args:
-        name: as people read it.
-        column: as files name it.
-        higher_is_better: whether a higher figure is the better one.
-        decimals: how many a figure is written with; None for quantities of any size, which get three
+        name: for people.
+        column: the name in files.
+        higher_is_better: whether a higher figure is better.
+        decimals: the number of decimals of a written figure; None for quantities of any size, which get three
             significant digits.
-        unit: of the figure, as an axis names it; may be empty.
-        head: what stands beside the protocol above a column whose chief metric it is; the name by default. It is empty
-            for accuracy, which goes without saying.
-        is_shown: whether it has a column of its own in tables, where it is not the chief metric.
+        unit: of the figure, for an axis; may be empty.
+        head: stands beside the protocol at the head of a column, if this is the column's chief metric; the name by
+            default. It is empty for accuracy.
+        is_shown: whether tables have a column for this metric where it is not the chief one.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """What makes higher the better figure, as a factor."""
+        """1 if a higher figure is better, else -1: the figure times this is higher for the better figure."""
         return 1 if self.higher_is_better else -1
 
     @property
@@ -52,37 +52,37 @@ class Metric:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     def merit(self, figures: ArrayLike) -> NDArray[np.float64]:
-        """What is higher for the better figure, and equal where rounding alone tells figures apart."""
+        """Numbers to compare figures by: higher is better, and figures that only rounding makes different are equal."""
         figure = np.asarray(figures, np.float64)
         size = float(np.nanmax(np.abs(figure), initial=0.0)) if self.decimals is None else 0.0
-        found: NDArray[np.float64] = self.sign * np.round(figure / (size or 1.0), _EQUAL)
-        return found
+        merit: NDArray[np.float64] = self.sign * np.round(figure / (size or 1.0), _EQUAL)
+        return merit
 
     def best(self, figures: ArrayLike) -> int:
-        """The place of the best of some figures, of equal ones the first."""
+        """The index of the best figure; the first where several are equal."""
         return int(np.nan_to_num(self.merit(figures), nan=-np.inf).argmax())
 
     def decimals_of(self, *figures: float) -> int:
-        """With how many decimals figures are written that stand together."""
+        """The number of decimals for figures that stand together."""
         if self.decimals is not None:
             return self.decimals
         largest = max((abs(figure) for figure in figures if math.isfinite(figure)), default=0.0)
         return max(_SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0) if largest else _SIGNIFICANT
 
     def write(self, *figures: float, sign: str = "") -> list[str]:
-        """Figures that stand together, all with as many decimals; ``sign`` is ``+`` for differences."""
+        """Writes figures that stand together, with the same number of decimals; ``sign`` is ``+`` for differences."""
         decimals = self.decimals_of(*figures)
         return [f"{figure:{sign}.{decimals}f}" for figure in figures]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What was predicted for N clips, in each of P repeats.
+    """Predictions for N clips, in each of P repeats.
 
     Args:
-        label: of the clips, as ``Target.array`` gives it: ``[N]``, or ``[N, C]`` where a clip may have several.
-        predicted_PN: as ``Target.predict`` gives it.
-        score_PNC: read for judges that use scores, else None.
+        label: of the clips, in the form of ``Target.array``: ``[N]``, or ``[N, C]`` where a clip may have several.
+        predicted_PN: in the form of ``Target.predict``.
+        score_PNC: the scores, for judges that use them; else None.
         recording_N: number of the recording that each clip was cut from, 0 to R - 1.
     """
 
@@ -98,11 +98,11 @@ class Answers:
 
 
 class Judge:
-    """Contract of a judge, which says what answers are worth: a target, or what a protocol brings of its own.
+    """Contract of a judge, which computes the metrics of answers. Targets are judges; a protocol may bring another.
 
-    ``metrics`` are what it computes, the chief one first, by which entries are ranked and K or an epoch is chosen;
-    ``meaning`` is what a leaderboard says of them. ``uses_scores`` says whether it needs the scores, which a record
-    holds of the last epoch alone; other judges compute their metrics from what was predicted.
+    ``metrics`` are the metrics that the judge computes. The chief metric comes first: it ranks entries, and chooses K
+    or an epoch. ``meaning`` explains the metrics in a leaderboard's notes. ``uses_scores`` says whether the judge needs
+    scores, which a record holds only of the last epoch; other judges compute their metrics from predictions.
     """
 
     metrics: ClassVar[tuple[Metric, ...]]
@@ -111,35 +111,36 @@ class Judge:
 
     @property
     def chief(self) -> Metric:
-        """The metric that ranks and chooses."""
+        """The metric that ranks entries, and chooses K or an epoch."""
         return self.metrics[0]
 
     def under(self, answers: Answers) -> Callable[[Counts], Figures]:
-        """Every metric of answers when each recording counts as often as ``[D, R]`` says; ones give what is observed.
+        """A function from counts ``[D, R]`` to every metric, where each recording counts that often in a draw.
 
-        So the bootstrap can draw recordings jointly for all entries. NaN where a metric is not defined in a draw.
+        With counts of 1 it gives the figures as they are. The bootstrap draws recordings jointly for all entries by
+        such counts. A figure is NaN where the metric is not defined in a draw.
         """
         raise NotImplementedError
 
     def undefined(self, label: NDArray[Any]) -> str:
-        """Why the chief metric cannot be computed for clips with these labels, whatever is predicted; else empty."""
+        """Why the chief metric cannot be computed for clips with these labels; empty if it can."""
         return ""
 
     def cost(self, answers: Answers) -> int:
-        """How many numbers a draw goes through where that takes long, so that fewer are drawn; else 0."""
+        """How many numbers one draw goes through, if that is slow, so that fewer draws are made; else 0."""
         return 0
 
     def figures(
         self, label: NDArray[Any], predicted_PN: NDArray[Any], score_PNC: NDArray[Any] | None = None
     ) -> dict[str, NDArray[np.float64]]:
-        """Each metric ``[P]`` by its name, every clip counting once."""
+        """Each metric ``[P]``, by its name; every clip counts once."""
         whole = Answers(label, predicted_PN, score_PNC, np.zeros(len(label), np.int64))
-        found = self.under(whole)(np.ones((1, 1), np.float32))
-        return {metric: figure_P1[:, 0] for metric, figure_P1 in found.items()}
+        figures = self.under(whole)(np.ones((1, 1), np.float32))
+        return {metric: figure_P1[:, 0] for metric, figure_P1 in figures.items()}
 
 
 def mean_of_defined(of_classes: Sequence[NDArray[np.float64]], draws: int) -> NDArray[np.float64]:
-    """The mean ``[D]`` over the classes whose figures are defined in a draw; NaN where none is."""
+    """The mean ``[D]`` over the classes whose figures are defined in a draw; NaN where no class has one."""
     figures_CD = np.stack(of_classes) if of_classes else np.empty((0, draws))
     defined_CD = np.isfinite(figures_CD)
     with np.errstate(invalid="ignore"):

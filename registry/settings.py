@@ -12,8 +12,8 @@ from registry.standing import Objection, Standing
 T = TypeVar("T")
 _LATER = "came later"
 _OUTSIDE = "not in keys"
-# ``Outside[str]`` is the type of a field that stays out of job keys, since a key names by its digest what the field's
-# file holds. It needs a default.
+# ``Outside[str]`` is the type of a field that names a file. It stays out of job keys, because they contain the file's
+# digest. It needs a default.
 Outside = Annotated[T, _OUTSIDE]
 # ``Later[float]`` is the type of a field that was added later. At its default it stays out of job keys, so that older
 # keys last: the default must be what the code did before the field existed.

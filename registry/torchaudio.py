@@ -11,6 +11,7 @@ from importlib.metadata import version
 from registry.errors import Mistake
 
 try:
+    from torchaudio import pipelines
     from torchaudio.compliance.kaldi import get_mel_banks
     from torchaudio.functional import add_noise, create_dct
     from torchaudio.transforms import MelSpectrogram, Spectrogram
@@ -24,4 +25,4 @@ except (ImportError, OSError, RuntimeError) as error:
         "builds for the CPU, or for one version of CUDA",
     ) from error
 
-__all__ = ["MelSpectrogram", "Spectrogram", "add_noise", "create_dct", "get_mel_banks"]
+__all__ = ["MelSpectrogram", "Spectrogram", "add_noise", "create_dct", "get_mel_banks", "pipelines"]

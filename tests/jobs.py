@@ -75,8 +75,9 @@ def evaluate_job(
 
 def evaluation_record(folds: dict[int, dict[str, Any]], **fields: Any) -> dict[str, Any]:
     """What an evaluation stored, as an early version did."""
-    own = {str(fold): {"clips": 4, "epochs": [], **facts} for fold, facts in folds.items()}
-    known = {"schema": 1, "summary": "", "folds": own, "data_hash": "x", "clips_seen_in_pretraining": 0, "skipped": 0}
+    of_folds = {str(fold): {"clips": 4, "epochs": [], **figures} for fold, figures in folds.items()}
+    known = {"schema": 1, "summary": "", "folds": of_folds, "data_hash": "x"}
+    known |= {"clips_seen_in_pretraining": 0, "skipped": 0}
     return {**known, **fields}
 
 

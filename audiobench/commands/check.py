@@ -29,7 +29,7 @@ def check(
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Check whether a component keeps its contract: a line a check.
+    """Check whether a component keeps its contract, with a line for each check.
 
     Exit with 1 if it does not.
     """
@@ -58,7 +58,7 @@ def check(
 
 
 def _asked(what: str, name: str | None) -> "list[tuple[Kind[AnyComponent], Any]]":
-    """The components that are to be checked, with their kinds."""
+    """The components to check, with their kinds."""
     from audiobench.commands.references import read_reference
     from registry.errors import Mistake
     from registry.lookup import ENCODERS, KINDS, kind_called, load_plugin
@@ -66,8 +66,8 @@ def _asked(what: str, name: str | None) -> "list[tuple[Kind[AnyComponent], Any]]
     if name is not None:
         return [(kind_called(what), read_reference(name))]
     if what.endswith(".py") or Path(what).is_file():
-        found = (component.split("/", 1) for component in load_plugin(Path(what)))
-        return [(kind_called(folder), own) for folder, own in found]
+        components = (component.split("/", 1) for component in load_plugin(Path(what)))
+        return [(kind_called(folder), component) for folder, component in components]
     if what in [kind.folder for kind in KINDS]:
         raise Mistake(f"which of the {what} is to be checked?", fix=f"audiobench check {what} NAME")
     for kind in KINDS:
@@ -77,7 +77,7 @@ def _asked(what: str, name: str | None) -> "list[tuple[Kind[AnyComponent], Any]]
 
 
 def _report(kind: "Kind[AnyComponent]", reference: Any, beside: "Beside") -> int:
-    """Prints what the checks of a component find, as they do; how many failed."""
+    """Runs the checks of a component, prints each finding at once, and returns how many checks failed."""
     from collections import Counter
 
     from registry.contracts import findings

@@ -40,9 +40,7 @@ def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
     done = sum(store.done(job) for job in jobs)
     print(f"{plan.name}: {len(jobs)} jobs, {done} done")
     for job in jobs:
-        state = "done" if store.done(job) else "blocked" if job.blocked else "to do"
-        state = "damaged" if store.check(job.kind, job.key, large=False) else state
-        print(f"  {state:8}{job.kind:9}{job.key[:12]}  {job.title}")
+        print(f"  {store.state(job):8}{job.kind:9}{job.key[:12]}  {job.title}")
     older = left_by_older(plan, jobs, store)
     if older:
         print(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")

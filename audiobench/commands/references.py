@@ -1,4 +1,4 @@
-"""Components as the command line names them: by a name, or as a suite has them."""
+"""Components on the command line: given by a name, or by a mapping as in a suite."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,10 +7,10 @@ if TYPE_CHECKING:
 
 
 def read_reference(text: str) -> Any:
-    """``moco``, or ``{name: moco, queue_size: 4096}``.
+    """Reads a reference: ``moco``, or ``{name: moco, queue_size: 4096}``.
 
     Raises:
-        Mistake: if it is neither.
+        Mistake: if the text is neither a name nor a mapping.
     """
     import yaml
 
@@ -28,10 +28,10 @@ def read_reference(text: str) -> Any:
 
 
 def choose(kind: "Kind[C]", text: str) -> "Choice[C]":
-    """The component of a kind with complete settings.
+    """The component of a kind that a text names, with complete settings.
 
     Raises:
-        Mistake: if there is none, or a setting is wrong.
+        Mistake: if there is no such component, or a setting is wrong.
     """
     from registry.errors import Mistake
     from registry.lookup import chosen

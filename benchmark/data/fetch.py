@@ -97,7 +97,7 @@ def _alone(data: Path) -> Iterator[Path]:
 def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress) -> None:
     folder = work / archive.folder.replace("/", "-")
     folder.mkdir(exist_ok=True)
-    pieces = (*archive.parts, archive)
+    pieces = (*archive.pieces, archive)
     here = sum(path.stat().st_size for path in folder.iterdir())
     require_space(folder, sum(piece.size for piece in pieces) - here, f"fetching {archive.name}")
     files = [download(piece, folder, progress) for piece in pieces]
@@ -127,7 +127,7 @@ def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
     for archive, files in supplied:
         if (data / archive.folder).exists():
             continue
-        for piece, path in zip((*archive.parts, archive), files, strict=True):
+        for piece, path in zip((*archive.pieces, archive), files, strict=True):
             if not hash_matches(str(path), piece.checksum or None):
                 raise Mistake(
                     f"{path.name} is not what was published: it does not have the checksum {piece.checksum}",
@@ -139,11 +139,11 @@ def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
 
 def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive, list[Path]]]:
     """The archives that are here with all their pieces; a lone archive may have any name."""
-    if given.is_file() and len(archives) == 1 and not archives[0].parts:
+    if given.is_file() and len(archives) == 1 and not archives[0].pieces:
         return [(archives[0], [given])]
     folder = given if given.is_dir() else given.parent
     named = [archive for archive in archives if given.is_dir() or archive.name == given.name]
-    files_of = [(archive, [folder / piece.name for piece in (*archive.parts, archive)]) for archive in named]
+    files_of = [(archive, [folder / piece.name for piece in (*archive.pieces, archive)]) for archive in named]
     return [(archive, files) for archive, files in files_of if archive.url and all(file.is_file() for file in files)]
 
 

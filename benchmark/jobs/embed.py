@@ -29,7 +29,8 @@ class WeightsKey(BaseModel):
 
     kind: str = Field(description="name of the source")
     version: int | str | None = Field(None, description="of the source, where it is not the first")
-    sha256: str | None = Field(None, description="of a file; None where it is not there")
+    sha256: str | None = Field(None, description="of a file or a folder; None where it is not there")
+    revision: str | None = Field(None, description="commit of a model in a hub's cache")
 
     @property
     def stated(self) -> Mapping[str, Any]:
@@ -65,7 +66,7 @@ class Record(job.Record):
     windows: int
     dim: int
     parameters: int | None = Field(
-        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+        description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
@@ -99,7 +100,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             windows=windows,
             dim=dim,
             parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()) or None,
-            weights_sha256=fetched_digest(config.weights),
+            weights_sha256=fetched_digest(config),
             clips_per_second=round(rate, 2),
             data_hash=pack.content_hash,
         )
@@ -125,14 +126,17 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
         with at.store.opened("pretrain", needs.pretrain, "encoder.safetensors") as path:
             source.load(encoder, frontend, weights.stated, path)
     else:
-        source.load(encoder, frontend, weights.stated, Path(at.files[weights.sha256]) if weights.sha256 else None)
+        named = weights.sha256 or weights.revision
+        source.load(encoder, frontend, weights.stated, Path(at.files[named]) if named else None)
     return frontend.to(at.device.device), place(encoder, at.device)
 
 
-def fetched_digest(weights: WeightsKey) -> str | None:
+def fetched_digest(config: Config) -> str | None:
     """SHA-256 of the file that was downloaded for weights without a path; None if it is not known.
 
     It is in no key, because the key would change with the first download.
     """
-    path = WEIGHTS.find(weights.kind).fetched(weights.stated)
+    encoder, weights = config.encoder, config.weights
+    path = encoder.component.fetched_file(encoder.settings) if weights.kind == "own" else None
+    path = path or WEIGHTS.find(weights.kind).fetched(weights.stated)
     return file_digest(path) if path else None

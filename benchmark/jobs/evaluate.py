@@ -59,7 +59,7 @@ class Embedding(BaseModel):
 
     dim: int
     parameters: int | None = Field(
-        description="of the encoder, and of a front end that learns; None of a model that torch does not run"
+        description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     clips_per_second: float = Field(description="whole clips, front end included")
     device: str
@@ -170,7 +170,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             skipped=len(pack.skipped),
             missing=pack.missing,
             embedding=_embedding(cost) if cost else None,
-            weights_sha256=cost.weights_sha256 if cost else embed.fetched_digest(self._model.weights),
+            weights_sha256=cost.weights_sha256 if cost else embed.fetched_digest(self._model),
             **pretraining,
         )
 

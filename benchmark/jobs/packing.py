@@ -91,7 +91,7 @@ def make_pack(
 
     rows: list[dict[str, Any]] = []
     bad: dict[str, str] = {}
-    over: list[_Sound] = []
+    over: list[Sound] = []
     with (folder / SAMPLE_FILES[samples]).open("wb") as file:
         for clip, decoded in _decode_all(task, clips, sample_rate, samples):
             progress.advance()
@@ -129,7 +129,7 @@ def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
     )
 
 
-def _clipped(over: Sequence["_Sound"]) -> Clipped:
+def _clipped(over: Sequence["Sound"]) -> Clipped:
     """The record's field about the clips that went over full scale."""
     return Clipped(
         clips=len(over),
@@ -181,7 +181,7 @@ def open_pack(folder: Path) -> Pack:
 
 def _decode_all(
     task: Task, clips: Sequence[Clip], sample_rate: int, samples: Samples
-) -> Iterator[tuple[Clip, "_Sound | str"]]:
+) -> Iterator[tuple[Clip, "Sound | str"]]:
     """Decodes clips in parallel. Yields each in order, with its samples, or with the reason why there are none."""
     for first in range(0, len(clips), _CLIPS_AT_ONCE):
         group = clips[first : first + _CLIPS_AT_ONCE]
@@ -190,7 +190,7 @@ def _decode_all(
 
 
 @dataclass(frozen=True)
-class _Sound:
+class Sound:
     """The stored samples of a clip, how many of them were clipped, and the highest value before that."""
 
     samples: NDArray[Sample]
@@ -198,23 +198,33 @@ class _Sound:
     peak: float = 0.0
 
 
-def _decode(task: Task, sample_rate: int, samples: Samples, clip: Clip) -> _Sound | str:
+def _decode(task: Task, sample_rate: int, samples: Samples, clip: Clip) -> Sound | str:
+    return stored_sound(read_clip(task, clip), sample_rate, samples)
+
+
+def stored_sound(read: tuple[NDArray[np.float32], int] | str, sample_rate: int, samples: Samples) -> Sound | str:
+    """A recording as packs store it, or why it cannot be used.
+
+    Args:
+        read: its samples ``[T]`` and their rate in Hz, or why there are none: see ``registry.decode.usable``.
+        sample_rate: Hz of the pack.
+        samples: the type of the stored samples.
+    """
     import soxr
 
-    wave_or_fault = read_clip(task, clip)
-    if isinstance(wave_or_fault, str):
-        return wave_or_fault
-    wave, rate = wave_or_fault
+    if isinstance(read, str):
+        return read
+    wave, rate = read
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
     if len(wave) == 0:
         return f"is too short for a single sample at {sample_rate:,} Hz"
     if samples == "float32":
-        return _Sound(np.asarray(wave, np.float32))
+        return Sound(np.asarray(wave, np.float32))
     stored = np.round(np.clip(wave, -1, 1) * FULL_SCALE).astype(np.int16)
     peak = float(max(wave.max(), -wave.min()))
     if peak <= 1:
-        return _Sound(stored)
+        return Sound(stored)
     beyond = np.abs(wave[np.abs(wave) > 1]) - 1
     lost = float(np.square(beyond).sum() / np.square(wave).sum())
     if lost > _SPOILT:
@@ -222,4 +232,4 @@ def _decode(task: Task, sample_rate: int, samples: Samples, clip: Clip) -> _Soun
             f"reaches {peak:.3g} times full scale, and would lose {lost:.0%} of its power by clipping: scale it, or "
             "write samples: float32 into the suite"
         )
-    return _Sound(stored, len(beyond), peak)
+    return Sound(stored, len(beyond), peak)

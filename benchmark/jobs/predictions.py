@@ -47,7 +47,7 @@ def figures(outcomes: Sequence[Outcome], pack: Pack, judge: Judge) -> dict[int, 
         if outcome.epochs and not judge.uses_scores:
             by_epoch = judge.figures(label, outcome.predicted)[judge.chief.name]
             of_fold[f"{judge.chief.column}_by_epoch"] = by_epoch.tolist()
-        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **of_fold, **outcome.facts)
+        folds[outcome.fold] = Fold(clips=len(label), epochs=outcome.epochs, **of_fold, **outcome.chosen)
     return folds
 
 

@@ -21,7 +21,7 @@ class Workplace:
         store: of the results.
         data: the folder of data sets.
         jobs: of the plan, by key.
-        files: paths of weight files by their SHA-256.
+        files: paths of weights, files or folders, by what names them in keys.
         device: where to compute.
         progress: shows how far a job is.
         skip_bad: leave unusable recordings out instead of stopping.

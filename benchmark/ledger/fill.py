@@ -1,4 +1,4 @@
-"""Fills cells of a leaderboard: runs the jobs that they still need, once what is damaged or older was seen to."""
+"""Fills cells of a leaderboard: sets damaged records aside, takes over older ones, and runs the jobs still needed."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def fill(
     skip_bad: bool = False,
     debug: bool = False,
 ) -> Ending:
-    """Runs what the rows of a plan still need. A finished job is not done again.
+    """Runs the jobs that the rows of a plan still need. A finished job is not done again.
 
     Args:
         plan: of the suite.

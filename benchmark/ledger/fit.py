@@ -131,7 +131,7 @@ class _Fitting:
 
 @torch.no_grad()
 def _bring(entry: "ResolvedEntry") -> None:
-    """Loads a model that brings its weights, and embeds a window of silence with it: it may know but one length."""
+    """Loads a model that brings its weights, and embeds a silent window: the model may accept only one length."""
     frontend = build_views(entry.frontend).frontend
     encoder = build_encoder(entry.encoder, frontend)
     encoder.load_own(entry.weights.path)

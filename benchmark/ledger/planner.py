@@ -11,8 +11,9 @@ from benchmark.jobs import embed, evaluate, measure, pack, pretrain
 from benchmark.ledger.facts import ProtocolFacts, SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row, plan_name
 from benchmark.store.digests import Digests
-from benchmark.store.files import file_digest
+from benchmark.store.files import content_digest
 from registry.errors import Mistake
+from registry.hub import is_snapshot
 from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
 
@@ -136,8 +137,9 @@ class _Planner:
         if weights.missing:
             stated["sha256"] = None
         elif weights.path:
-            stated["sha256"] = file_digest(weights.path)
-            self._plan.files[stated["sha256"]] = str(weights.path)
+            name = _content_name(weights.path)
+            stated["revision" if is_snapshot(weights.path) else "sha256"] = name
+            self._plan.files[name] = str(weights.path)
         settings = weights.pretraining
         pretrained = self._pretrain(entry, settings, seed) if settings else None
         return embed.WeightsKey(kind=weights.source.name, **stated), pretrained
@@ -226,4 +228,15 @@ def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
         inputs = _inputs(job.config.task, data, digests)
         if inputs.blocked or (inputs.hash, inputs.odd) != (job.config.inputs, job.remarks):
             return False
-    return all(Path(path).is_file() and file_digest(Path(path)) == digest for digest, path in plan.files.items())
+    return all(weights_hold(plan, name) for name in plan.files)
+
+
+def weights_hold(plan: Plan, name: str) -> bool:
+    """Whether the weights that a plan's keys name so are still where they were."""
+    path = Path(plan.files[name])
+    return path.exists() and _content_name(path) == name
+
+
+def _content_name(path: Path) -> str:
+    """What names the content of weights in keys: the commit of a model in a hub's cache, else a SHA-256."""
+    return path.name if is_snapshot(path) else content_digest(path)

@@ -17,7 +17,7 @@ from benchmark.store.store import Store
 from benchmark.suite.document import Document, plugin_files, read_suite
 from benchmark.suite.resolve import load_suite
 from registry.errors import Mistake
-from registry.lookup import installed_plugins
+from registry.lookup import installed_plugins, load_plugin
 
 
 def _on_stderr(line: str) -> None:
@@ -66,6 +66,19 @@ class Request:
         plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
         plan.texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
         return plan
+
+    def last(self, store: Store) -> Plan | None:
+        """The plan of the last run of this suite, whatever its data and seeds were; None if it was not run.
+
+        The suite's plugins are loaded.
+        """
+        document, _ = read_suite(self.suite, self.scale)
+        stored = self._stored(document, store) if "name" in document.data else None
+        if stored is None:
+            return None
+        for path in (*self.plugins, *plugin_files(document)):
+            load_plugin(path)
+        return Plan.from_json(stored["plan"])
 
     def keep(self, plan: Plan, store: Store) -> None:
         """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""

@@ -111,6 +111,19 @@ def file_digest(path: Path) -> str:
     return _hashed[known]
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file, or of a folder: of the names and contents of all its files that are not hidden."""
+    if path.is_file():
+        return file_digest(path)
+    inside = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+    lines = [
+        f"{name.as_posix()} {file_digest(inside[name])}"
+        for name in sorted(inside)
+        if not any(part.startswith(".") for part in name.parts)
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def signature(stat: os.stat_result) -> tuple[int, ...]:
     """Numbers that differ between any two states of a file; the file is not read for them."""
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, changed_ns(stat)

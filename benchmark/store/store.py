@@ -54,6 +54,12 @@ class Store:
         """Whether a job is finished, and its record whole; of large files only the size is checked."""
         return self.has(job.kind, job.key)
 
+    def state(self, job: AnyJob) -> str:
+        """How a job stands: done, damaged, blocked, or to do."""
+        if self.check(job.kind, job.key, large=False):
+            return "damaged"
+        return "done" if self.done(job) else "blocked" if job.blocked else "to do"
+
     def has(self, kind: str, key: str) -> bool:
         """Whether there is a whole record; of large files only the size is checked."""
         return self.find(kind, key).exists() and self.check(kind, key, large=False) is None

@@ -26,7 +26,7 @@ class Document:
         return self.places.get(path, "")
 
     def where(self, path: Keys) -> str:
-        """Where a value stands, with its path, as mistakes tell it."""
+        """The place of a value, and its path, for a mistake."""
         return f"{self.place(path)} ({'.'.join(map(str, path))})"
 
     def file(self, path: Keys) -> Path:

@@ -43,7 +43,10 @@ class Suite(BaseModel):
     reproduces: str | None = Field(
         None, description="the published table whose figures stand beside the measured ones: lin2022/table-3.1"
     )
-    anchors: list[str] = Field([], description="systems of leaderboard/anchors.csv to list as well")
+    anchors: list[str] = Field(
+        [],
+        description="systems of leaderboard/anchors.csv to list, or hear, evar, xares: all that these published",
+    )
     control: str | None = Field(None, description="the entry that every other entry is compared with, clip by clip")
     selection: Rule = Field("last", description="rule that picks the epoch whose figures are shown")
     seeds: list[int] = Field([0], min_length=1, description="every job with randomness is done once for each seed")

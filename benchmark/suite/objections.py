@@ -70,7 +70,7 @@ def of_encoder(encoder: "Choice[Encoder]", frontend: "Choice[Frontend]") -> Iter
 
 
 def of_training(encoder: "Choice[Encoder]", protocols: "Iterable[Choice[Protocol]]") -> Iterable[Objection]:
-    """What an encoder without gradients objects to: protocols that would train it."""
+    """The objections of an encoder without gradients to protocols that would train it."""
     for protocol in protocols:
         if protocol.component.trains_encoder and not encoder.component.gives_gradients:
             what = f"{encoder.name} gives no gradients, so that {protocol.name} cannot train it"

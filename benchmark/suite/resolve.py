@@ -195,9 +195,9 @@ class _Resolver:
     ) -> "tuple[Choice[Frontend] | None, ResolvedWeights | None]":
         """The front end and the weights of an entry. A model that brings its weights gets waveforms at its own rate."""
         brings = encoder is not None and encoder.component.brings_weights
-        for part, required in (("encoder", True), ("frontend", not brings), ("weights", not brings)):
-            if required and self.document.find((*at, part)) is None:
-                self._mistake(f"{part}: Field required", (*at, part))
+        for key, required in (("encoder", True), ("frontend", not brings), ("weights", not brings)):
+            if required and self.document.find((*at, key)) is None:
+                self._mistake(f"{key}: Field required", (*at, key))
         if encoder is None or not brings:
             frontend = self._choose(FRONTENDS, (*at, "frontend"))
             return frontend, self._weights((*at, "weights"), encoder, frontend)
@@ -209,7 +209,8 @@ class _Resolver:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
         rate = getattr(encoder.settings, "sample_rate", None) or getattr(encoder.component, "sample_rate", None)
         if rate is None and weights.missing:  # the model alone knows its rate
-            self._mistake(weights.missing.splitlines()[0], (*at, "encoder"), weights.missing.splitlines()[-1])
+            what, *_, fix = weights.missing.splitlines()
+            self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))
             return None, None
         try:
             rate = rate or encoder.component.own_rate(encoder.settings, weights.path)

@@ -25,7 +25,7 @@ class ResolvedWeights:
 
     Args:
         source: with complete settings.
-        path: of the weights' file, where the suite names one and it is there.
+        path: of the weights' file or folder, where the suite names one and it is there.
         missing: why the named file cannot be read; else empty.
     """
 

@@ -18,20 +18,30 @@ if TYPE_CHECKING:
 def with_file(
     source: Choice[Weights], encoder: "Choice[Encoder]", document: Document, at: Keys, data: Path | None
 ) -> ResolvedWeights:
-    """Weights with their file, which may lie here, beside the suite, in the data folder or beside that folder.
+    """Weights with their file or folder, which may lie here, beside the suite, in the data folder or beside it.
+
+    A model at a hub lies in the hub's cache.
 
     Args:
         source: of the weights.
-        encoder: whose they are.
+        encoder: gets the weights.
         document: the suite.
-        at: where the suite names the file.
+        at: the path in the document that names the file.
         data: the folder of data sets.
     """
     name = source.build().file(encoder)
     if not name:
         return ResolvedWeights(source)
+    brought = encoder.component if source.name == "own" else None
     folders = [Path(), document.file(at).parent, *([data, data.parent] if data else [])]
-    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    is_there = Path.is_dir if brought and brought.is_folder else Path.is_file
+    path = next((folder / name for folder in folders if is_there(folder / name)), None)
+    if path is None and brought:
+        try:
+            path = brought.hub_folder(encoder.settings)
+        except Mistake as mistake:
+            absent = Mistake(mistake.what, where=document.where(at), fix=mistake.fix)
+            return ResolvedWeights(source, missing=str(absent))
     if path and not os.access(path, os.R_OK):
         unreadable = Mistake(f"{path} may not be read", where=document.where(at), fix="see to its permissions")
         return ResolvedWeights(source, missing=str(unreadable))
@@ -39,4 +49,5 @@ def with_file(
         return ResolvedWeights(source, path)
     looked = ", ".join(str(folder) for folder in folders)
     fix = encoder.component.remedy(encoder.settings) or f"looked in {looked}; give its path, or --data beside it"
-    return ResolvedWeights(source, missing=str(Mistake(f"no such file: {name}", where=document.where(at), fix=fix)))
+    kind = "folder" if brought and brought.is_folder else "file"
+    return ResolvedWeights(source, missing=str(Mistake(f"no such {kind}: {name}", where=document.where(at), fix=fix)))

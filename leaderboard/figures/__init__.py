@@ -1,7 +1,8 @@
 """Figures for papers and for a page: vector, safe for colour-blind readers, legible in grey, on white and on dark.
 
-Colours are those of Okabe and Ito (2008, Color Universal Design) that show on white and on dark; dashes and markers say
-the same without colour. All that is not data is drawn in ``INK``, nearly black, which a page's own ink can replace.
+Colours are those of Okabe and Ito (2008, Color Universal Design) that are visible on white and on dark; dashes and
+markers say the same without colour. Everything except data is drawn in ``INK``, nearly black, which a page replaces by
+its text colour.
 """
 
 import io
@@ -20,11 +21,11 @@ from matplotlib.typing import LineStyleType
 from benchmark.store.files import replace_file
 from registry.errors import Mistake
 
-INK = "#000001"  # matplotlib leaves pure black out of an SVG, where this can be found and replaced
+INK = "#000001"  # matplotlib leaves pure black out of an SVG; this colour can be found there and replaced
 BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-FAINT = 0.35  # opacity of what stands behind the data
+FAINT = 0.35  # opacity of lines behind the data
 WIDTH = 7.0  # inches: 672 px on a page, the text then 11 to 12 px
 SMALL = 8  # points
 
@@ -55,12 +56,12 @@ style = matplotlib.rc_context(
         "pdf.fonttype": 42,
     }
 )
-"""Decorates what makes or writes a figure: the style is read then, and no state is left behind."""
+"""Decorates functions that make or write a figure: they use this style, and matplotlib's own style stays as it was."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How an entry looks: no two share a dash or a marker."""
+    """How an entry looks: no two entries have the same dash or marker."""
 
     colour: str
     dash: LineStyleType
@@ -79,17 +80,17 @@ CONTROL = Look(INK, (0, (2, 1)), "X")
 
 
 def looks(entries: Sequence[str], control: str | None) -> dict[str, Look]:
-    """How each of up to seven entries looks: the control in ink, or where there is none the seventh.
+    """How each of up to seven entries looks: the control in ink; without a control, the seventh entry.
 
     Raises:
-        ValueError: with more of them.
+        ValueError: with more than seven entries.
     """
     others = [entry for entry in entries if entry != control]
     free = _LOOKS if control in entries else (*_LOOKS, CONTROL)
     if len(others) > len(free):
         raise ValueError(f"colours for {len(free)} entries, got {len(others)}")
-    found = dict(zip(others, free, strict=False))
-    return {entry: found.get(entry, CONTROL) for entry in entries}
+    look_of = dict(zip(others, free, strict=False))
+    return {entry: look_of.get(entry, CONTROL) for entry in entries}
 
 
 def wrapped(name: str, width: int = 30) -> str:
@@ -103,7 +104,7 @@ def counted(n: int, one: str, more: str) -> str:
 
 
 def settle(figure: Figure) -> None:
-    """Makes a figure's layout final: each drawing would move it a little."""
+    """Makes a figure's layout final, because every drawing would move it a little."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
@@ -111,12 +112,13 @@ def settle(figure: Figure) -> None:
 
 @style
 def svg(figure: Figure, prefix: str) -> str:
-    """A figure as SVG for use inside HTML: ink is ``currentColor``, nothing lies behind it, text stays text.
+    """A figure as SVG for use inside HTML: ink is ``currentColor``, the background is transparent, text stays text.
 
-    The same figure gives the same text. It is as wide as the figure, or as its place where that is narrower.
+    The same figure gives the same SVG. The SVG is as wide as the figure, or narrower where the page is.
 
     Args:
-        prefix: of every id, an XML name; another one for each figure of a page.
+        figure: to write.
+        prefix: of every id, an XML name; each figure of a page needs its own.
     """
     settle(figure)
     written = io.BytesIO()
@@ -137,14 +139,14 @@ def svg(figure: Figure, prefix: str) -> str:
 
 
 def _drop(root: ElementTree.Element, tag: str, holding: str = "") -> None:
-    """Takes out the root's children of a tag, or those of them that hold another."""
+    """Removes the root's children of a tag; with ``holding``, only the children that hold an element of that tag."""
     for child in list(root):
         if child.tag.endswith("}" + tag) and (not holding or child.find("{*}" + holding) is not None):
             root.remove(child)
 
 
 def _for_page(name: str, value: str, prefix: str) -> str:
-    """An attribute's value with ids of its own, the page's ink and the page's font."""
+    """An attribute's value with the prefix in ids, and the page's ink and font."""
     if name in ("d", "x", "y"):  # a hundredth of a point is fine enough, and half as long
         return re.sub(r"(\.\d\d)\d+", r"\1", value)
     if name == "id":
@@ -156,7 +158,7 @@ def _for_page(name: str, value: str, prefix: str) -> str:
 
 @style
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure in black on white, as its suffix says; the same figure gives the same bytes.
+    """Writes a figure in black on white, in the format of the path's suffix; the same figure gives the same bytes.
 
     Raises:
         Mistake: if the suffix is not .pdf, .svg or .png.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from leaderboard.figures import WIDTH, counted, style
 
-COUNTED = 20  # classes up to which counts stand in the cells
+COUNTED = 20  # with more classes, cells have no counts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Confusion:
 
 @style
 def draw(confusion: Confusion, title: str = "") -> Figure:
-    """Rows are true classes, coloured by the share of their clips; a class without clips is all zero."""
+    """Rows are true classes, and colours are shares of a class's clips; the row of a class without clips is zero."""
     share_KK = shares(confusion.counts_KK)
     k = len(confusion.classes)
     longest = max(map(len, confusion.classes))
@@ -57,7 +57,7 @@ def draw(confusion: Confusion, title: str = "") -> Figure:
 
 
 def shares(counts_KK: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Counts divided by their row's sum; zero where that is zero."""
+    """Counts divided by their row's sum; zero where the sum is zero."""
     share_KK: NDArray[np.float64] = counts_KK / np.maximum(counts_KK.sum(1, keepdims=True), 1)
     return share_KK
 
@@ -70,13 +70,13 @@ def _write(axes: Axes, counts_KK: NDArray[np.int64], share_KK: NDArray[np.float6
 
 
 def on_cividis(value: float) -> str:
-    """White or nearly black, what stands out from a colour of the map at a value in [0, 1]."""
+    """White or nearly black, whichever stands out from the map's colour for a value in [0, 1]."""
     red, green, blue, _ = colormaps["cividis"](value)
     return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
 
 
 def alt(confusion: Confusion) -> str:
-    """The figure in words: the share that is right, and the most frequent confusion."""
+    """The figure in words: how many clips are right, and the most frequent confusion."""
     counts_KK = confusion.counts_KK
     right, total = int(np.trace(counts_KK)), int(counts_KK.sum())
     words = f"Confusion matrix of {counted(len(confusion.classes), 'class', 'classes')}: {right} of {total} clips"

@@ -1,4 +1,4 @@
-"""What a figure costs: the metric against the encoder's parameters, and against its throughput."""
+"""Figures and their cost: the metric against the encoder's parameters, and against its throughput."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from leaderboard.figures.labels import place
 from registry.metrics import Metric
 from registry.targets.one_label import ACCURACY
 
-LABELLED = 12  # points; of more, those on the front alone
+LABELLED = 12  # points with a name; where there are more, only those on the front have one
 
 
 @dataclass(frozen=True)
-class Point:
+class CostPoint:
     """One entry.
 
     Args:
         score: by the metric.
         parameters: of the encoder; None where they are not known.
-        clips_per_second: embedded, front end included; None where it was not measured.
+        clips_per_second: speed of embedding, front end included; None where it was not measured.
     """
 
     entry: str
@@ -39,8 +39,8 @@ class _Spot:
 
 
 @style
-def draw(points: Sequence[Point], title: str = "", metric: Metric = ACCURACY) -> Figure:
-    """Two panels with a logarithmic x; no entry beats one on the stepped front in both respects."""
+def draw(points: Sequence[CostPoint], title: str = "", metric: Metric = ACCURACY) -> Figure:
+    """Two panels with a logarithmic x, each with the stepped front of entries that no other entry beats."""
     figure = Figure((WIDTH, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     panels = [(left, _parameters(points), False), (right, _throughput(points), True)]
@@ -57,20 +57,20 @@ def draw(points: Sequence[Point], title: str = "", metric: Metric = ACCURACY) ->
     return figure
 
 
-def _parameters(points: Sequence[Point]) -> list[_Spot]:
+def _parameters(points: Sequence[CostPoint]) -> list[_Spot]:
     return [_Spot(p.entry, p.parameters, p.score) for p in points if p.parameters]
 
 
-def _throughput(points: Sequence[Point]) -> list[_Spot]:
+def _throughput(points: Sequence[CostPoint]) -> list[_Spot]:
     return [_Spot(p.entry, p.clips_per_second, p.score) for p in points if p.clips_per_second]
 
 
 def pareto(spots: Sequence[_Spot], more_is_better: bool, metric: Metric = ACCURACY) -> list[_Spot]:
-    """Those that no other beats in one respect and equals in the other, by rising cost.
+    """The front: the spots without another that is better in cost or score and no worse in the other; by rising cost.
 
     Args:
         spots: in any order.
-        more_is_better: of the cost.
+        more_is_better: whether a higher cost is better, as for throughput.
         metric: of the score.
     """
     sign = -1 if more_is_better else 1
@@ -110,7 +110,7 @@ def _panel(axes: Axes, spots: Sequence[_Spot], front: Sequence[_Spot], more_is_b
     axes.margins(y=0.08)
 
 
-def alt(points: Sequence[Point], metric: Metric = ACCURACY) -> str:
+def alt(points: Sequence[CostPoint], metric: Metric = ACCURACY) -> str:
     """The figure in words: the best entry, the smallest and the fastest."""
     best = max(points, key=lambda point: metric.sign * point.score)
     words = f"{counted(len(points), 'entry', 'entries')}: {metric.name} against parameters and clips per second. "

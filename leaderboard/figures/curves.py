@@ -16,14 +16,14 @@ COLOURED = 6  # entries beside the control
 
 
 @dataclass(frozen=True)
-class Curve:
-    """An entry's figure by epoch.
+class Line:
+    """An entry's figure by epoch, drawn as a line.
 
     Args:
         epochs: counted from 1.
-        mean: over folds, after each of them.
+        mean: over folds, after each of these epochs.
         deviation: standard deviation over folds; None with one fold.
-        control: whether the others are compared with it.
+        control: whether the entry is the control.
     """
 
     entry: str
@@ -35,17 +35,20 @@ class Curve:
 
 @style
 def draw(
-    curves: Sequence[Curve],
+    curves: Sequence[Line],
     title: str = "",
     metric: Metric = ACCURACY,
     published: Mapping[str, float] | None = None,
     mark: float | None = None,
 ) -> Figure:
-    """Up to seven entries in colours; of more, the best six at the end and the control, and the others thin and grey.
+    """Up to seven entries in colours. Of more, the six best at the end and the control; the others are thin and grey.
 
     Args:
+        curves: at least one.
+        title: above the panel; may be empty.
+        metric: of the figures.
         published: final figures by entry, drawn as dotted lines.
-        mark: the figure that counts as learned: 90 % of the best of training from scratch, or that divided by 0.9.
+        mark: of convergence: 90 % of the best of training from scratch; where lower is better, the best divided by 0.9.
     """
     figure = Figure((WIDTH, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -70,8 +73,8 @@ def draw(
     return figure
 
 
-def _shown(curves: Sequence[Curve], control: str | None, metric: Metric) -> list[Curve]:
-    """The curves that are coloured, in the order given."""
+def _shown(curves: Sequence[Line], control: str | None, metric: Metric) -> list[Line]:
+    """The curves in colours; their order stays."""
     if len(curves) <= COLOURED + 1:
         return list(curves)
     others = (curve for curve in curves if curve.entry != control)
@@ -79,15 +82,15 @@ def _shown(curves: Sequence[Curve], control: str | None, metric: Metric) -> list
     return [curve for curve in curves if curve.entry == control or curve in best]
 
 
-def _end(curve: Curve) -> float:
+def _end(curve: Line) -> float:
     return curve.mean[-1]
 
 
-def _control(curves: Sequence[Curve]) -> str | None:
+def _control(curves: Sequence[Line]) -> str | None:
     return next((curve.entry for curve in curves if curve.control), None)
 
 
-def _line(axes: Axes, curve: Curve, look: Look, metric: Metric, first: int) -> Line2D:
+def _line(axes: Axes, curve: Line, look: Look, metric: Metric, first: int) -> Line2D:
     # Markers of different curves stand on different epochs, or they would hide each other.
     every = max(1, len(curve.epochs) // 5)
     name = f"{curve.entry}{' (control)' if curve.control else ''}"
@@ -112,7 +115,7 @@ def _line(axes: Axes, curve: Curve, look: Look, metric: Metric, first: int) -> L
 def _levels(
     axes: Axes, published: Mapping[str, float], mark: float | None, look: Mapping[str, Look], metric: Metric
 ) -> list[Line2D]:
-    """Horizontal lines, named in the legend: on the panel, words would lie on curves."""
+    """Horizontal lines, named in the legend, because words on the panel would cover curves."""
     lines = []
     for entry, value in sorted(published.items(), key=lambda item: -metric.sign * item[1]):
         words = wrapped(f"{entry}, published", 22) + f"  {metric.write(value)[0]}"
@@ -127,7 +130,7 @@ def _levels(
     return lines
 
 
-def alt(curves: Sequence[Curve], metric: Metric = ACCURACY) -> str:
+def alt(curves: Sequence[Line], metric: Metric = ACCURACY) -> str:
     """The figure in words: who ends best, and where the control ends."""
     best = max(curves, key=lambda curve: metric.sign * _end(curve))
     many = len(curves) > COLOURED + 1

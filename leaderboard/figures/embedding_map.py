@@ -13,16 +13,17 @@ from leaderboard.figures.labels import ON, place
 MOST = 2_000  # points
 PERPLEXITY = 30.0
 
-_COLOURS = (*COLOURS, INK)  # seven and ten have no common divisor: seventy classes look different
+_COLOURS = (*COLOURS, INK)  # seven colours, ten markers, no common divisor: seventy classes look different
 
 
 def project(embedding_ND: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """t-SNE (van der Maaten and Hinton 2008) from the first principal components: ``[n, 2]``, and the clips' indices.
 
-    Of more than 2,000 clips an evenly spaced choice is taken. The same embeddings and seed give the same points.
+    Of more than 2,000 clips, 2,000 at even distances are taken. The same embeddings and seed give the same points.
 
     Args:
         embedding_ND: at least one clip, two dimensions.
+        seed: of t-SNE.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -32,7 +33,7 @@ def project(embedding_ND: NDArray[np.floating], seed: int) -> tuple[NDArray[np.f
     taken_ND = np.asarray(embedding_ND, np.float64)[chosen]
     if len(taken_ND) == 1:
         return np.zeros((1, 2)), chosen
-    varies = bool(np.ptp(taken_ND, axis=0).any())  # there are no principal components of what does not
+    varies = bool(np.ptp(taken_ND, axis=0).any())  # equal embeddings have no principal components
     perplexity = min(PERPLEXITY, (len(taken_ND) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca" if varies else "random", random_state=seed)
     with threadpool_limits(1):  # sums over threads depend on their number
@@ -48,24 +49,24 @@ def draw(
     classes: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """Two panels, coloured by true and by predicted label; more than ten classes are named where they lie instead of
-    in a legend.
+    """Two panels, coloured by true and by predicted label. Up to ten classes have a legend; of more, names lie on them.
 
     Args:
         points_N2: of :func:`project`.
         labels, predicted: index of the class, for each point.
-        classes: their names.
+        classes: the names of the classes.
+        title: above the panels; may be empty.
     """
     named = len(classes) > len(MARKERS)
     figure = Figure((WIDTH, 12.5 if named else 4.2), layout="constrained")
     panels = figure.subplots(2, 1) if named else figure.subplots(1, 2)
-    for axes, own, words in zip(panels, (labels, predicted), ("true label", "predicted label"), strict=True):
-        _panel(axes, points_N2, np.asarray(own), classes)
+    for axes, class_of, words in zip(panels, (labels, predicted), ("true label", "predicted label"), strict=True):
+        _panel(axes, points_N2, np.asarray(class_of), classes)
         axes.set_title(words)
     figure.suptitle(title, fontsize=10)
     if named:
-        for axes, own in zip(panels, (labels, predicted), strict=True):
-            place(axes, _medians(points_N2, np.asarray(own), classes), offsets=ON)
+        for axes, class_of in zip(panels, (labels, predicted), strict=True):
+            place(axes, _medians(points_N2, np.asarray(class_of), classes), offsets=ON)
     else:
         handles = {
             text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
@@ -75,10 +76,10 @@ def draw(
     return figure
 
 
-def _panel(axes: Axes, points_N2: NDArray[np.float64], own: NDArray[np.int64], classes: Sequence[str]) -> None:
+def _panel(axes: Axes, points_N2: NDArray[np.float64], class_N: NDArray[np.int64], classes: Sequence[str]) -> None:
     size = float(np.interp(len(points_N2), [100, 2000], [4.5, 2.5]))
     for k, name in enumerate(classes):
-        of_class = points_N2[own == k]
+        of_class = points_N2[class_N == k]
         if len(of_class):
             axes.plot(
                 *of_class.T,
@@ -97,18 +98,19 @@ def _panel(axes: Axes, points_N2: NDArray[np.float64], own: NDArray[np.int64], c
 
 
 def _medians(
-    points_N2: NDArray[np.float64], own: NDArray[np.int64], classes: Sequence[str]
+    points_N2: NDArray[np.float64], class_N: NDArray[np.int64], classes: Sequence[str]
 ) -> list[tuple[float, float, str]]:
-    found = []
+    """The median point of every class that has points, with the class's name."""
+    medians = []
     for k, name in enumerate(classes):
-        if (own == k).any():
-            x, y = np.median(points_N2[own == k], 0)
-            found.append((float(x), float(y), name))
-    return found
+        if (class_N == k).any():
+            x, y = np.median(points_N2[class_N == k], 0)
+            medians.append((float(x), float(y), name))
+    return medians
 
 
 def alt(labels: Sequence[int], predicted: Sequence[int], classes: Sequence[str]) -> str:
-    """The figure in words: how many clips of how many classes, and how many predictions are right."""
+    """The figure in words: the numbers of clips, of classes, and of right predictions."""
     right = int((np.asarray(labels) == np.asarray(predicted)).sum())
     return (
         f"Embeddings of {counted(len(labels), 'clip', 'clips')} of {counted(len(classes), 'class', 'classes')},"

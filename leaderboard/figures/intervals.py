@@ -19,10 +19,10 @@ class Bar:
 
     Args:
         mean: of the folds' figures.
-        low, high: of the 95 % interval; None where there is none.
+        low, high: ends of the 95 % interval; None where there is none.
         published: the figure that a paper prints.
-        rank: that it may have within noise: ``1-2``; may be empty.
-        control: whether the others are compared with it.
+        rank: the ranks that are possible within noise: ``1-2``; may be empty.
+        control: whether the entry is the control.
     """
 
     entry: str
@@ -36,7 +36,7 @@ class Bar:
 
 @style
 def draw(bars: Sequence[Bar], title: str = "", metric: Metric = ACCURACY) -> Figure:
-    """One row an entry, the best on top; a line through the panel where the control is."""
+    """One row for each entry, the best on top; a line through the panel at the control's figure."""
     rows = _sorted(bars, metric)
     names = [wrapped(bar.entry, 40) for bar in rows]
     figure = Figure((WIDTH, 1.0 + ROW * sum(0.3 + 0.7 * len(name.split("\n")) for name in names)), layout="constrained")
@@ -64,7 +64,7 @@ def draw(bars: Sequence[Bar], title: str = "", metric: Metric = ACCURACY) -> Fig
 
 
 def _published(axes: Axes, rows: Sequence[Bar]) -> None:
-    """Hollow diamonds, all as one line without a stroke."""
+    """Draws published figures as hollow diamonds, all in one line without a stroke."""
     points = [(bar.published, place) for place, bar in enumerate(rows) if bar.published is not None]
     if points:
         x, y = zip(*points, strict=True)
@@ -74,15 +74,15 @@ def _published(axes: Axes, rows: Sequence[Bar]) -> None:
 
 
 def _sorted(bars: Sequence[Bar], metric: Metric) -> list[Bar]:
-    """The best first."""
+    """The bars, the best first."""
     return sorted(bars, key=lambda bar: metric.sign * bar.mean, reverse=True)
 
 
 def _label(bars: Sequence[Bar], metric: Metric) -> str:
     drawn = ["95 % interval"] if any(bar.low is not None for bar in bars) else []
-    told = ", ".join([*([metric.unit] if metric.unit else []), *drawn])
+    unit = ", ".join([*([metric.unit] if metric.unit else []), *drawn])
     control = next((f"line: control, {bar.entry}" for bar in bars if bar.control), "")
-    inside = "; ".join(filter(None, (told, control)))
+    inside = "; ".join(filter(None, (unit, control)))
     return f"{metric.name} ({inside})" if inside else metric.name
 
 

@@ -1,4 +1,4 @@
-"""Words beside points, where they cover the least."""
+"""Puts words beside points, where they cover the least."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from leaderboard.figures import INK, SMALL, settle
 
 Boxes = NDArray[np.float64]  # [M, 4] in pixels: left, bottom, right, top
 
-# Offsets of words from their point, in points of print, the first preferred.
+# Offsets of words from their point, in typographic points, the first preferred.
 BESIDE = tuple((x * far, y * far) for far in (5, 12, 22, 36) for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)))
 BESIDE += tuple((x * far, y * far) for far in (4, 10, 20, 32) for x in (1, -1) for y in (1, -1))
 ON = tuple((x, y) for y in (0, 5, -5, 14, -14) for x in (0, 5, -5))
 
-FAR = 10  # points of print, from which on a line joins words and point
+FAR = 10  # typographic points: from this distance on, a line joins words and point
 LEADER = {"arrowstyle": "-", "color": INK, "alpha": 0.5, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3.5}
 
 
@@ -28,14 +28,15 @@ def place(
     avoid: Sequence[Line2D] = (),
     offsets: Sequence[tuple[float, float]] = BESIDE,
 ) -> None:
-    """Writes each label near its point, where it covers the least of lines and earlier labels, and stays inside.
+    """Writes each label near its point, where the label covers the least of lines and earlier labels, and stays inside.
 
-    The layout is final from here on: what is free depends on it.
+    The layout is final from here on, because free space depends on it.
 
     Args:
+        axes: of the points.
         labels: points in the axes' units, with their words.
         avoid: lines and points that should not be covered.
-        offsets: of words from their point, in points of print, the first preferred.
+        offsets: of words from their point, in typographic points, the first preferred.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -62,7 +63,7 @@ def place(
 
 
 def _along(line: Line2D, radius: float) -> Boxes:
-    """Boxes along a line, or about its points if it has no stroke."""
+    """Boxes along a line; for a line without a stroke, boxes around its points."""
     path = line.get_transform().transform_path(line.get_path())
     dense = path if line.get_linestyle() == "None" else path.interpolated(40)
     at_M2 = np.asarray(dense.vertices)
@@ -70,13 +71,13 @@ def _along(line: Line2D, radius: float) -> Boxes:
 
 
 def _candidates(at_2: NDArray[np.float64], offset_K2: NDArray[np.float64], size_2: NDArray[np.float64]) -> Boxes:
-    """Boxes of this size, each wholly on the side of the point to which it is offset."""
+    """A box of this size for each offset, all of it on the point's side that the offset gives."""
     low_K2 = at_2 + offset_K2 - size_2 * (1 - np.sign(offset_K2)) / 2
     return np.concatenate([low_K2, low_K2 + size_2], 1)
 
 
 def _shared(one_K4: Boxes, other_M4: Boxes) -> NDArray[np.float64]:
-    """``[K, M]`` areas that boxes share."""
+    """``[K, M]`` areas that each box of the one list shares with each box of the other."""
     low_KM2 = np.maximum(one_K4[:, None, :2], other_M4[:, :2])
     high_KM2 = np.minimum(one_K4[:, None, 2:], other_M4[:, 2:])
     area_KM: NDArray[np.float64] = (high_KM2 - low_KM2).clip(0).prod(-1)

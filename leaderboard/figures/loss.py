@@ -1,4 +1,4 @@
-"""The loss of pretraining by epoch, one panel an entry: the losses of different methods have different scales."""
+"""The loss of pretraining by epoch, with a panel for each entry: losses of different methods have different scales."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from leaderboard.figures import BLUE, WIDTH, style, wrapped
 
 COLUMNS = 4
 
-Losses = Mapping[str, Sequence[tuple[float, float]]]  # of each entry: epochs, counted from 1, with their loss
+Losses = Mapping[str, Sequence[tuple[float, float]]]  # by entry: epochs, counted from 1, with the loss
 
 
 @style
 def draw(losses: Losses, title: str = "") -> Figure:
-    """A panel for each entry, with a scale of its own; epochs stand under the lowest of panels that share them."""
+    """A panel for each entry, with its scale; panels with equal epochs share the labels under the lowest of them."""
     columns = min(COLUMNS, len(losses))
     rows = math.ceil(len(losses) / columns)
     figure = Figure((WIDTH * columns / COLUMNS, 0.6 + 1.2 * rows), layout="constrained")
@@ -49,8 +49,8 @@ def _epochs(losses: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def alt(losses: Losses) -> str:
-    """The figure in words: whose loss fell, and whose did not."""
-    fall = {entry: (own[0][1], own[-1][1]) for entry, own in losses.items()}
+    """The figure in words: which entries' loss fell, and which did not."""
+    fall = {entry: (of_entry[0][1], of_entry[-1][1]) for entry, of_entry in losses.items()}
     if len(fall) == 1:
         ((entry, (first, last)),) = fall.items()
         return f"Pretraining loss of {entry} by epoch: from {first:.3g} to {last:.3g}."

@@ -13,11 +13,12 @@ Group = tuple[float, float]  # lowest and highest mean rank
 
 @dataclass(frozen=True)
 class MeanRanks:
-    """Of all entries.
+    """The mean ranks of all entries.
 
     Args:
+        entries: their names.
         mean_ranks: of each entry over tasks; 1 is the best.
-        critical_difference: that mean ranks must have to differ.
+        critical_difference: two entries differ if their mean ranks are at least this far apart.
     """
 
     entries: Sequence[str]
@@ -81,16 +82,16 @@ def _ruler(axes: Axes, difference: float, last: int) -> None:
 def groups(mean_ranks: Sequence[float], difference: float) -> list[Group]:
     """The widest runs of two or more mean ranks that lie less than the critical difference apart."""
     ordered = sorted(mean_ranks)
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for i, first in enumerate(ordered):
         last = max(j for j, rank in enumerate(ordered) if rank == first or rank - first < difference)
-        if last > i and (not found or last > found[-1][1]):
-            found.append((i, last))
-    return [(ordered[i], ordered[j]) for i, j in found]
+        if last > i and (not runs or last > runs[-1][1]):
+            runs.append((i, last))
+    return [(ordered[i], ordered[j]) for i, j in runs]
 
 
 def _levels(runs: Sequence[Group]) -> list[tuple[Group, int]]:
-    """For each run the first level where it touches no other."""
+    """For each run, the first level where it touches no other run."""
     ends: list[float] = []
     placed = []
     for run in runs:
@@ -101,7 +102,7 @@ def _levels(runs: Sequence[Group]) -> list[tuple[Group, int]]:
 
 
 def alt(ranks: MeanRanks) -> str:
-    """The figure in words: the best mean rank, and who does not differ from it."""
+    """The figure in words: the best mean rank, and how many entries do not differ from it."""
     order = sorted(zip(ranks.mean_ranks, ranks.entries, strict=True))
     best = order[0]
     tied = sum(rank - best[0] < ranks.critical_difference for rank, _ in order[1:])

@@ -1,4 +1,4 @@
-"""What a swept entry's figures do as its settings vary: one panel for each of its grids."""
+"""How a swept entry's figures vary with its settings: one panel for each grid of settings."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ from leaderboard.figures.confusion import on_cividis
 from registry.metrics import Metric
 from registry.targets.one_label import ACCURACY
 
-LOGARITHMIC = 20  # times the smallest value, which the largest must exceed
+LOGARITHMIC = 20  # an axis is logarithmic if its largest value is more than so many times the smallest
 
 
 @dataclass(frozen=True)
-class Point:
-    """One variation.
+class Variation:
+    """One variation of a swept entry, with its figure.
 
     Args:
-        values: at each dotted path that it varies, as a suite writes them.
+        values: the varied settings by dotted path, as a suite writes them.
         mean: of the folds' figures.
-        low, high: of the 95 % interval; None where there is none.
+        low, high: ends of the 95 % interval; None where there is none.
         published: the figure that a paper prints.
     """
 
@@ -40,34 +40,32 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A swept entry. Points that vary the same paths are a grid; it may have several."""
+    """A swept entry. The variations of the same paths are a grid; an entry may have several grids."""
 
     entry: str
-    points: Sequence[Point]
+    variations: Sequence[Variation]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The points of a grid, or where it varies more than two paths those with the same values at the others.
+    """The variations of a grid. A grid of more than two paths has a panel for each set of values of the further paths.
 
     Args:
-        paths: one or two that vary here.
-        fixed: words for the values of the others.
+        paths: the one or two paths that vary here.
+        variations: of these paths.
+        fixed: words for the values of the further paths.
     """
 
     paths: tuple[str, ...]
-    points: list[Point]
+    variations: list[Variation]
     fixed: str = ""
 
 
 @style
 def draw(sweep: Sweep, title: str = "", metric: Metric = ACCURACY) -> Figure:
-    """Lines over one path, cells over two; cells for each value of the others where a grid varies more.
-
-    The better the figure, the lighter the cell.
-    """
+    """A panel with one path is a line, with two paths a table of cells. The better the figure, the lighter the cell."""
     shown = panels(sweep)
-    names = short_names([path for point in sweep.points for path in point.values])
+    names = short_names([path for variation in sweep.variations for path in variation.values])
     columns = 2 if len(shown) > 1 and all(len(panel.paths) == 1 for panel in shown) else 1
     rows = [shown[i : i + columns] for i in range(0, len(shown), columns)]
     heights = [max(map(_height, row)) for row in rows]
@@ -75,8 +73,10 @@ def draw(sweep: Sweep, title: str = "", metric: Metric = ACCURACY) -> Figure:
     grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights).ravel()
     for unused in grid[len(shown) :]:
         unused.remove()
-    means = [point.mean for point in sweep.points]
-    measured = "measured, 95 % interval" if any(point.low is not None for point in sweep.points) else "measured"
+    means = [variation.mean for variation in sweep.variations]
+    measured = (
+        "measured, 95 % interval" if any(variation.low is not None for variation in sweep.variations) else "measured"
+    )
     lined = []
     for axes, panel in zip(grid, shown, strict=False):
         axes.set_title(panel.fixed, fontsize=SMALL)
@@ -97,37 +97,37 @@ def _finish(figure: Figure, lined: Sequence[Axes]) -> None:
     """One scale and one legend for all panels with lines."""
     if lined:
         low, high = zip(*(axes.get_ylim() for axes in lined), strict=True)
-        found: dict[str, Artist] = {}
+        handle_of: dict[str, Artist] = {}
         for axes in lined:
             axes.set_ylim(min(low), max(high))
             handles, words = axes.get_legend_handles_labels()
-            found.update(zip(words, handles, strict=True))
-        figure.legend(
-            handles=[found[words] for words in sorted(found)], labels=sorted(found), loc="outside lower center", ncols=2
-        )
+            handle_of.update(zip(words, handles, strict=True))
+        labels = sorted(handle_of)
+        handles = [handle_of[label] for label in labels]
+        figure.legend(handles=handles, labels=labels, loc="outside lower center", ncols=2)
 
 
 def panels(sweep: Sweep) -> list[Panel]:
-    """The grids of a sweep in the order given, those of more than two paths cut into panels."""
-    names = short_names([path for point in sweep.points for path in point.values])
-    found: dict[tuple[tuple[str, ...], str], Panel] = {}
-    for point in sweep.points:
-        paths = tuple(point.values)
-        fixed = ", ".join(f"{names[path]} {word(point.values[path])}" for path in paths[2:])
-        found.setdefault((paths, fixed), Panel(paths[:2], [], fixed)).points.append(point)
-    return list(found.values())
+    """The panels of a sweep, in the order of its grids; a grid of more than two paths has several."""
+    names = short_names([path for variation in sweep.variations for path in variation.values])
+    of_paths: dict[tuple[tuple[str, ...], str], Panel] = {}
+    for variation in sweep.variations:
+        paths = tuple(variation.values)
+        fixed = ", ".join(f"{names[path]} {word(variation.values[path])}" for path in paths[2:])
+        of_paths.setdefault((paths, fixed), Panel(paths[:2], [], fixed)).variations.append(variation)
+    return list(of_paths.values())
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """For each path its last key, or all of it where another path ends alike."""
+    """For each path its last key; the whole path where another path ends in the same key."""
     last = {path: path.rpartition(".")[2] for path in paths}
     ends = list(last.values())
     return {path: path if key.isdecimal() or ends.count(key) > 1 else key for path, key in last.items()}
 
 
-def values_of(points: Sequence[Point], path: str) -> list[Any]:
-    """The values at a path, each once: numbers by size, others in the order given."""
-    values = list({_key(point.values[path]): point.values[path] for point in points}.values())
+def values_of(variations: Sequence[Variation], path: str) -> list[Any]:
+    """The values at a path, each once: numbers by size, other values in the order of the variations."""
+    values = list({_key(variation.values[path]): variation.values[path] for variation in variations}.values())
     return sorted(values) if all(map(_is_number, values)) else values
 
 
@@ -152,25 +152,25 @@ def word(value: Any) -> str:
 
 
 def _line(axes: Axes, panel: Panel, label: str) -> None:
-    """A line over the values, and published figures as hollow diamonds beside it."""
+    """Draws a line over the values, and published figures as hollow diamonds."""
     (path,) = panel.paths
-    values = values_of(panel.points, path)
+    values = values_of(panel.variations, path)
     places = _places(axes, values)
-    point_at = {_key(point.values[path]): point for point in panel.points}
-    points = [point_at[_key(value)] for value in values]
-    means = [point.mean for point in points]
-    down = [np.nan if point.low is None else point.mean - point.low for point in points]
-    up = [np.nan if point.high is None else point.high - point.mean for point in points]
+    variation_at = {_key(variation.values[path]): variation for variation in panel.variations}
+    variations = [variation_at[_key(value)] for value in values]
+    means = [variation.mean for variation in variations]
+    down = [np.nan if variation.low is None else variation.mean - variation.low for variation in variations]
+    up = [np.nan if variation.high is None else variation.high - variation.mean for variation in variations]
     drawn = axes.errorbar(places, means, [down, up], color=BLUE, marker="o", markersize=4.5, elinewidth=1.4)
     drawn.set_label(label)
-    beside = [(place, p.published) for place, p in zip(places, points, strict=True) if p.published is not None]
+    beside = [(place, p.published) for place, p in zip(places, variations, strict=True) if p.published is not None]
     if beside:
         axes.plot(*zip(*beside, strict=True), "D:", color=VERMILLION, markerfacecolor="none", label="published")
     axes.grid(axis="y")
 
 
 def _places(axes: Axes, values: Sequence[Any]) -> list[float]:
-    """Where the values stand: on a logarithmic scale where they span much, else side by side."""
+    """The places of the values on the axis: logarithmic where they span much, else side by side."""
     numbers = all(map(_is_number, values))
     if numbers and values[0] > 0 and values[-1] > LOGARITHMIC * values[0]:
         axes.set_xscale("log")
@@ -187,16 +187,16 @@ def _places(axes: Axes, values: Sequence[Any]) -> list[float]:
 
 
 def _cells(axes: Axes, panel: Panel, scale: Normalize, metric: Metric) -> None:
-    """A cell for each pair of values, with its figure and below it the published one in brackets."""
-    rows, columns = (values_of(panel.points, path) for path in panel.paths)
+    """Draws a cell for each pair of values, with its figure, and below it the published figure in brackets."""
+    rows, columns = (values_of(panel.variations, path) for path in panel.paths)
     places = {(_key(row), _key(column)): (i, j) for i, row in enumerate(rows) for j, column in enumerate(columns)}
     mean_RC = np.full((len(rows), len(columns)), np.nan)
-    for point in panel.points:
-        i, j = places[_key(point.values[panel.paths[0]]), _key(point.values[panel.paths[1]])]
-        mean_RC[i, j] = point.mean
-        words = metric.write(point.mean)[0]
-        words += f"\n({metric.write(point.published)[0]})" if point.published is not None else ""
-        light = float(scale(point.mean))
+    for variation in panel.variations:
+        i, j = places[_key(variation.values[panel.paths[0]]), _key(variation.values[panel.paths[1]])]
+        mean_RC[i, j] = variation.mean
+        words = metric.write(variation.mean)[0]
+        words += f"\n({metric.write(variation.published)[0]})" if variation.published is not None else ""
+        light = float(scale(variation.mean))
         colour = on_cividis(light if metric.higher_is_better else 1 - light)
         axes.text(j, i, words, ha="center", va="center", fontsize=SMALL, color=colour)
     colours = "cividis" if metric.higher_is_better else "cividis_r"
@@ -208,18 +208,18 @@ def _cells(axes: Axes, panel: Panel, scale: Normalize, metric: Metric) -> None:
 
 
 def _height(panel: Panel) -> float:
-    """Of a panel, in inches."""
-    return 2.3 if len(panel.paths) == 1 else 1.1 + 0.42 * len(values_of(panel.points, panel.paths[0]))
+    """The height of a panel in inches."""
+    return 2.3 if len(panel.paths) == 1 else 1.1 + 0.42 * len(values_of(panel.variations, panel.paths[0]))
 
 
 def alt(sweep: Sweep, metric: Metric = ACCURACY) -> str:
-    """The figure in words: where it is best and where it is worst."""
-    names = short_names([path for point in sweep.points for path in point.values])
-    best = max(sweep.points, key=lambda point: metric.sign * point.mean)
-    last = min(sweep.points, key=lambda point: metric.sign * point.mean)
+    """The figure in words: the best and the worst variation."""
+    names = short_names([path for variation in sweep.variations for path in variation.values])
+    best = max(sweep.variations, key=lambda variation: metric.sign * variation.mean)
+    last = min(sweep.variations, key=lambda variation: metric.sign * variation.mean)
 
-    def where(point: Point) -> str:
-        return ", ".join(f"{names[path]} {word(value)}" for path, value in point.values.items())
+    def where(variation: Variation) -> str:
+        return ", ".join(f"{names[path]} {word(value)}" for path, value in variation.values.items())
 
     return (
         f"How {metric.name} of {sweep.entry} varies with {', '.join(names.values())}: best with {where(best)},"

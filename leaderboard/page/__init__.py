@@ -1,4 +1,4 @@
-"""One self-contained HTML page from a report: no file beside it, nothing fetched, opened with a double click."""
+"""One HTML page from a report. It needs no other file, fetches nothing, and opens by a double click."""
 
 import base64
 import hashlib
@@ -9,18 +9,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leaderboard.page import drawing
-from leaderboard.page.content import EmbeddingMap, Figure, Grid, Item, Report
+from leaderboard.page.content import EmbeddingMap, Item, PageTable, Picture, Report
 
 HERE = Path(__file__).parent
-MANY_ROWS = 8  # from here on a table can be filtered
-MANY_CLASSES = 12  # beyond, a map's legend is folded
+MANY_ROWS = 8  # rows from which on a table can be filtered
+MANY_CLASSES = 12  # a map's legend with more classes is folded
 
 
 def render(report: Report) -> str:
-    """The page. All texts are escaped; only a figure's ``svg`` goes in as it is.
+    """The page. All texts are escaped, except a picture's ``svg``, which goes in as it is.
 
     Raises:
-        ValueError: if two parts share an id, a row is not as long as its header, or a coordinate is not finite.
+        ValueError: if two elements share an id, a row is not as long as its header, or a coordinate is not finite.
         KeyError: if a map's label or prediction is not among its classes.
     """
     _check(report)
@@ -44,12 +44,12 @@ def render(report: Report) -> str:
 
 def _check(report: Report) -> None:
     items = [item for section in report.sections for item in section.items]
-    named = [item.id for item in items if isinstance(item, Grid | Figure | EmbeddingMap)]
+    named = [item.id for item in items if isinstance(item, PageTable | Picture | EmbeddingMap)]
     twice = [name for name, count in Counter([*named, *(s.id for s in report.sections)]).items() if count > 1]
     if twice:
-        raise ValueError(f"used for more than one part of the page: {', '.join(twice)}")
+        raise ValueError(f"used for more than one element of the page: {', '.join(twice)}")
     for item in items:
-        if isinstance(item, Grid) and any(len(row) != len(item.columns) for row in item.rows):
+        if isinstance(item, PageTable) and any(len(row) != len(item.columns) for row in item.rows):
             raise ValueError(f"{item.id}: a row is not as long as the header, {len(item.columns)}")
 
 

@@ -1,4 +1,4 @@
-"""What a page says, as plain data: a report of sections of tables, figures, maps of clips, prose and code."""
+"""The content of a page as plain data: a report with sections of tables, pictures, maps of clips, prose and code."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,26 +7,26 @@ Level = tuple[float, float, float]  # low, mean, high
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A raised sign beside a text, such as †, whose meaning is listed once below the table."""
+class Sign:
+    """A raised sign beside a text, such as †. Its meaning stands once below the table."""
 
     sign: str
     meaning: str
 
 
 @dataclass(frozen=True)
-class Cell:
+class PageCell:
     """One cell of a table.
 
     Args:
-        text: as it is read.
-        value: what it is sorted by, and what a CSV copy holds; a number in a number column. Without one, a number
-            cell counts as empty and a text cell is sorted by its text. Empty cells are last in either direction.
-        interval: low, mean and high of a 95 % interval, drawn as a bar on the column's common scale, and said.
-        diamond: a published value, drawn on the same bar as a hollow diamond, and said.
+        text: as people read it.
+        value: the value to sort by, and the value in a CSV copy; a number in a number column. Without a value, a number
+            cell counts as empty, and a text cell is sorted by its text. Empty cells are last in either direction.
+        interval: low, mean and high of a 95 % interval: a bar on the column's common scale, and words in the note.
+        diamond: a published value: a hollow diamond on the same bar, and words in the note.
         note: shown on hover, focus and touch, and read out.
-        best: of its column: set bold.
-        marks: signs that are explained below the table.
+        best: whether the cell is the best of its column, and so bold.
+        signs: they are explained below the table.
     """
 
     text: str
@@ -35,19 +35,19 @@ class Cell:
     diamond: float | None = None
     note: str = ""
     best: bool = False
-    marks: tuple[Mark, ...] = ()
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True)
-class Column:
+class PageColumn:
     """One column of a table.
 
     Args:
-        name: at its head.
-        kind: how it is aligned and sorted: first click numbers from the highest, texts from A.
+        name: the column's head.
+        kind: how it is aligned and sorted: the first click sorts numbers from the highest, texts from A.
         lowest_first: whether the first click sorts numbers from the lowest.
-        group: a heading over neighbouring columns that share it, such as a protocol.
-        help: what the column holds, shown like a cell's note.
+        group: a heading above neighbouring columns of the same group, such as a protocol.
+        help: an explanation of the column, shown like a cell's note.
     """
 
     name: str
@@ -58,24 +58,24 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PageTable:
     """A table that can be sorted, and filtered where it is long.
 
     Args:
         id: unique on the page.
         title: its heading.
-        columns: what each row holds.
+        columns: of the table.
         rows: each as long as ``columns``.
-        caption: what to know before reading it.
-        row_names: how many leading columns name a row; the filter looks there.
+        caption: above the table.
+        row_names: how many of the first columns name a row; the filter searches these.
         copy: whether buttons copy the rows that are shown, in their order, as Markdown and as CSV.
-        open: whether it is shown at once, not folded under its title.
+        open: whether the table is shown at once, not folded under its title.
     """
 
     id: str
     title: str
-    columns: list[Column]
-    rows: list[list[Cell]]
+    columns: list[PageColumn]
+    rows: list[list[PageCell]]
     caption: str = ""
     row_names: int = 1
     copy: bool = False
@@ -83,16 +83,16 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A drawing.
+class Picture:
+    """A picture.
 
     Args:
         id: unique on the page.
         title: its heading.
         svg: one ``<svg>`` element, safe markup that goes into the page as it is. ``currentColor`` follows the theme. It
-            must bring no ``<style>``, which would hold for the whole page, and no id that the page has already.
-        alt: what it shows, for those who do not see it.
-        caption: below it.
+            must have no ``<style>``, which would change the whole page, and no id that the page already has.
+        alt: the picture in words, for people who do not see it.
+        caption: below the picture.
     """
 
     id: str
@@ -111,8 +111,8 @@ class Point:
         y: upwards, in the same unit.
         clip: its id.
         label: its class.
-        predicted: the class that it was taken for; empty if unknown.
-        audio: where its recording is, from the page; empty if nowhere.
+        predicted: the predicted class; empty if unknown.
+        audio: a link from the page to the clip's recording; empty if there is no recording.
     """
 
     x: float
@@ -125,14 +125,14 @@ class Point:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Clips in the plane, coloured by class, that name themselves and play.
+    """Clips in the plane, coloured by class; a click shows a clip's name and plays it.
 
     Args:
         id: unique on the page.
         title: its heading.
         classes: every label and prediction, in the order of the legend.
         points: the clips.
-        caption: below it.
+        caption: below the map.
     """
 
     id: str
@@ -161,9 +161,9 @@ class Code:
     """A text to copy: a command, a suite file.
 
     Args:
-        text: as it is copied.
-        language: such as ``shell`` or ``yaml``, said in the label.
-        label: what it is.
+        text: to copy.
+        language: such as ``shell`` or ``yaml``; stands in the label.
+        label: the heading.
     """
 
     text: str
@@ -171,19 +171,19 @@ class Code:
     label: str
 
 
-Item = Grid | Figure | EmbeddingMap | Prose | Notes | Code
+Item = PageTable | Picture | EmbeddingMap | Prose | Notes | Code
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, linked from the top bar.
+    """A section of the report, linked from the top bar.
 
     Args:
         id: unique on the page.
-        title: short, as it stands in the top bar too.
+        title: short, because it stands in the top bar, too.
         intro: plain paragraphs.
-        items: what it holds, in order.
-        open: whether it is shown at once, not folded under its title.
+        items: the content, in order.
+        open: whether the section is shown at once, not folded under its title.
     """
 
     id: str
@@ -195,10 +195,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole page: title, a strip of key facts (name and value), sections, and a line at the end."""
+    """A whole page: title, a strip of highlights (name and value), sections, and a line at the end."""
 
     title: str
     subtitle: str
-    facts: list[tuple[str, str]]
+    highlights: list[tuple[str, str]]
     sections: list[Section]
     footer: str = ""

@@ -1,4 +1,4 @@
-"""A suite's report: everything that its records show, in the order in which a reader asks."""
+"""A suite's report: everything that its records show, in the order of a reader's questions."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ def make_report(
     beside: Path = Path(),
     mapped: Sequence[str] = (),
 ) -> tuple[Report, list[Drawing]]:
-    """The report of a suite that was run, and every figure in it.
+    """The report of a suite that was run, and every picture in it.
 
     Args:
         plan: of the suite.
-        store: holds its records; what else is there (losses, embeddings, packs) shows in more figures.
-        rule: that selects epochs, instead of the suite's own.
-        suite: its file and those that it extends, by name.
-        data: the folder of data sets: clips on maps can then be played, and folds and corpora are audited.
-        beside: the folder that the page will lie in, from which recordings are linked.
-        mapped: entries whose embeddings are mapped; the best of each task and its control if there are none.
+        store: holds the records; losses, embeddings and packs, if they are there, give further pictures.
+        rule: selects epochs instead of the suite's rule.
+        suite: the text of the suite's file and of the files that it extends, by name.
+        data: the folder of data sets: with it, clips on maps can be played, and folds and corpora are audited.
+        beside: the folder of the page, from which recordings are linked.
+        mapped: entries whose embeddings are mapped; if there are none, the best entry of each task and its control.
     """
     evidence = Evidence(plan, make_table(plan, store, rule), store, data, beside)
     sections = [
@@ -54,7 +54,7 @@ def make_report(
     report = Report(
         title=facts.title,
         subtitle=f"{table.name}: {', '.join(counts)}",
-        facts=board.key_facts(evidence),
+        highlights=board.highlights(evidence),
         sections=[section for section in sections if section.items],
         footer="Made by audiobench from stored records; no model was run.",
     )

@@ -6,8 +6,7 @@ from leaderboard import grid as grids
 from leaderboard.figures import intervals, rank_difference
 from leaderboard.grid import Shown
 from leaderboard.notes import notes, signs
-from leaderboard.page.content import Cell as PageCell
-from leaderboard.page.content import Column, Grid, Item, Mark, Notes, Section
+from leaderboard.page.content import Item, Notes, PageCell, PageColumn, PageTable, Section, Sign
 from leaderboard.report.evidence import Evidence, name_of
 from leaderboard.selection import MEANING
 from leaderboard.statistics import Interval
@@ -25,13 +24,13 @@ HELP = {
 }
 
 
-def key_facts(evidence: Evidence) -> list[tuple[str, str]]:
+def highlights(evidence: Evidence) -> list[tuple[str, str]]:
     """The strip below the title."""
     facts = evidence.table.facts
     measured = [cell for cell in evidence.table.cells if cell.mean is not None]
     asked = len({(row.entry, row.task, row.protocol) for row in evidence.plan.rows})
-    folds = ", ".join(f"{len(own.folds)} of {task}" for task, own in facts.tasks.items())
-    found = [
+    folds = ", ".join(f"{len(of_task.folds)} of {task}" for task, of_task in facts.tasks.items())
+    pairs = [
         ("measured", f"{len(measured)} of {asked} cells"),
         ("test clips", ", ".join(f"{clips:,} of {task}" for task, clips in _clips(evidence).items())),
         ("folds", folds),
@@ -41,7 +40,7 @@ def key_facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("scale", facts.scale or "as the suite stands"),
         ("published", facts.reproduces or ""),
     ]
-    return [(name, value) for name, value in found if value]
+    return [(name, value) for name, value in pairs if value]
 
 
 def section(evidence: Evidence) -> Section:
@@ -57,7 +56,7 @@ def section(evidence: Evidence) -> Section:
                 name = name_of("intervals", task, protocol)
                 metric = cells[0].metric
                 plot = intervals.draw(bars, metric=metric)
-                items.append(evidence.figure(name, title, plot, intervals.alt(bars, metric=metric)))
+                items.append(evidence.picture(name, title, plot, intervals.alt(bars, metric=metric)))
     for across in evidence.table.across:
         ranks = rank_difference.MeanRanks(across.entries, across.test.mean_ranks, across.test.critical_difference)
         title = f"{across.protocol} across {', '.join(across.tasks)}"
@@ -67,39 +66,39 @@ def section(evidence: Evidence) -> Section:
         )
         name = name_of("ranks", across.protocol)
         plot = rank_difference.draw(ranks)
-        items.append(evidence.figure(name, title, plot, rank_difference.alt(ranks), caption))
+        items.append(evidence.picture(name, title, plot, rank_difference.alt(ranks), caption))
     return Section("leaderboard", "Leaderboard", [], [*items, *metrics(evidence), Notes(notes(evidence.table))])
 
 
-def _leaderboard(table: Table, task: str) -> Grid:
+def _leaderboard(table: Table, task: str) -> PageTable:
     cells = [cell for cell in table.cells if cell.task == task]
     shown = grids.columns(table, task)
     rows = []
     for entry in dict.fromkeys(cell.entry for cell in cells):
-        own = {cell.protocol: cell for cell in cells if cell.entry == entry}
-        raised = tuple(Mark(sign, meaning) for sign, meaning in signs(own.values()))
-        row = [PageCell(entry, entry, marks=raised)]
+        of_entry = {cell.protocol: cell for cell in cells if cell.entry == entry}
+        raised = tuple(Sign(sign, meaning) for sign, meaning in signs(of_entry.values()))
+        row = [PageCell(entry, entry, signs=raised)]
         for one in shown:
-            places = [cell for cell in grids.of_column(own, one) if one.text(cell)]
-            row.append(_cell(one, places[0], cells) if places else PageCell(""))
+            filled = [cell for cell in grids.of_column(of_entry, one) if one.text(cell)]
+            row.append(_cell(one, filled[0], cells) if filled else PageCell(""))
         rows.append(row)
-    columns = [Column("entry", "text"), *(_column(one) for one in shown)]
-    return Grid(name_of("board", task), grids.heading(table, task), columns, rows, copy=True)
+    columns = [PageColumn("entry", "text"), *(_column(one) for one in shown)]
+    return PageTable(name_of("board", task), grids.heading(table, task), columns, rows, copy=True)
 
 
-def _column(shown: Shown) -> Column:
+def _column(shown: Shown) -> PageColumn:
     selection = shown.name.rpartition("(")[2].rstrip(")")
     help_text = MEANING.get(selection, "") if shown.text is grids.figure else HELP.get(shown.name, "")
     kind: Literal["text", "number"] = "text" if shown.name == "verdict" else "number"
-    return Column(shown.name, kind, shown.protocol, help_text, shown.lowest_first)
+    return PageColumn(shown.name, kind, shown.protocol, help_text, shown.lowest_first)
 
 
 def _cell(shown: Shown, cell: Cell, column: list[Cell]) -> PageCell:
-    """A figure with its interval as a bar and the published one as a diamond; other columns as they are."""
+    """A cell of the page: a figure has its interval as a bar and the published figure as a diamond."""
     value = shown.value(cell)
     if shown.text is not grids.figure:
-        found = cell.against_control if shown.name.startswith("minus ") else None
-        bar = (found.difference.low, found.difference.mean, found.difference.high) if found else None
+        against = cell.against_control if shown.name.startswith("minus ") else None
+        bar = (against.difference.low, against.difference.mean, against.difference.high) if against else None
         return PageCell(shown.text(cell), value, interval=bar)
     interval = (cell.interval.low, cell.interval.mean, cell.interval.high) if cell.interval else None
     note = f"{cell.clips:,} clips in {cell.folds} folds" if cell.mean is not None else ""
@@ -136,26 +135,26 @@ def _clips(evidence: Evidence) -> dict[str, int]:
 
 
 def pairs(evidence: Evidence) -> Section:
-    """Every two entries of every column, which ranks rest on."""
+    """The comparison of every two entries, for every column: ranks rest on these."""
     items: list[Item] = []
-    columns = [Column("entry", "text"), Column("minus", "text"), Column("difference [95 %]")]
-    columns.append(Column("p", help="of no difference, adjusted by Holm over all pairs"))
-    for (task, protocol), column in evidence.table.comparisons.items():
-        if not column.pairs:
+    columns = [PageColumn("entry", "text"), PageColumn("minus", "text"), PageColumn("difference [95 %]")]
+    columns.append(PageColumn("p", help="of no difference, adjusted by Holm over all pairs"))
+    for (task, protocol), comparisons in evidence.table.comparisons.items():
+        if not comparisons.pairs:
             continue
         rows = []
-        for pair in column.pairs:
+        for pair in comparisons.pairs:
             rows.append(
                 [
                     PageCell(pair.entry),
                     PageCell(pair.other),
-                    _bounds(pair.difference, column.metric, "+"),
+                    _bounds(pair.difference, comparisons.metric, "+"),
                     PageCell(grids.p_text(pair.p), pair.p, best=pair.p <= 0.05),
                 ]
             )
         name = name_of("pairs", task, protocol)
         title = f"{task}, {protocol}: {len(rows)} pairs"
-        items.append(Grid(name, title, columns, rows, row_names=2, copy=True, open=len(rows) <= 10))
+        items.append(PageTable(name, title, columns, rows, row_names=2, copy=True, open=len(rows) <= 10))
     intro = ["Every two entries on the same recordings, the better one first. Bold: significant at 0.05."]
     return Section("pairs", "Pairs", intro, items)
 
@@ -163,29 +162,30 @@ def pairs(evidence: Evidence) -> Section:
 def metrics(evidence: Evidence) -> list[Item]:
     """Every metric of every cell with its interval and its difference from the control."""
     items: list[Item] = []
-    columns = [Column(name, "text") for name in ("entry", "protocol", "metric")]
-    columns += [Column("figure [95 %]"), Column("minus control [95 %]"), Column("p", help=HELP["p"])]
+    columns = [PageColumn(name, "text") for name in ("entry", "protocol", "metric")]
+    columns += [PageColumn("figure [95 %]"), PageColumn("minus control [95 %]"), PageColumn("p", help=HELP["p"])]
     for task in evidence.tasks:
         rows = []
         for cell in (cell for protocol in evidence.protocols for cell in evidence.cells(task, protocol)):
-            for name, own in cell.others.items():
-                against = own.against_control
+            for name, figure in cell.others.items():
+                against = figure.against_control
                 p = against.p if against else None
                 named = [PageCell(cell.entry), PageCell(cell.protocol), PageCell(name)]
-                difference = _bounds(against.difference, own.metric, "+") if against else PageCell("")
-                rows.append([*named, _bounds(own.interval, own.metric), difference, PageCell(grids.p_text(p), p)])
+                difference = _bounds(against.difference, figure.metric, "+") if against else PageCell("")
+                rows.append([*named, _bounds(figure.interval, figure.metric), difference, PageCell(grids.p_text(p), p)])
         if rows:
             title = f"{task}: further metrics"
-            items.append(Grid(name_of("metrics", task), title, columns, rows, row_names=3, copy=True, open=False))
+            items.append(PageTable(name_of("metrics", task), title, columns, rows, row_names=3, copy=True, open=False))
     return items
 
 
-def _bounds(found: Interval, metric: Metric, sign: str = "") -> PageCell:
-    return PageCell(grids.bounds(found, metric, sign), found.mean, (found.low, found.mean, found.high))
+def _bounds(interval: Interval, metric: Metric, sign: str = "") -> PageCell:
+    bar = (interval.low, interval.mean, interval.high)
+    return PageCell(grids.bounds(interval, metric, sign), interval.mean, bar)
 
 
 def controls(evidence: Evidence) -> dict[str, str]:
-    """The control of every entry that has one, and is not it."""
+    """By entry, its control; without entries that have none, and without controls themselves."""
     facts = evidence.table.facts
-    found = {entry: facts.control_of(entry) for entry in facts.entries}
-    return {entry: control for entry, control in found.items() if control and control != entry}
+    control_of = {entry: facts.control_of(entry) for entry in facts.entries}
+    return {entry: control for entry, control in control_of.items() if control and control != entry}

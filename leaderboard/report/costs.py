@@ -1,9 +1,9 @@
-"""What figures cost: parameters, time, memory, throughput."""
+"""The cost of figures: parameters, time, memory, throughput."""
 
 from benchmark.jobs import embed, evaluate, pretrain
 from benchmark.store.job import AnyJob
 from leaderboard.figures import cost
-from leaderboard.page.content import Cell, Column, Grid, Item, Section
+from leaderboard.page.content import Item, PageCell, PageColumn, PageTable, Section
 from leaderboard.report.evidence import Evidence, name_of
 
 KINDS: dict[type[AnyJob], str] = {
@@ -21,7 +21,7 @@ def section(evidence: Evidence) -> Section:
         for protocol in evidence.protocols:
             cells = evidence.cells(task, protocol)
             points = [
-                cost.Point(cell.entry, cell.mean, cell.parameters, cell.clips_per_second)
+                cost.CostPoint(cell.entry, cell.mean, cell.parameters, cell.clips_per_second)
                 for cell in cells
                 if cell.mean is not None and (cell.parameters or cell.clips_per_second)
             ]
@@ -30,7 +30,7 @@ def section(evidence: Evidence) -> Section:
                 metric = cells[0].metric
                 title = f"{task}, {protocol}: what {metric.name} costs"
                 plot = cost.draw(points, metric=metric)
-                items.append(evidence.figure(name, title, plot, cost.alt(points, metric)))
+                items.append(evidence.picture(name, title, plot, cost.alt(points, metric)))
     intro = [
         "Seconds of the jobs that an entry needs, each counted for every entry that shares it; what a job waited for is"
         " not counted. Peak memory is the most that the process had held by the end of a job, this or an earlier one."
@@ -38,35 +38,35 @@ def section(evidence: Evidence) -> Section:
     return Section("cost", "Cost", intro, [*items, _jobs(evidence)])
 
 
-def _jobs(evidence: Evidence) -> Grid:
-    columns = [Column("entry", "text"), *(Column(name, group="seconds") for name in KINDS.values())]
-    columns += [Column("host", group="peak memory, GiB"), Column("device", group="peak memory, GiB")]
+def _jobs(evidence: Evidence) -> PageTable:
+    columns = [PageColumn("entry", "text"), *(PageColumn(name, group="seconds") for name in KINDS.values())]
+    columns += [PageColumn("host", group="peak memory, GiB"), PageColumn("device", group="peak memory, GiB")]
     columns += [
-        Column("pretraining", group="a second", help="steps"),
-        Column("embedding", group="a second", help="clips"),
+        PageColumn("pretraining", group="a second", help="steps"),
+        PageColumn("embedding", group="a second", help="clips"),
     ]
     rows = []
     for entry in evidence.table.facts.entries:
-        rows.append([Cell(entry), *_row(evidence, entry)])
-    return Grid("jobs", "Jobs", columns, rows, copy=True)
+        rows.append([PageCell(entry), *_row(evidence, entry)])
+    return PageTable("jobs", "Jobs", columns, rows, copy=True)
 
 
-def _row(evidence: Evidence, entry: str) -> list[Cell]:
+def _row(evidence: Evidence, entry: str) -> list[PageCell]:
     seconds: dict[type[AnyJob], float] = dict.fromkeys(KINDS, 0.0)
     peak: dict[str, float] = {}
     rates: dict[str, float] = {}
     for kind in KINDS:
         for job in evidence.needed(evidence.rows(entry), kind):
-            found = evidence.result(job)
-            if found is None:
+            record = evidence.result(job)
+            if record is None:
                 continue
-            seconds[kind] += found.seconds
-            for where, most in found.peak_memory.items():
+            seconds[kind] += record.seconds
+            for where, most in record.peak_memory.items():
                 peak[where] = max(peak.get(where, 0), most / GIBI)
-            if isinstance(found, embed.Record):
-                rates["clips"] = found.clips_per_second
-            elif isinstance(found, pretrain.Record | evaluate.Record) and found.steps_per_second is not None:
-                rates["steps"] = found.steps_per_second
+            if isinstance(record, embed.Record):
+                rates["clips"] = record.clips_per_second
+            elif isinstance(record, pretrain.Record | evaluate.Record) and record.steps_per_second is not None:
+                rates["steps"] = record.steps_per_second
     return [
         *(_figure(seconds.get(kind) or None, 1) for kind in KINDS),
         *(_figure(peak.get(where), 2) for where in ("host", "device")),
@@ -74,5 +74,5 @@ def _row(evidence: Evidence, entry: str) -> list[Cell]:
     ]
 
 
-def _figure(value: float | None, digits: int) -> Cell:
-    return Cell("" if value is None else f"{value:,.{digits}f}", value)
+def _figure(value: float | None, digits: int) -> PageCell:
+    return PageCell("" if value is None else f"{value:,.{digits}f}", value)

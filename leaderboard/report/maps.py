@@ -1,4 +1,4 @@
-"""Embeddings in the plane: near clips sound alike to the encoder."""
+"""Embeddings in the plane: clips that are near each other sound alike to the encoder."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
-    """A map for every task and entry that is asked for; by default the best entry and its control.
+    """A map for every task and each entry of ``mapped``; by default, of the best entry and its control.
 
     Raises:
         Mistake: if an entry is not in the suite.
@@ -39,9 +39,9 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
     lacking: list[str] = []
     for task in evidence.tasks:
         for protocol, entry in _chosen(evidence, task, mapped):
-            found = _map(evidence, entry, task, protocol)
-            items += found
-            lacking += [] if found else [f"{entry} on {task}"]
+            drawn = _map(evidence, entry, task, protocol)
+            items += drawn
+            lacking += [] if drawn else [f"{entry} on {task}"]
     if lacking:
         items.append(Prose([f"Not drawn, because its embeddings or its pack are not at hand: {', '.join(lacking)}."]))
     intro = [
@@ -52,7 +52,7 @@ def section(evidence: Evidence, mapped: Sequence[str]) -> Section:
 
 
 def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[str, str]]:
-    """Protocol and entries of a task's maps, where clips have one label: under the first protocol on embeddings."""
+    """Protocol and entry of each map of a task: of the first protocol on embeddings, where clips have one label."""
     facts = evidence.table.facts
     for protocol in sorted(facts.protocols, key=lambda name: facts.protocols[name].shots is not None):  # all, then few
         cells = {
@@ -71,12 +71,13 @@ def _chosen(evidence: Evidence, task: str, mapped: Sequence[str]) -> list[tuple[
 def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]:
     rows = evidence.rows(entry, task, protocol)
     embed, pack = evidence.needed(rows, EmbedJob)[0], evidence.plan.pack_of(rows[0])
-    own = evidence.table.measured[entry, task, protocol]
+    measured = evidence.table.measured[entry, task, protocol]
+    classes = measured.classes
     guess = {
         clip: int(predicted)
-        for key in reversed(own.keys)  # of several seeds the first stays
-        for found in predictions(evidence.store, key, own.epochs, own.target, len(own.classes)).values()
-        for clip, predicted in zip(found.clip_N, found.predicted_N, strict=True)
+        for key in reversed(measured.keys)  # the first of several seeds comes last, and stays
+        for of_fold in predictions(evidence.store, key, measured.epochs, measured.target, len(classes)).values()
+        for clip, predicted in zip(of_fold.clip_N, of_fold.predicted_N, strict=True)
     }
     try:
         clips = _clips(evidence, pack)
@@ -88,15 +89,15 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     guesses = [guess[clip] for clip in ids]
     audio = _audio(evidence, pack)
     points = [
-        Point(float(x), float(y), clip, own.classes[label], own.classes[predicted], audio.get(clip, ""))
+        Point(float(x), float(y), clip, classes[label], classes[predicted], audio.get(clip, ""))
         for (x, y), clip, label, predicted in zip(point_N2, ids, labels, guesses, strict=True)
     ]
     title, name = f"{entry} on {task}, {protocol}", name_of("map", entry, task)
-    plot = embedding_map.draw(point_N2, labels.tolist(), guesses, own.classes)
-    alt = embedding_map.alt(labels.tolist(), guesses, own.classes)
+    plot = embedding_map.draw(point_N2, labels.tolist(), guesses, classes)
+    alt = embedding_map.alt(labels.tolist(), guesses, classes)
     return [
-        EmbeddingMap(name, title, own.classes, points, "" if audio else "Recordings are not at hand to be played."),
-        evidence.figure(f"{name}-figure", f"{title}: true and predicted class", plot, alt),
+        EmbeddingMap(name, title, classes, points, "" if audio else "Recordings are not at hand to be played."),
+        evidence.picture(f"{name}-figure", f"{title}: true and predicted class", plot, alt),
     ]
 
 
@@ -111,7 +112,7 @@ def _clips(evidence: Evidence, pack: PackJob) -> "DataFrame":
 def _projected(
     evidence: Evidence, embed: EmbedJob, tested: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Points of some of the tested clips, and which; kept beside the records, since t-SNE takes its time."""
+    """Points of tested clips, and the indices of these clips; kept beside the records, because t-SNE is slow."""
     path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
     try:
         with np.load(path) as kept:
@@ -131,13 +132,13 @@ def _projected(
         with aside.open("wb") as file:
             np.savez(file, points=points_N2, chosen=chosen)
 
-    with suppress(OSError):  # records that are only read from
+    with suppress(OSError):  # the records' folder may be read-only
         replace_file(path, write)
     return points_N2, tested[chosen]
 
 
 def _audio(evidence: Evidence, pack: PackJob) -> dict[str, str]:
-    """Where each clip's recording lies, as seen from the page; nothing where the data are not at hand."""
+    """By clip, the link from the page to its recording; nothing where the data are not at hand."""
     if evidence.data is None:
         return {}
     try:
@@ -149,7 +150,7 @@ def _audio(evidence: Evidence, pack: PackJob) -> dict[str, str]:
 
 
 def _link(path: Path, here: Path) -> str:
-    """A link from a page in a folder to a file; in full where the two are on different drives of Windows."""
+    """A link from a page in the folder ``here`` to a file; a full one if they are on different drives of Windows."""
     try:
         return quote(Path(os.path.relpath(path, here)).as_posix())
     except ValueError:

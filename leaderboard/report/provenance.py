@@ -1,4 +1,4 @@
-"""Where figures come from: the suite, the machines, the data, and the commands that make them again."""
+"""Where figures come from: the suite, the machines, the data, and the commands that compute them again."""
 
 import shlex
 from collections import Counter
@@ -8,7 +8,7 @@ from benchmark.data.audit import audit
 from benchmark.jobs.pack import PackJob
 from benchmark.progress import Progress
 from benchmark.store.job import Environment
-from leaderboard.page.content import Cell, Code, Column, Grid, Item, Notes, Section
+from leaderboard.page.content import Code, Item, Notes, PageCell, PageColumn, PageTable, Section
 from leaderboard.report.board import controls
 from leaderboard.report.evidence import Evidence
 from registry.errors import Mistake
@@ -16,21 +16,24 @@ from registry.tasks import Task
 
 
 def asked(evidence: Evidence, suite: Sequence[tuple[str, str]]) -> Section:
-    """The suite's texts, with those that it extends, and the command for every row."""
+    """The texts of the suite and of the files that it extends, and the command for every row."""
     facts = evidence.table.facts
     command = ["audiobench", "run", facts.suite]
     if facts.scale:
         command += ["--scale", facts.scale]
-    command += [part for seed in facts.seeds for part in ("--seed", str(seed))] if facts.seeds != (0,) else []
+    if facts.seeds != (0,):
+        command += [word for seed in facts.seeds for word in ("--seed", str(seed))]
     rows = []
     for entry in facts.entries:
         control = controls(evidence).get(entry, "")
-        rows.append([Cell(entry), Cell(control), Cell(f"{shlex.join([*command, '--entry', entry])} --data DATA")])
-    columns = [Column("entry", "text"), Column("control", "text"), Column("command", "text")]
+        rows.append(
+            [PageCell(entry), PageCell(control), PageCell(f"{shlex.join([*command, '--entry', entry])} --data DATA")]
+        )
+    columns = [PageColumn("entry", "text"), PageColumn("control", "text"), PageColumn("command", "text")]
     items: list[Item] = [
         *(Code(text, "yaml", name) for name, text in suite),
         Code(f"{shlex.join(command)} --data DATA", "shell", "everything"),
-        Grid("commands", "Every row", columns, rows, copy=True),
+        PageTable("commands", "Every row", columns, rows, copy=True),
     ]
     intro = ["DATA is the folder that holds the data sets. What is finished is not done again."]
     return Section("suite", "Suite", intro, items)
@@ -45,46 +48,46 @@ def section(evidence: Evidence) -> Section:
     return Section("provenance", "Provenance", [], items)
 
 
-def _environments(evidence: Evidence) -> Grid:
+def _environments(evidence: Evidence) -> PageTable:
     counts: Counter[tuple[str, ...]] = Counter()
     for job in evidence.plan.jobs.values():
-        found = evidence.result(job)
-        if found and found.environment.device:
-            counts[_environment(found.environment)] += 1
+        record = evidence.result(job)
+        if record and record.environment.device:
+            counts[_environment(record.environment)] += 1
     names = ["device", "precision", "threads", "commit", "versions"]
-    columns = [*(Column(name, "text") for name in names), Column("jobs")]
-    rows = [[*map(Cell, own), Cell(str(count), count)] for own, count in counts.most_common()]
-    return Grid("environments", "Machines and versions", columns, rows)
+    columns = [*(PageColumn(name, "text") for name in names), PageColumn("jobs")]
+    rows = [[*map(PageCell, texts), PageCell(str(count), count)] for texts, count in counts.most_common()]
+    return PageTable("environments", "Machines and versions", columns, rows)
 
 
-def _environment(found: Environment) -> tuple[str, ...]:
-    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    return found.device, found.precision, str(found.threads), found.commit or "", versions
+def _environment(of_job: Environment) -> tuple[str, ...]:
+    versions = ", ".join(f"{name} {version}" for name, version in of_job.versions.items())
+    return of_job.device, of_job.precision, str(of_job.threads), of_job.commit or "", versions
 
 
-def _data(evidence: Evidence) -> Grid:
-    """Hashes of the audio that every task was tested on, by its records."""
+def _data(evidence: Evidence) -> PageTable:
+    """The hashes of the audio that every task was tested on, from its records."""
     hashes: dict[tuple[str, str, str], int] = {}
     for row in evidence.plan.rows:
-        found = evidence.result(evidence.plan.evaluation(row))
-        if found:
-            place = (row.task, str(evidence.plan.pack_of(row).config.sample_rate), found.data_hash)
+        record = evidence.result(evidence.plan.evaluation(row))
+        if record:
+            place = (row.task, str(evidence.plan.pack_of(row).config.sample_rate), record.data_hash)
             hashes[place] = hashes.get(place, 0) + 1
     columns = [
-        Column("task", "text"),
-        Column("sample rate, Hz"),
-        Column("SHA-256 of the samples", "text"),
-        Column("records"),
+        PageColumn("task", "text"),
+        PageColumn("sample rate, Hz"),
+        PageColumn("SHA-256 of the samples", "text"),
+        PageColumn("records"),
     ]
     rows = [
-        [Cell(task), Cell(rate, int(rate)), Cell(digest), Cell(str(count), count)]
+        [PageCell(task), PageCell(rate, int(rate)), PageCell(digest), PageCell(str(count), count)]
         for (task, rate, digest), count in hashes.items()
     ]
-    return Grid("data", "Data", columns, rows)
+    return PageTable("data", "Data", columns, rows)
 
 
 def _findings(evidence: Evidence) -> list[str]:
-    """What an audit of the tasks and corpora finds by their listings; nothing without the data."""
+    """The findings of an audit of the tasks' and corpora's listings; one sentence without the data."""
     if evidence.data is None:
         return ["Data sets were not at hand, so that only what the records say of overlaps is marked (†, ‡)."]
     tasks: dict[str, Task] = {}
@@ -96,20 +99,22 @@ def _findings(evidence: Evidence) -> list[str]:
                 tasks.setdefault(name, job.config.task.build())
             except Mistake as mistake:
                 unknown[name] = mistake.what
-    report = audit(tasks, evidence.data, Progress(), lenient=True)
-    found = [
-        f"{own.name}: {len(own.spanning)} of {own.sources} sources have clips in several folds"
-        f" ({', '.join(one.source for one in own.spanning[:8])}{', ...' if len(own.spanning) > 8 else ''})."
-        for own in report.data_sets
-        if own.spanning
+    audited = audit(tasks, evidence.data, Progress(), lenient=True)
+    sentences = [
+        f"{of_set.name}: {len(of_set.spanning)} of {of_set.sources} sources have clips in several folds"
+        f" ({', '.join(one.source for one in of_set.spanning[:8])}{', ...' if len(of_set.spanning) > 8 else ''})."
+        for of_set in audited.data_sets
+        if of_set.spanning
     ]
-    for one in report.shared:
-        part = f" {one.part} is a part of the other." if one.part else ""
-        found.append(
+    for one in audited.shared:
+        contained = f" {one.part} is a part of the other." if one.part else ""
+        sentences.append(
             f"{one.first} and {one.second} share {one.recordings} recordings by {one.by}: {len(one.clips[0])} and"
-            f" {len(one.clips[1])} clips.{part}"
+            f" {len(one.clips[1])} clips.{contained}"
             if one.recordings
             else f"{one.first} and {one.second} share no recording, by {one.by}."
         )
-    found += [f"{a} and {b} were not compared: they name no recordings by a common id." for a, b in report.not_compared]
-    return found + [f"{name} was not audited: {why}." for name, why in {**report.left_out, **unknown}.items()]
+    sentences += [
+        f"{a} and {b} were not compared: they name no recordings by a common id." for a, b in audited.not_compared
+    ]
+    return sentences + [f"{name} was not audited: {why}." for name, why in {**audited.left_out, **unknown}.items()]

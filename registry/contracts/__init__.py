@@ -1,7 +1,8 @@
-"""Contracts: what a component of each kind keeps, as checks. A file a kind, called as its folder; a function a check.
+"""The contracts of components, as checks. Each kind has a file, with the name of its folder; each function is a check.
 
-The docstring of a check says, in one sentence, what a component does that keeps it. A check returns what it found, in
-words, or nothing; it raises ``Broken`` for a component that does not, and ``NotApplicable`` for one that need not.
+The first sentence of a check's docstring says what a good component does. A check returns its finding in words, or
+nothing. It raises ``Broken`` for a component that breaks the contract, and ``NotApplicable`` for one that the check is
+not about.
 """
 
 import importlib
@@ -26,11 +27,11 @@ Check = Callable[[Any], str | None]
 
 
 class Broken(Exception):
-    """A component does not do what its contract says.
+    """A component breaks its contract.
 
     Args:
-        expected: of it.
-        found: instead.
+        expected: what the contract asks for.
+        found: what the component does instead.
         fix: what its author may do.
     """
 
@@ -40,18 +41,19 @@ class Broken(Exception):
 
 
 class NotApplicable(Exception):
-    """A check says nothing of this component; its text says why."""
+    """A check is not about this component; the text says why."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """The result of a check.
 
     Args:
-        check: its name, as its function is called.
+        check: the name of the check's function.
         title: what is checked, in words.
-        state: what came out.
-        told: of what passed, what was found; of what failed, what was expected, found and is to be done; else why not.
+        state: the result.
+        told: if passed, what was found; if failed, what was expected, what was found, and what to do; else why the
+            check is not applicable.
     """
 
     check: str
@@ -65,7 +67,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Beside:
-    """What stands beside a component while it is checked; None of what a contract has a default for.
+    """What a component is checked together with; None means the contract's default.
 
     Args:
         data: the folder that holds data sets, for tasks.
@@ -79,12 +81,14 @@ class Beside:
 
 
 class Specimen(Generic[C]):
-    """A component that is checked; the files of the kinds add what its checks need, and say in ``place`` where it is.
+    """The component under check. Each kind's file has a subclass with what the kind's checks need.
+
+    ``place`` says, for messages, with what the component is checked.
 
     Args:
         kind: of the component.
         reference: the component, as a suite names it.
-        beside: what stands beside it.
+        beside: what the component is checked together with.
 
     Raises:
         Mistake: if there is no such component.
@@ -110,33 +114,33 @@ class Specimen(Generic[C]):
         """Makes what the checks share.
 
         Raises:
-            Mistake: if the component does not go with what stands beside it, so that it cannot be checked there.
+            Mistake: if the component does not work with what ``beside`` names, so that it cannot be checked.
         """
 
 
 def findings(kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside | None = None) -> Iterator[Finding]:
-    """Checks a component against its contract: first what every kind keeps, then what its own does.
+    """Checks a component against its contract: first by the checks of every kind, then by those of its kind.
 
     Args:
         kind: of the component.
-        reference: its name, or a mapping with its name and settings, as a suite has it.
-        beside: what stands beside it.
+        reference: the component's name, or a mapping with its name and settings, as in a suite.
+        beside: what the component is checked together with.
 
     Raises:
-        Mistake: if there is no such component, the settings are wrong, or it cannot be checked beside these things.
+        Mistake: if there is no such component, the settings are wrong, or it does not work with what ``beside`` names.
     """
-    own = contract_of(kind)
-    specimen: Specimen[C] = own.Specimen(kind, reference, beside or Beside())
+    contract = contract_of(kind)
+    specimen: Specimen[C] = contract.Specimen(kind, reference, beside or Beside())
     _require_settings(specimen)
     for check in checks_in(importlib.import_module("registry.contracts._every_kind")):
-        finding = _found(check, specimen)
+        finding = _finding(check, specimen)
         yield finding
         if finding.state == "failed" and check.__name__ == "settings_are_plain":
-            return  # nothing can be made of them
-    made = _found(_is_made, specimen)
+            return  # no component can be made with such settings
+    made = _finding(_is_made, specimen)
     yield made
-    for check in checks_in(own) if made.state == "passed" else ():
-        yield _found(check, specimen)
+    for check in checks_in(contract) if made.state == "passed" else ():
+        yield _finding(check, specimen)
 
 
 def contract_of(kind: Kind[C]) -> ModuleType:
@@ -147,11 +151,11 @@ def contract_of(kind: Kind[C]) -> ModuleType:
 def checks_in(module: ModuleType) -> list[Check]:
     """The checks of a module: its public functions, in their order."""
     functions = (value for value in vars(module).values() if inspect.isfunction(value))
-    return [own for own in functions if own.__module__ == module.__name__ and not own.__name__.startswith("_")]
+    return [check for check in functions if check.__module__ == module.__name__ and not check.__name__.startswith("_")]
 
 
 def _require_settings(specimen: Specimen[Any]) -> None:
-    """Raises a Mistake for settings that are missing, or given and wrong: the request is wrong, not the component."""
+    """Raises a Mistake for settings that are missing or wrong in the request: then the component is not to blame."""
     fields = specimen.component.Config.model_fields.items()
     required = [field.alias or name for name, field in fields if field.is_required()]
     given = {} if isinstance(specimen.reference, str) else specimen.reference
@@ -173,8 +177,8 @@ def _is_made(specimen: Specimen[Any]) -> None:
     specimen.prepare()
 
 
-def _found(check: Check, specimen: Specimen[Any]) -> Finding:
-    """What a check finds; whatever a component raises is a finding, but for a Mistake while it is made."""
+def _finding(check: Check, specimen: Specimen[Any]) -> Finding:
+    """Runs a check. Whatever the component raises is a finding, except a Mistake while the component is made."""
     name, title = check.__name__.lstrip("_"), (inspect.getdoc(check) or "").partition(".\n")[0].rstrip(".")
     title = " ".join(title.replace("``", "").split())
     try:
@@ -193,7 +197,7 @@ def _found(check: Check, specimen: Specimen[Any]) -> Finding:
 
 
 def _told(error: Exception) -> str:
-    """An exception in a line: what it is, and the last place outside of torch that it came from."""
+    """An exception in one line, with the last place in its traceback outside of installed packages."""
     what = (str(error) or "without a message").splitlines()[0]
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""

@@ -1,4 +1,4 @@
-"""What a component of any kind keeps: what it says of itself, and its settings."""
+"""The checks of every kind: what a component says about itself, and its settings."""
 
 import inspect
 import json

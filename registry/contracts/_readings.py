@@ -1,4 +1,4 @@
-"""What makes a step wait for the device: seen on any device, as operations that hand values to the host."""
+"""Finds operations that make a step wait for the device, because they hand values to the host; works on any device."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _READING = {"_local_scalar_dense", "bincount", "equal", "masked_select", "nonzer
 
 
 class Readings(TorchDispatchMode):
-    """Notes every operation that reads values back, and every look-up by a mask, whose result has an unknown size."""
+    """Notes in ``found`` every operation that reads values back, and every look-up by a mask: its size is unknown."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

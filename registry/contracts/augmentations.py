@@ -1,4 +1,4 @@
-"""What an augmentation keeps: of a batch of noise, a waveform ``[B, T]`` or a spectrogram ``[B, C, F, N]``."""
+"""The checks of an augmentation, on a batch of noise: a waveform ``[B, T]`` or a spectrogram ``[B, C, F, N]``."""
 
 import torch
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ _SHAPES = {"waveform": (6, 20_000), "spectrogram": (6, 1, 64, 100)}
 
 
 class Specimen(contracts.Specimen[Augmentation]):
-    """An augmentation as its settings say, in training mode."""
+    """An augmentation with its settings, in training mode."""
 
     augmentation: Augmentation
 
@@ -24,16 +24,16 @@ class Specimen(contracts.Specimen[Augmentation]):
         self.augmentation = self.choice.build()
 
     def batch(self) -> Tensor:
-        """What it works on, the same every time."""
+        """A batch in the augmentation's domain, the same every time."""
         return noise(*_SHAPES[self.component.domain])
 
     def changed(self, x: Tensor, seed: int = 0) -> Tensor:
-        """What it makes of a batch, after a seed."""
+        """The augmented batch, after a seed."""
         torch.manual_seed(seed)
         return self.augmentation(x)  # type: ignore[no-any-return]
 
     def with_probability(self, p: float) -> Augmentation | None:
-        """The same with another probability; None where its settings allow none."""
+        """The augmentation with another probability; None where its settings do not allow that."""
         settings = {"name": self.name} if isinstance(self.reference, str) else dict(self.reference)
         try:
             return self.kind.choose({**settings, "p": p}).build()
@@ -44,14 +44,14 @@ class Specimen(contracts.Specimen[Augmentation]):
 def keeps_shape_and_type(specimen: Specimen) -> str:
     """A batch stays a batch: of its shape, unless it is always applied, and in float32."""
     x = specimen.batch()
-    found = specimen.changed(x)
-    same = found.shape == x.shape
-    cut = found.shape[:-1] == x.shape[:-1] and specimen.with_probability(0.5) is None  # a batch has one length
-    if found.dtype != torch.float32 or not (same or cut):
+    changed = specimen.changed(x)
+    same = changed.shape == x.shape
+    cut = changed.shape[:-1] == x.shape[:-1] and specimen.with_probability(0.5) is None  # a batch has one length
+    if changed.dtype != torch.float32 or not (same or cut):
         expected = f"{list(x.shape)} in float32"
         fix = "keep the shape; what changes the length is always applied: p: float = Field(1.0, ge=1, le=1)"
-        raise Broken(expected, f"{list(found.shape)} in {str(found.dtype)[6:]}", fix)
-    return f"{list(x.shape)} to {list(found.shape)}"
+        raise Broken(expected, f"{list(changed.shape)} in {str(changed.dtype)[6:]}", fix)
+    return f"{list(x.shape)} to {list(changed.shape)}"
 
 
 def changes_nothing_at_probability_0(specimen: Specimen) -> None:
@@ -89,9 +89,9 @@ def is_finite(specimen: Specimen) -> None:
 
 def takes_one_example(specimen: Specimen) -> None:
     """A batch of one example is a batch."""
-    found = specimen.changed(specimen.batch()[:1])
-    if len(found) != 1:
-        raise Broken("one example", str(len(found)), "draw for each of the examples that there are")
+    examples = len(specimen.changed(specimen.batch()[:1]))
+    if examples != 1:
+        raise Broken("one example", str(examples), "draw for each of the examples that there are")
 
 
 def reads_nothing_back(specimen: Specimen) -> None:
@@ -99,5 +99,5 @@ def reads_nothing_back(specimen: Specimen) -> None:
     with Readings() as readings:
         specimen.changed(specimen.batch())
     if readings.found:
-        found = ", ".join(sorted(readings.found))
-        raise Broken("no reading", found, "leave out item(), float(), if on a tensor, and look-ups by a mask")
+        operations = ", ".join(sorted(readings.found))
+        raise Broken("no reading", operations, "leave out item(), float(), if on a tensor, and look-ups by a mask")

@@ -1,4 +1,4 @@
-"""What an encoder keeps, behind a front end: of clips of noise, of silence, and of sound at full scale."""
+"""The checks of an encoder behind a front end, on clips of noise, silence, and sound at full scale."""
 
 import math
 import time
@@ -14,14 +14,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from registry import contracts
 from registry.contracts import Broken, NotApplicable
-from registry.contracts._nets import frontend_before, noise, require_equal
+from registry.contracts._nets import frontend_before, model_path, noise, require_equal
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
 from registry.standing import Standing
 
-_HALF = 0.99  # least cosine of embeddings in half and in full precision
-_LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; most seconds and bytes of a tensor it may take
+_HALF = 0.99  # least cosine between embeddings in half and in full precision
+_LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; the seconds of work and bytes a tensor allowed
 
 
 class Specimen(contracts.Specimen[Encoder]):
@@ -36,8 +36,7 @@ class Specimen(contracts.Specimen[Encoder]):
         self.path: Path | None = None
         if self.component.brings_weights:
             settings = self.choice.settings
-            file = self.component.file_of(settings)
-            self.path = Path(file) if file else None
+            self.path = model_path(self.choice)
             rate = self.component.own_rate(settings, self.path)
             self.frontend = make_frontend(self.beside.frontend or {"name": "waveform", "sample_rate": rate})
         else:
@@ -86,20 +85,20 @@ def embeddings_have_their_size(specimen: Specimen) -> str:
     """Clips of any length have an embedding each: ``[B, D]``, D its ``embedding_dim``."""
     size = specimen.encoder.embedding_dim
     for seconds in (1, 2):
-        found = list(specimen.embed(specimen.clips(3, seconds)).shape)
-        if found != [3, size]:
-            raise Broken(f"[3, {size}] of 3 clips of {seconds} s", str(found), "set embedding_dim, or mend embed")
+        shape = list(specimen.embed(specimen.clips(3, seconds)).shape)
+        if shape != [3, size]:
+            raise Broken(f"[3, {size}] of 3 clips of {seconds} s", str(shape), "set embedding_dim, or mend embed")
     return f"[3, {size}] of 3 clips"
 
 
 def frames_have_their_size(specimen: Specimen) -> str:
     """Frames ``[B, N', D]`` of a clip, in their order, D its ``embedding_dim``."""
     with torch.no_grad():
-        found = list(specimen.encoder(specimen.frontend(specimen.clips(3))).shape)
+        shape = list(specimen.encoder(specimen.frontend(specimen.clips(3))).shape)
     size = specimen.encoder.embedding_dim
-    if len(found) != 3 or found[0] != 3 or found[2] != size or found[1] < 1:
-        raise Broken(f"[3, N', {size}] of 3 clips", str(found), "give frames from forward, and their pooling from pool")
-    return str(found)
+    if len(shape) != 3 or shape[0] != 3 or shape[2] != size or shape[1] < 1:
+        raise Broken(f"[3, N', {size}] of 3 clips", str(shape), "give frames from forward, and their pooling from pool")
+    return str(shape)
 
 
 def embeds_alone_as_in_a_batch(specimen: Specimen) -> str:
@@ -153,11 +152,11 @@ def embeds_short_clips(specimen: Specimen) -> str:
     shorter = {"one sample": lambda: specimen.embed(specimen.clips(2)[:, :1])}
     if shortest > 1:
         shorter[f"{shortest - 1} {unit}"] = lambda: encoder.embed(x[..., :-1])
-    found = {name: _embedded_or_refused(act) for name, act in shorter.items()}
-    wrong = [f"{told} of {name}" for name, told in found.items() if told not in ("embedded", "refused")]
+    results = {name: _embedded_or_refused(act) for name, act in shorter.items()}
+    wrong = [f"{result} of {name}" for name, result in results.items() if result not in ("embedded", "refused")]
     if wrong:
         raise Broken("finite values, or a Mistake", " and ".join(wrong), "begin forward with self.check_length(x)")
-    return f"{shortest} {unit}: {told}; " + "; ".join(f"{name}: {told}" for name, told in found.items())
+    return f"{shortest} {unit}: {told}; " + "; ".join(f"{name}: {result}" for name, result in results.items())
 
 
 @torch.no_grad()
@@ -201,19 +200,19 @@ def learns_with_every_parameter(specimen: Specimen) -> str:
     if not specimen.component.gives_gradients:
         raise NotApplicable("it gives no gradients: finetune refuses it")
     encoder = specimen.drawn(0).train()
-    parameters = {name: own for name, own in encoder.named_parameters() if own.requires_grad}
+    parameters = {name: tensor for name, tensor in encoder.named_parameters() if tensor.requires_grad}
     if not parameters:
         raise NotApplicable("it has no parameters to train: finetune and pretraining cannot use it")
     torch.manual_seed(0)
     encoder.embed(specimen.frontend(specimen.clips(4))).float().square().sum().backward()
-    bare = [name for name, own in parameters.items() if own.grad is None]
+    bare = [name for name, tensor in parameters.items() if tensor.grad is None]
     if bare:
         fix = "leave out what the embedding does not need, or requires_grad_(False)"
         raise Broken(f"gradients of all {len(parameters)}", f"none of {_few(bare)}", fix)
-    wild = [name for name, own in parameters.items() if own.grad is not None and not own.grad.isfinite().all()]
+    wild = [name for name, tensor in parameters.items() if tensor.grad is None or not tensor.grad.isfinite().all()]
     if wild:
         raise Broken("finite gradients", f"others of {_few(wild)}", "guard divisions, logarithms and roots")
-    return f"{sum(own.numel() for own in parameters.values()):,} parameters"
+    return f"{sum(tensor.numel() for tensor in parameters.values()):,} parameters"
 
 
 def is_whole_in_its_state(specimen: Specimen) -> str:
@@ -222,8 +221,8 @@ def is_whole_in_its_state(specimen: Specimen) -> str:
     other = specimen.drawn(1)
     other.load_state_dict(load(save(state)))
     wave_BT = specimen.clips(2)
-    expected, found = specimen.embed(wave_BT), specimen.embed(wave_BT, other)
-    return require_equal(found, expected, "keep in parameters and buffers whatever the embedding depends on")
+    expected, of_copy = specimen.embed(wave_BT), specimen.embed(wave_BT, other)
+    return require_equal(of_copy, expected, "keep in parameters and buffers whatever the embedding depends on")
 
 
 def is_tried_without_values(specimen: Specimen) -> str:
@@ -234,10 +233,10 @@ def is_tried_without_values(specimen: Specimen) -> str:
         frontend = frontend_before(specimen.component, specimen.beside)
         encoder = specimen.choice.build(frontend.channels, frontend.bins).eval()
         try:
-            found = encoder.embed(frontend(torch.empty(2, specimen.frontend.sample_rate)))
+            embedding_BD = encoder.embed(frontend(torch.empty(2, specimen.frontend.sample_rate)))
         except NotImplementedError as error:
             raise NotApplicable(f"torch cannot: {str(error).splitlines()[0]}") from error
-    return f"{list(found.shape)}"
+    return f"{list(embedding_BD.shape)}"
 
 
 def parts_are_the_embedding(specimen: Specimen) -> str:
@@ -261,7 +260,7 @@ def _few(names: list[str]) -> str:
 
 
 class _Largest(TorchDispatchMode):
-    """Notes the bytes of the largest tensor that is made."""
+    """Notes the bytes of the largest tensor that any operation makes."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -276,7 +275,7 @@ class _Largest(TorchDispatchMode):
 
 
 def _cost(specimen: Specimen, seconds: int) -> tuple[float, float]:
-    """Seconds of work of a clip of so many, and the bytes of its largest tensor."""
+    """For a clip of so many seconds: the seconds of work, and the bytes of the largest tensor."""
     wave_BT = specimen.clips(1, seconds)
     began = time.monotonic()
     with _Largest() as largest:
@@ -285,6 +284,6 @@ def _cost(specimen: Specimen, seconds: int) -> tuple[float, float]:
 
 
 def _extrapolated(at_half: float, at_one: float, longer: float) -> float:
-    """What a cost grows to with length, linear to quadratic: known at a half and at one, asked at ``longer``."""
+    """A cost at the length ``longer``, from the costs at 0.5 and 1: a power of length, from linear to quadratic."""
     power = min(max(math.log2(at_one / at_half), 1.0), 2.0)
     return float(at_one * longer**power)

@@ -1,4 +1,4 @@
-"""What a front end keeps: of clips of a second, of noise, silence, and sound at full scale."""
+"""The checks of a front end, on clips of one second: noise, silence, and sound at full scale."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,7 +14,7 @@ from registry.frontends import Frontend, make_frontend
 
 
 class Specimen(contracts.Specimen[Frontend]):
-    """A front end in eval mode, with statistics as if they had been measured."""
+    """A front end in eval mode, with invented statistics if it needs measured ones."""
 
     frontend: Frontend
 
@@ -46,8 +46,8 @@ def output_has_its_shape(specimen: Specimen) -> str:
         expected = f"[3, {frontend.channels}, {frontend.bins}, N]"
         right = len(shape) == 4 and shape[:3] == [3, frontend.channels, frontend.bins] and frontend.bins > 0
     if not right:
-        found = f"{shape}, {frontend.channels} channels, {frontend.bins} bins"
-        raise Broken(expected, found, "set self.channels and self.bins to what forward gives")
+        given = f"{shape}, {frontend.channels} channels, {frontend.bins} bins"
+        raise Broken(expected, given, "set self.channels and self.bins to what forward gives")
     return f"{shape} of 3 clips of a second"
 
 
@@ -55,11 +55,11 @@ def computes_in_full_precision(specimen: Specimen) -> str:
     """It gives float32, and the same values inside autocast as outside."""
     expected = specimen.frontend(specimen.clips(2))
     with torch.autocast("cpu", torch.bfloat16):
-        found = specimen.frontend(specimen.clips(2))
+        inside = specimen.frontend(specimen.clips(2))
     fix = "compute under: with torch.autocast(wave_BT.device.type, enabled=False)"
-    if expected.dtype != torch.float32 or found.dtype != torch.float32:
-        raise Broken("float32", f"{expected.dtype}, and inside autocast {found.dtype}", fix)
-    return require_equal(found, expected, fix)
+    if expected.dtype != torch.float32 or inside.dtype != torch.float32:
+        raise Broken("float32", f"{expected.dtype}, and inside autocast {inside.dtype}", fix)
+    return require_equal(inside, expected, fix)
 
 
 def hears_alone_as_in_a_batch(specimen: Specimen) -> str:
@@ -96,15 +96,15 @@ def passes_gradients(specimen: Specimen) -> str:
         raise Broken("a gradient", "none", "leave torch.no_grad and numpy out of forward")
     x.square().sum().backward()
     reached = {"the waveform": wave_BT, **dict(frontend.named_parameters())}
-    bare = [name for name, own in reached.items() if own.grad is None or not own.grad.any()]
+    bare = [name for name, tensor in reached.items() if tensor.grad is None or not tensor.grad.any()]
     if bare:
         raise Broken(
             "gradients that are not 0", f"none of {', '.join(bare)}", "leave detach out, and what nothing needs"
         )
-    wild = [name for name, own in reached.items() if own.grad is not None and not own.grad.isfinite().all()]
+    wild = [name for name, tensor in reached.items() if tensor.grad is None or not tensor.grad.isfinite().all()]
     if wild:
         raise Broken("finite gradients", f"others of {', '.join(wild)}", "guard roots and logarithms")
-    return f"{sum(own.numel() for own in frontend.parameters()):,} parameters"
+    return f"{sum(tensor.numel() for tensor in frontend.parameters()):,} parameters"
 
 
 def learns_into_its_state(specimen: Specimen) -> str:
@@ -124,17 +124,18 @@ def moves_whole(specimen: Specimen) -> str:
         f"{type(module).__name__}.{name}"
         for module in specimen.frontend.modules()
         for name, value in vars(module).items()
-        if isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(isinstance(x, Tensor) for x in value))
+        if isinstance(value, Tensor)
+        or (isinstance(value, list | tuple) and any(isinstance(one, Tensor) for one in value))
     ]
     if left:
         raise Broken("tensors that move along", f"others: {', '.join(left)}", "hold them by register_buffer")
     with torch.device("meta"):
         moved = with_statistics(make_frontend(specimen.choice)).eval()
         try:
-            found = moved(torch.empty(specimen.clips(2).shape))
+            x = moved(torch.empty(specimen.clips(2).shape))
         except NotImplementedError as error:
             raise NotApplicable(f"torch cannot: {str(error).splitlines()[0]}") from error
-    return f"{list(found.shape)}"
+    return f"{list(x.shape)}"
 
 
 def refuses_what_is_too_short(specimen: Specimen) -> str:

@@ -1,4 +1,4 @@
-"""What a pretraining method keeps: in a few steps on noise, with a small encoder unless another is named."""
+"""The checks of a pretraining method: a few steps on noise, with a small encoder unless the request names another."""
 
 import random
 from copy import deepcopy
@@ -27,9 +27,9 @@ from registry.training import Pretraining
 from registry.views import Views
 
 _CLIPS, _BATCH, _CLASSES, _CHUNK = 64, 8, 4, 3
-_SECONDS = 1.25  # of a window: with a hop of 5 ms, frames enough for nine tiles
+_SECONDS = 1.25  # of a window: with a hop of 5 ms, enough frames for nine tiles
 _LEARNING_RATE = 1e-3
-_EQUAL = 1e-5  # how far a loss may be from the same one, computed otherwise, in its own size
+_EQUAL = 1e-5  # how much two computations of a loss may differ, as a share of the loss
 
 
 class Specimen(contracts.Specimen[Method]):
@@ -54,7 +54,7 @@ class Specimen(contracts.Specimen[Method]):
         self.made(0)
 
     def made(self, seed: int) -> Method:
-        """The method with what a seed draws, in training mode."""
+        """The method with the weights that a seed draws, in training mode."""
         torch.manual_seed(seed)
         frontend = frontend_before(self.encoder.component, contracts.Beside(frontend=self.frontend))
         encoder = self.encoder.build(frontend.channels, frontend.bins)
@@ -65,7 +65,7 @@ class Specimen(contracts.Specimen[Method]):
         return self.choice.build(encoder, Views(frontend), corpus).train()
 
     def begun(self) -> Method:
-        """The method with what seed 0 draws, at the beginning of its first epoch."""
+        """The method with the weights that seed 0 draws, at the beginning of its first epoch."""
         method = self.made(0)
         seed_everything(0, "epoch")
         method.before_epoch()
@@ -73,17 +73,17 @@ class Specimen(contracts.Specimen[Method]):
 
     @cached_property
     def losses(self) -> Tensor:
-        """Those of the first three steps."""
+        """The losses of the first three steps."""
         return self.losses_again()
 
     def losses_again(self) -> Tensor:
-        """The same, computed anew."""
+        """The losses of the first three steps, computed anew."""
         method = self.begun()
         return torch.stack([_take_step(method, step)[0] for step in range(3)])
 
 
 def _take_step(method: Method, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss and scalars of a step of plain gradient descent, which the method takes."""
+    """Takes a step of plain gradient descent, and returns its loss and scalars."""
     loss, scalars = _forward(method, step)
     method.zero_grad()
     loss.backward()
@@ -96,7 +96,7 @@ def _take_step(method: Method, step: int) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def _forward(method: Method, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss and scalars of a batch that is the same every time, after a seed that is the step's own."""
+    """Loss and scalars of a batch that is the same every time, after a seed of the step."""
     rate = method.views.frontend.sample_rate
     wave_BVT = noise(_BATCH, method.windows, round(_SECONDS * rate))
     index_B = (torch.arange(_BATCH) + step * _BATCH) % _CLIPS
@@ -110,7 +110,7 @@ def losses_are_finite(specimen: Specimen) -> str:
     if loss.shape != () or not loss.requires_grad:
         told = f"a tensor {list(loss.shape)}" + ("" if loss.requires_grad else " without a gradient")
         raise Broken("one number with a gradient", told, "return the mean over the batch")
-    told = ", ".join(f"{own:.3f}" for own in specimen.losses.tolist())
+    told = ", ".join(f"{loss:.3f}" for loss in specimen.losses.tolist())
     if not specimen.losses.isfinite().all():
         raise Broken("finite losses", told, "guard divisions, logarithms and roots")
     return told
@@ -119,8 +119,8 @@ def losses_are_finite(specimen: Specimen) -> str:
 def scalars_are_tensors(specimen: Specimen) -> str:
     """What it logs beside the loss are tensors of one number, by name, left on the device."""
     scalars: dict[Any, Any] = _take_step(specimen.begun(), 0)[1]
-    right = {name for name, own in scalars.items() if isinstance(name, str) and isinstance(own, Tensor)}
-    wrong = [name for name, own in scalars.items() if name not in right or own.shape != ()]
+    right = {name for name, scalar in scalars.items() if isinstance(name, str) and isinstance(scalar, Tensor)}
+    wrong = [name for name, scalar in scalars.items() if name not in right or scalar.shape != ()]
     if wrong:
         fix = "give tensors of one number, and read none of them"
         raise Broken("tensors []", f"others: {', '.join(map(str, wrong))}", fix)
@@ -131,8 +131,8 @@ def teaches_the_encoder(specimen: Specimen) -> str:
     """A gradient reaches the encoder's parameters: all of them, unless it trains on frames."""
     method = specimen.begun()
     _forward(method, 0)[0].backward()
-    learning = {name: own for name, own in method.encoder.named_parameters() if own.requires_grad}
-    reached = [name for name, own in learning.items() if own.grad is not None and own.grad.any()]
+    learning = {name: tensor for name, tensor in method.encoder.named_parameters() if tensor.requires_grad}
+    reached = [name for name, tensor in learning.items() if tensor.grad is not None and tensor.grad.any()]
     if len(reached) < (1 if method.on_frames else len(learning)):
         fix = "embed what the loss is of by self.embed(x), outside of torch.no_grad"
         raise Broken(f"gradients of {len(learning)} tensors", f"of {len(reached)}", fix)
@@ -143,9 +143,9 @@ def draws_from_torch(specimen: Specimen) -> str:
     """The same seed of torch's generator gives the same losses."""
     first, second = specimen.losses, specimen.losses_again()
     if not torch.allclose(first, second, rtol=_EQUAL, atol=0, equal_nan=True):
-        found = f"{first.tolist()} and {second.tolist()}"
+        losses = f"{first.tolist()} and {second.tolist()}"
         raise Broken(
-            "equal losses", found, "draw from torch's global generator alone, which is seeded before each step"
+            "equal losses", losses, "draw from torch's global generator alone, which is seeded before each step"
         )
     return "of three steps"
 
@@ -158,13 +158,13 @@ def goes_on_from_a_checkpoint(specimen: Specimen) -> str:
     resumed = specimen.made(1)
     resumed.load_state_dict(deepcopy(method.state_dict()))
     losses = []
-    for own in (method, resumed):
-        random.seed(0)  # whoever draws from these is told by another check
+    for one in (method, resumed):
+        random.seed(0)  # another check finds methods that draw from these generators
         np.random.seed(0)
-        losses.append(_take_step(own, 2)[0])
+        losses.append(_take_step(one, 2)[0])
     if not torch.allclose(losses[0], losses[1], rtol=_EQUAL, atol=0, equal_nan=True):
         fix = "keep what outlasts a step in parameters and buffers: queues, banks, counts"
-        raise Broken("equal losses", " and ".join(f"{own.mean():.6g}" for own in losses), fix)
+        raise Broken("equal losses", " and ".join(f"{loss.mean():.6g}" for loss in losses), fix)
     return f"{losses[0].mean():.3f}"
 
 
@@ -196,7 +196,7 @@ def loses_in_full_precision(specimen: Specimen) -> str:
     if loss.dtype != torch.float32:
         raise Broken("float32", str(loss.dtype)[6:], "leave autocast to self.embed; heads and losses take its float32")
     loss.backward()
-    if not all(own.grad is None or own.grad.isfinite().all() for own in method.parameters()):
+    if not all(tensor.grad is None or tensor.grad.isfinite().all() for tensor in method.parameters()):
         raise Broken("finite gradients", "others", "guard divisions, logarithms and roots")
     return f"{loss.item():.3f}"
 
@@ -228,8 +228,8 @@ def waits_for_nothing(specimen: Specimen) -> None:
         loss.backward()
         method.after_step()
     if readings.found:
-        found = ", ".join(sorted(readings.found))
-        raise Broken("no reading", found, "leave out item(), float(), if on a tensor, and look-ups by a mask")
+        operations = ", ".join(sorted(readings.found))
+        raise Broken("no reading", operations, "leave out item(), float(), if on a tensor, and look-ups by a mask")
 
 
 def recipe_is_a_budget(specimen: Specimen) -> str:

@@ -1,4 +1,4 @@
-"""What a protocol keeps: of 120 clips in four folds and three classes, whose embeddings tell the class, or nothing."""
+"""The checks of a protocol, on 120 clips in four folds and three classes; embeddings show the class, or nothing."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from registry.views import Views
 _CLIPS, _FOLDS, _WINDOWS, _DIM = 120, (1, 2, 3, 4), 2, 8
 _RATE, _SAMPLES = 16000, 4000
 _NOISE = 0.1  # of embeddings around their class
-_TARGETS = ("one-label", "number", "several-labels")  # the first that the protocol does not object to
+_TARGETS = ("one-label", "number", "several-labels")  # the first one to which the protocol does not object is used
 _EQUAL = 1e-4
 
 
@@ -47,7 +47,7 @@ class Specimen(contracts.Specimen[Protocol]):
     def prepare(self) -> None:
         self.protocol = self.choice.build()
         targets = map(find_target, _TARGETS)
-        free = (own for own in targets if not self._objections(own))
+        free = (target for target in targets if not self._objections(target))
         self.target = next(free, find_target(_TARGETS[0]))
         label = labels_for(self.target, _CLIPS)
         self.class_N = torch.arange(_CLIPS) % 3
@@ -62,11 +62,11 @@ class Specimen(contracts.Specimen[Protocol]):
 
     @property
     def judge(self) -> Judge:
-        """What its predictions are judged by."""
+        """The judge of its predictions."""
         return self.protocol.judge or self.target
 
     def split(self, labels: Labels | None = None, shots: int | None = None) -> Split:
-        """Which clips train."""
+        """The split of the clips, with other labels or few shots if these are given."""
         return Split(labels or self.labels, shots)
 
     def evaluated(
@@ -78,7 +78,7 @@ class Specimen(contracts.Specimen[Protocol]):
         before: int = 0,
         tell: Callable[[str], None] = lambda said: None,
     ) -> list[Outcome]:
-        """Outcomes of clips whose sound tells the class, or nothing; ``before`` stands for what was drawn before."""
+        """Outcomes on clips whose sound shows the class, or nothing; ``before`` seeds the generators beforehand."""
         subject = self.subject(told=told)
         random.seed(before)
         np.random.seed(before)
@@ -86,7 +86,7 @@ class Specimen(contracts.Specimen[Protocol]):
         return self.protocol.evaluate(subject, split, folds, 0, tell)
 
     def subject(self, *, told: bool) -> Subject:
-        """What is evaluated: embeddings around a point of each class, or of noise; sounds likewise."""
+        """The subject: embeddings around one point for each class, or of noise; and sounds of the same kind."""
         generator = torch.Generator().manual_seed(2)
         centre_CD = torch.randn(3, _DIM, generator=generator)
         noise_ND = torch.randn(_CLIPS, _DIM, generator=generator)  # of the clip, and not of its windows
@@ -104,7 +104,7 @@ class Specimen(contracts.Specimen[Protocol]):
         )
 
     def _sounds(self, *, told: bool) -> Recordings:
-        """A tone a clip, whose pitch is its class or drawn."""
+        """A tone for each clip: its pitch shows the class, or is drawn."""
         rng = np.random.default_rng(0)
         drawn_N = self.class_N.numpy() if told else rng.integers(3, size=_CLIPS)
         phase_NT = 2 * np.pi * np.outer(400 * 3.0**drawn_N / _RATE, np.arange(_SAMPLES)) + rng.uniform(
@@ -183,8 +183,9 @@ def looks_at_no_test_label(specimen: Specimen) -> str:
     """Other labels of the clips that are tested change no score."""
     fold = _FOLDS[1]
     changed = _mislabelled(specimen, specimen.split().test(fold))
-    found = specimen.evaluated(specimen.split(changed), [fold])
-    _require_scores(found, specimen.evaluated(specimen.split(), [fold]), "use the labels of split.train(fold) alone")
+    outcomes = specimen.evaluated(specimen.split(changed), [fold])
+    fix = "use the labels of split.train(fold) alone"
+    _require_scores(outcomes, specimen.evaluated(specimen.split(), [fold]), fix)
     return f"fold {fold}"
 
 
@@ -214,7 +215,7 @@ def says_how_far_it_is(specimen: Specimen) -> str:
     """While it works it tells how far it is, in words."""
     said: list[str] = []
     specimen.evaluated(specimen.split(), _FOLDS[:1], tell=said.append)
-    if not said or not all(isinstance(own, str) for own in said):
+    if not said or not all(isinstance(sentence, str) for sentence in said):
         raise Broken("words", repr(said[:1]), 'call tell(f"fold {fold}") after every step')
     return f"{said[-1]!r} at the end"
 
@@ -247,7 +248,7 @@ def _distance(specimen: Specimen, outcomes: list[Outcome]) -> float:
 
 
 def _mislabelled(specimen: Specimen, clips: Tensor) -> Labels:
-    """The labels with those of some clips dealt out by one."""
+    """The labels, where those of some clips are moved on by one clip."""
     label_N = specimen.labels.label_N.clone()
     label_N[clips] = label_N[clips].roll(1, 0)
     return replace(specimen.labels, label_N=label_N)
@@ -255,7 +256,7 @@ def _mislabelled(specimen: Specimen, clips: Tensor) -> Labels:
 
 @dataclass(frozen=True)
 class _Drawn(Split):
-    """A split that trains on clips which were drawn by other labels."""
+    """A split that trains on given clips, which were drawn by other labels."""
 
     drawn: Tensor | None = None
 
@@ -264,8 +265,8 @@ class _Drawn(Split):
         return self.drawn
 
 
-def _require_scores(found: list[Outcome], expected: list[Outcome], fix: str) -> None:
-    for one, other in zip(found, expected, strict=True):
+def _require_scores(outcomes: list[Outcome], expected: list[Outcome], fix: str) -> None:
+    for one, other in zip(outcomes, expected, strict=True):
         apart = float(np.abs(one.scores - other.scores).max())
         if not apart <= _EQUAL * max(float(np.abs(other.scores).max()), 1e-9):
             raise Broken("equal scores", f"scores {apart:.1e} apart in fold {one.fold}", fix)

@@ -1,4 +1,4 @@
-"""What a target keeps: of 60 clips of three classes, or of the numbers or several labels that stand for them."""
+"""The checks of a target, on 60 clips of three classes, or with numbers or several labels made from the classes."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _CLIPS, _FOLDS, _STEPS, _RATE = 60, 2, 300, 0.1
 
 
 class Specimen(contracts.Specimen[Target]):
-    """A target, labels of clips, and what heads without a model learn of them: an output of its own for every clip."""
+    """A target and labels of clips, which heads without a model learn: every clip has outputs that are trained."""
 
     target: Target
     label: NDArray[Any]
@@ -67,8 +67,8 @@ def loses_by_example(specimen: Specimen) -> str:
     """The loss of outputs is a finite number of every example of every fold, and falls as outputs learn."""
     first, means, _ = specimen.learned()
     if first.shape != (_FOLDS, _CLIPS) or not first.isfinite().all():
-        found = f"{list(first.shape)}" + ("" if first.isfinite().all() else ", not all finite")
-        raise Broken(f"finite losses [{_FOLDS}, {_CLIPS}]", found, "average over outputs, and not over examples")
+        given = f"{list(first.shape)}" + ("" if first.isfinite().all() else ", not all finite")
+        raise Broken(f"finite losses [{_FOLDS}, {_CLIPS}]", given, "average over outputs, and not over examples")
     if not means[-1] < means[0]:
         raise Broken(
             "a loss that falls", f"{means[0]:.3g} to {means[-1]:.3g}", "let the loss be least where outputs fit"

@@ -1,4 +1,4 @@
-"""What a task keeps: of its clips, where its recordings are at hand, and of what it says without them."""
+"""The checks of a task: on its clips, if its recordings are at hand, and on what it says about itself."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -14,7 +14,7 @@ _SHOWN, _READ = 5, 12
 
 
 class Specimen(contracts.Specimen[Task]):
-    """A task and its clips, where they can be listed."""
+    """A task and its clips, if they can be listed."""
 
     task: Task
     listed: list[Clip] | None
@@ -134,13 +134,14 @@ def counts_are_official(specimen: Specimen) -> str:
     clips, task = specimen.clips(), specimen.task
     if not task.counts:
         raise NotApplicable("it states none")
-    found = {}
+    listed = {}
     for fold in task.folds:
         here = [clip for clip in clips if clip.fold == fold]
         by_class = Counter(name for clip in here for name in task.labels(clip))
         whole = len(task.counts[fold]) == 1
-        found[fold] = (len(here),) if whole else tuple(by_class[name] for name in task.classes)
-    wrong = [f"fold {fold}: {own} for {task.counts[fold]}" for fold, own in found.items() if own != task.counts[fold]]
+        listed[fold] = (len(here),) if whole else tuple(by_class[name] for name in task.classes)
+    differing = {fold: (counts, task.counts[fold]) for fold, counts in listed.items() if counts != task.counts[fold]}
+    wrong = [f"fold {fold}: {counts} for {official}" for fold, (counts, official) in differing.items()]
     if wrong:
         raise Broken("the counts that it states", "; ".join(wrong[:_SHOWN]), "audiobench data verify names them all")
     return f"{len(clips):,} clips"
@@ -158,8 +159,8 @@ def reads_its_clips(specimen: Specimen) -> str:
             )
         (wave_T, rate), (again_T, _) = first, second
         if wave_T.dtype != np.float32 or wave_T.ndim != 1 or type(rate) is not int or rate < 1:
-            found = f"{wave_T.dtype} {list(wave_T.shape)} at {rate!r} Hz of {clip.id}"
-            raise Broken("float32 [T], and a whole number of Hz", found, "average channels, and end with astype")
+            given = f"{wave_T.dtype} {list(wave_T.shape)} at {rate!r} Hz of {clip.id}"
+            raise Broken("float32 [T], and a whole number of Hz", given, "average channels, and end with astype")
         if not np.array_equal(wave_T, again_T):
             raise Broken("equal samples", f"others of {clip.id}", "seed what is drawn by the clip's name")
     return f"{len(chosen)} of {len(clips):,} clips"

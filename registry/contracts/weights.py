@@ -1,4 +1,4 @@
-"""What a source of weights keeps: on a small encoder, unless another is named."""
+"""The checks of a source of weights, on a small encoder unless the request names another."""
 
 import json
 import warnings
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from registry import contracts
 from registry.contracts import Broken, NotApplicable
-from registry.contracts._nets import frontend_before, noise
+from registry.contracts._nets import frontend_before, model_path, noise
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
@@ -24,7 +24,7 @@ _PLAIN = {"name": "cnn6", "width": 4}
 
 
 class Specimen(contracts.Specimen[Weights]):
-    """A source of weights, an encoder that they are for, and the front end before it."""
+    """A source of weights, an encoder for them, and the front end before it."""
 
     place = "on the encoder of the check; --encoder and --frontend name others"
     weights: Weights
@@ -38,18 +38,21 @@ class Specimen(contracts.Specimen[Weights]):
         self.frontend = frontend_before(self.encoder.component, self.beside)
         if isinstance(self.weights, OwnWeights) and not self.encoder.component.brings_weights:
             raise Mistake(f"{self.encoder.name} brings no weights of its own", fix="name one that does: --encoder")
-        file = self.weights.file(self.encoder)
-        self.path = Path(file) if file else None
-        if self.path and not self.path.is_file():
+        if isinstance(self.weights, OwnWeights):
+            self.path = model_path(self.encoder)
+        else:
+            file = self.weights.file(self.encoder)
+            self.path = Path(file) if file else None
+        if self.path and not self.path.exists():
             raise Mistake(f"the file {self.path} of {self.name} does not exist", fix="give the path of a file")
         if not issubclass(self.component, Pretrain):
             self.loaded(0)
 
     def loaded(self, seed: int, device: str = "cpu") -> tuple[Encoder, list[str]]:
-        """The encoder with the weights, made as a job makes it, and what was done to open their file.
+        """The encoder with the weights, made as in a job, and what was done to open the weights' file.
 
         Raises:
-            NotApplicable: for weights that a job of its own learns.
+            NotApplicable: for weights that a pretraining job learns.
         """
         if issubclass(self.component, Pretrain):
             raise NotApplicable("a pretraining of its own makes their file; check the method")
@@ -67,7 +70,8 @@ def names_what_it_loads(specimen: Specimen) -> str:
         text = json.dumps(first, sort_keys=True)
     except TypeError as error:
         raise Broken("what JSON can hold", str(error), "state numbers, words, lists and mappings") from error
-    taken = {"kind", "version", "sha256"} & first.keys()  # of its name, its version and its file
+    # A key has these for the name, the version and the file.
+    taken = {"kind", "version", "sha256", "revision"} & first.keys()
     if taken:
         raise Broken("keys of its own", ", ".join(sorted(taken)), "state it under another key")
     if first != second:
@@ -111,8 +115,8 @@ def leaves_them_trainable(specimen: Specimen) -> str:
     """What an encoder trains, it trains after its weights were loaded."""
     encoder, _ = specimen.loaded(0)
     fresh = specimen.encoder.build(specimen.frontend.channels, specimen.frontend.bins)
-    expected = {name for name, own in fresh.named_parameters() if own.requires_grad}
-    frozen = expected - {name for name, own in encoder.named_parameters() if own.requires_grad}
+    expected = {name for name, tensor in fresh.named_parameters() if tensor.requires_grad}
+    frozen = expected - {name for name, tensor in encoder.named_parameters() if tensor.requires_grad}
     if frozen:
         raise Broken(
             "all of them", f"{len(frozen)} frozen", "fill tensors under torch.no_grad, and leave requires_grad"
@@ -136,9 +140,9 @@ def follows_the_seed_it_states(specimen: Specimen) -> str:
     stated = specimen.weights.stated(specimen.encoder, 0) != specimen.weights.stated(specimen.encoder, 1)
     same = _equal(one.state_dict(), other.state_dict())
     if stated == same:
-        found = "the same weights of two" if same else "other weights, and the same key"
+        loaded = "the same weights of two" if same else "other weights, and the same key"
         raise Broken(
-            "a seed in stated where weights follow it", found, 'return {"seed": seed} from stated, or leave it'
+            "a seed in stated where weights follow it", loaded, 'return {"seed": seed} from stated, or leave it'
         )
     return "it counts" if stated else "it does not count"
 

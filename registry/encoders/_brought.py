@@ -1,4 +1,4 @@
-"""What encoders have in common that are models made elsewhere."""
+"""Brought models: encoders that are models made elsewhere."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from registry.settings import Own, Settings
 
 
 class Brought(Encoder[Own]):
-    """A model made elsewhere: waveforms ``[B, 1, T]`` at its own rate to frames, with the weights that it brings.
+    """A model made elsewhere, with its weights: from waveforms ``[B, 1, T]`` at its own rate to frames.
 
-    A subclass says in ``open`` how the model is loaded, and in ``frames`` what it computes.
+    A subclass loads the model in ``open``, and computes with it in ``frames``.
     """
 
     takes = "waveform"
@@ -23,13 +23,13 @@ class Brought(Encoder[Own]):
 
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
-        self.embedding_dim = 0  # known once the model is there
+        self.embedding_dim = 0  # it is known once the model is loaded
 
     def open(self, path: Path | None) -> None:
         """Loads the model.
 
         Raises:
-            Mistake: if it cannot be used.
+            Mistake: if the model cannot be used.
         """
         raise NotImplementedError
 
@@ -54,17 +54,17 @@ class Brought(Encoder[Own]):
         self.embedding_dim = shape[-1]
 
     def forward(self, x_B1T: Tensor) -> Tensor:
-        found = self.frames(x_B1T[:, 0])
-        return found if found.ndim == 3 else found.unsqueeze(1)
+        output = self.frames(x_B1T[:, 0])
+        return output if output.ndim == 3 else output.unsqueeze(1)
 
 
 def in_pieces(wave_BT: Tensor, samples: int, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """Frames of a model that takes waveforms of one length alone.
+    """Frames of a model that takes only waveforms of one length.
 
     Args:
-        wave_BT: cut into pieces of that length one after the other; the last is padded with silence.
+        wave_BT: is cut into pieces of this length, one after the other; the last piece is padded with silence.
         samples: the length.
-        compute: of pieces ``[P, samples]``, frames ``[P, N, D]`` or embeddings ``[P, D]``.
+        compute: gives frames ``[P, N, D]`` or embeddings ``[P, D]`` of pieces ``[P, samples]``.
 
     Returns:
         The frames of all pieces ``[B, N', D]``.
@@ -77,5 +77,5 @@ def in_pieces(wave_BT: Tensor, samples: int, compute: Callable[[Tensor], Tensor]
 
 
 def needs(package: str, extra: str) -> Mistake:
-    """What to say where an optional package is missing."""
+    """The mistake for an optional package that is missing."""
     return Mistake(f"this encoder needs {package}, which is not installed", fix=f"pip install 'audiobench[{extra}]'")

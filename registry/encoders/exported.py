@@ -16,18 +16,17 @@ from registry.settings import Outside, Settings
 class Exported(Brought["Exported.Config"]):
     """A model that ``torch.export.save`` or ``torch.jit.save`` wrote, which takes waveforms.
 
-    Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned
-    where what was exported gives gradients; batch norm and dropout stay in the mode in which they were exported. A
-    TorchScript file holds a program, which is run: name files of people whom
-    you trust.
+    Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned if
+    the exported program gives gradients; batch norm and dropout stay in the mode in which they were exported. A
+    TorchScript file contains a program, which is run: use only files of people whom you trust.
     """
 
     source: ClassVar[str] = "torch.export; TorchScript"
 
     class Config(Settings):
-        file: Outside[str] = Field("", description="the file: as it is, beside the suite, or in the data folder")
+        file: Outside[str] = Field("", description="the file, as such, beside the suite, or in the data folder")
         sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
-        input: Literal["BT", "B1T"] = Field("BT", description="shape that the model takes: [B, T], or [B, 1, T]")
+        input: Literal["BT", "B1T"] = Field("BT", description="shape of the model's input: [B, T], or [B, 1, T]")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
@@ -46,7 +45,7 @@ class Exported(Brought["Exported.Config"]):
             raise Mistake("the encoder exported names no file", fix="add file: MODEL.pt2")
         try:
             self.net: nn.Module = _open(path)
-        except Exception as error:  # whatever torch makes of bytes that are no program
+        except Exception as error:  # torch may raise any error for bytes that are no program
             told = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise Mistake(
                 f"no readable exported model: {told[:200]}", where=str(path), fix="write it with torch.export.save"
@@ -77,7 +76,7 @@ def _open(path: Path) -> nn.Module:
 
 
 class _AsExported(nn.Module):
-    """A program in the mode in which it was exported: it has no other."""
+    """A program in the mode in which it was exported; it has no other mode."""
 
     def __init__(self, program: nn.Module) -> None:
         super().__init__()

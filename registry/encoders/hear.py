@@ -1,4 +1,4 @@
-"""A model behind the API of HEAR 2021."""
+"""A model with the API of HEAR 2021."""
 
 import importlib
 import sys
@@ -19,18 +19,18 @@ _API = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
 
 
 class Hear(Brought["Hear.Config"]):
-    """A model behind the API of HEAR 2021.
+    """A model with the API of HEAR 2021.
 
-    Its module has ``load_model``, ``get_scene_embeddings`` and ``get_timestamp_embeddings``; the model says its
-    ``sample_rate``, ``scene_embedding_size`` and ``timestamp_embedding_size``. The embedding of a clip is the scene
-    embedding, frames are the timestamp embeddings.
+    Its module has ``load_model``, ``get_scene_embeddings`` and ``get_timestamp_embeddings``; the model has the
+    attributes ``sample_rate``, ``scene_embedding_size`` and ``timestamp_embedding_size``. The embedding of a clip is
+    the scene embedding; the frames are the timestamp embeddings.
     """
 
     source: ClassVar[str] = "HEAR 2021, hearbenchmark.com (common API)"
 
     class Config(Settings):
         module: str = Field(..., min_length=1, description="an importable module, such as hearbaseline.wav2vec2")
-        weights: Outside[str] = Field("", description="file that load_model gets; without one it gets an empty path")
+        weights: Outside[str] = Field("", description="file for load_model, which else gets an empty path")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
@@ -53,13 +53,13 @@ class Hear(Brought["Hear.Config"]):
 
     def load_own(self, path: Path | None) -> None:
         super().load_own(path)
-        said = int(self.model.scene_embedding_size)
-        if self.embedding_dim != said:
-            raise Mistake(f"{self.config.module} gives {self.embedding_dim} values, and says {said}")
+        stated = int(self.model.scene_embedding_size)
+        if self.embedding_dim != stated:
+            raise Mistake(f"{self.config.module} gives {self.embedding_dim} values, and says {stated}")
 
     def frames(self, wave_BT: Tensor) -> Tensor:
-        found: Tensor = self.api.get_scene_embeddings(wave_BT, self.model)
-        return found.float()
+        embedding_BD: Tensor = self.api.get_scene_embeddings(wave_BT, self.model)
+        return embedding_BD.float()
 
     def forward(self, x_B1T: Tensor) -> Tensor:
         frames_BND: Tensor = self.api.get_timestamp_embeddings(x_B1T[:, 0], self.model)[0]
@@ -75,7 +75,7 @@ def _loaded(name: str, path: Path | None) -> tuple[Any, Any]:
     """The module and its model.
 
     Raises:
-        Mistake: if it does not import, lacks a part of the API, or loads no model.
+        Mistake: if the module does not import, lacks a function of the API, or loads no model.
     """
     try:
         module: ModuleType = importlib.import_module(name)

@@ -20,17 +20,17 @@ from registry.settings import Outside, Settings
 class Module(Brought["Module.Config"]):
     """A ``torch.nn.Module`` from an importable package, which takes waveforms ``[B, T]``.
 
-    It gives an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. X-ARES' classes do as they
-    are: they say their ``sampling_rate``. With ``weights`` a file of its tensors is loaded into it.
+    It gives an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. The classes of X-ARES work
+    unchanged: they have a ``sampling_rate``. ``weights`` names a file of its tensors.
     """
 
     source: ClassVar[str] = "the user's; X-ARES (sampling_rate, output_dim, hop_size_in_ms)"
 
     class Config(Settings):
         of: str = Field(..., alias="class", pattern=r"^[\w.]+:\w+$", description="package.module:Class")
-        arguments: dict[str, Any] = Field({}, description="what the class is made with")
+        arguments: dict[str, Any] = Field({}, description="of the class, by name")
         weights: Outside[str] = Field("", description="file of its tensors: safetensors, or a .pth of tensors alone")
-        sample_rate: int | None = Field(None, gt=0, description="Hz; by default what the class says of itself")
+        sample_rate: int | None = Field(None, gt=0, description="Hz; by default the class's own")
 
     def __init__(self, config: Config, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
@@ -73,10 +73,10 @@ class Module(Brought["Module.Config"]):
 
 
 def make(of: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """An object of a class that is named as ``package.module:Class``.
+    """Makes an object of the class ``package.module:Class``.
 
     Raises:
-        Mistake: if it cannot be imported or made, or is no ``nn.Module``.
+        Mistake: if the class cannot be imported or called, or is no ``nn.Module``.
     """
     module, name = of.split(":")
     try:

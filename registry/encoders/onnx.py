@@ -16,16 +16,16 @@ from registry.settings import Outside, Settings
 class Onnx(Brought["Onnx.Config"]):
     """A model in an ONNX file that takes waveforms, run by onnxruntime on the CPU.
 
-    Its input is ``[B, T]``, ``[B, 1, T]`` or ``[T]``, float32 in [-1, 1]. An input of one length gets windows in pieces
-    of it. Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It gives no
-    gradients, so it cannot be fine-tuned.
+    Its input is ``[B, T]``, ``[B, 1, T]`` or ``[T]``, float32 in [-1, 1]. If the input has a fixed length, windows are
+    cut into pieces of this length. Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the
+    embedding. It gives no gradients, so it cannot be fine-tuned.
     """
 
     source: ClassVar[str] = "onnxruntime"
     gives_gradients = False
 
     class Config(Settings):
-        file: Outside[str] = Field("", description="the ONNX file: as it is, beside the suite, or in the data folder")
+        file: Outside[str] = Field("", description="the ONNX file, as such, beside the suite, or in the data folder")
         sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
         input: str = Field("", description="name of the model's input; its first by default")
         output: str = Field("", description="name of the output to take; the first by default")
@@ -83,7 +83,7 @@ class Onnx(Brought["Onnx.Config"]):
         return in_pieces(wave_BT, self.samples, self._run)
 
     def _run(self, wave_PT: Tensor) -> Tensor:
-        """Outputs of pieces, as many at once as the model takes."""
+        """The outputs of pieces; as many pieces run at once as the model allows."""
         if self.rank > 1 and self.batch is None:
             return self._session(wave_PT.cpu().numpy()).to(wave_PT.device)
         size = self.batch or 1

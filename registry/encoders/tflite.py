@@ -18,15 +18,16 @@ from registry.settings import Outside, Settings
 class TfLite(Brought["TfLite.Config"]):
     """A model in a TFLite file that takes waveforms of one length, run by LiteRT on the CPU.
 
-    Its input is ``[T]`` or ``[1, T]``, float32 in [-1, 1]; windows go through it in pieces of its length. Any tensor
-    may be taken by its name: its last dimension is the embedding's. It gives no gradients, so it cannot be fine-tuned.
+    Its input is ``[T]`` or ``[1, T]``, float32 in [-1, 1]; windows are cut into pieces of this length. ``tensor`` may
+    name any tensor as the output; its last dimension is the embedding's. It gives no gradients, so it cannot be
+    fine-tuned.
     """
 
     source: ClassVar[str] = "LiteRT (ai-edge-litert)"
     gives_gradients = False
 
     class Config(Settings):
-        file: Outside[str] = Field("", description="the TFLite file: as it is, beside the suite, or in the data folder")
+        file: Outside[str] = Field("", description="the TFLite file, as such, beside the suite, or in the data folder")
         sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
         tensor: str = Field("", description="name of the tensor to take; the first output by default")
 
@@ -51,7 +52,7 @@ class TfLite(Brought["TfLite.Config"]):
             raise Mistake("the encoder tflite names no file", fix="add file: MODEL.tflite")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of memory: tensors inside are only to be had where all are kept
+                warnings.simplefilter("ignore")  # it warns of memory: to read one inner tensor, all must be kept
                 self.model: Any = Interpreter(str(path), experimental_preserve_all_tensors=bool(self.config.tensor))
             self.model.allocate_tensors()
         except (ValueError, RuntimeError) as error:

@@ -17,7 +17,7 @@ from registry.views import Views
 _REGULARISER = 0.002 / 4  # of n-pair: weight of the mean squared norms of anchors and positives
 
 
-class Metric(Method["Metric.Config"]):
+class MetricLearning(Method["MetricLearning.Config"]):
     """One of the metric losses over a batch's pairs of windows. With ``labels`` windows of one class are positives.
 
     ``contrastive`` draws a positive and a random negative for every window; ``triplet`` draws a positive, and takes a
@@ -64,7 +64,7 @@ class Metric(Method["Metric.Config"]):
             return given
 
         @model_validator(mode="after")
-        def _labels_fit_the_loss(self) -> "Metric.Config":
+        def _labels_fit_the_loss(self) -> "MetricLearning.Config":
             if self.labels and self.loss not in _BY_LABEL:
                 raise ValueError(f"{self.loss} has one positive a window; labels go with {', '.join(_BY_LABEL)}")
             return self

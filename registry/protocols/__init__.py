@@ -1,4 +1,4 @@
-"""Protocols: embeddings or a model, labels and folds in, a prediction of every test clip out."""
+"""Protocols. Input: embeddings or a model, labels, and folds. Output: a prediction for every test clip."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ from registry.views import Views
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of the clips of a task.
+    """The labels, folds and sources of a task's clips.
 
     Args:
-        label_N: the label of each clip, as its target's ``tensor`` gives it.
+        label_N: the label of each clip, in the form that the target's ``tensor`` gives.
         fold_N: official fold of each clip.
-        source_N: number of the recording each clip was cut from.
-        classes: how many; 0 of numbers.
-        target: what a label is.
+        source_N: number of the recording that each clip was cut from.
+        classes: the number of classes; 0 where labels are numbers.
+        target: of the task.
     """
 
     label_N: Tensor
@@ -46,7 +46,7 @@ class Split:
     Args:
         labels: of the clips.
         shots: how many clips of each class train; None for all.
-        draw: which of the random subsets of so many.
+        draw: number of the random draw of these clips.
         seed: of the draws.
     """
 
@@ -60,13 +60,14 @@ class Split:
         return torch.nonzero(self.labels.fold_N == fold).squeeze(1)
 
     def train(self, fold: int) -> Tensor:
-        """Positions of the training clips, ascending: those of every other fold, or ``shots`` of each class of them.
+        """Positions of the training clips, ascending: all clips of the other folds, or ``shots`` clips of each class.
 
-        A class's clips are in random order, but no source comes a second time before every other has come once. The
-        first ``shots`` train, so that a draw of few is part of the same draw of more; a class with fewer gives all.
+        The clips of a class are put in random order, but no source comes a second time before every other source has
+        come once. The first ``shots`` clips train, so that a draw with few shots is part of the same draw with more
+        shots. A class with fewer clips gives all of them.
 
         Raises:
-            Mistake: if clips are to be drawn by class, and do not have one each.
+            Mistake: if ``shots`` is set and clips do not have one class each.
         """
         label_N, source_N = self.labels.label_N, self.labels.source_N
         train = torch.nonzero(self.labels.fold_N != fold).squeeze(1)
@@ -85,7 +86,7 @@ class Split:
 
 
 def _place_in_group(group_N: Tensor) -> Tensor:
-    """For each element how many of its group stand before it."""
+    """For each element, the number of elements of its group that come before it."""
     order = torch.argsort(group_N, stable=True)
     first = torch.searchsorted(group_N[order], group_N[order])
     return torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)) - first)
@@ -93,12 +94,12 @@ def _place_in_group(group_N: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Windows of every clip, embedded.
+    """The embeddings of every clip's windows.
 
     Args:
         window_WD: float32.
         clip_W: the clip of each window, in order.
-        parts: sizes by name of the stretches that an embedding consists of, where an encoder has several.
+        parts: the encoder's parts: by name, the size of each part of an embedding, in order; empty if there are none.
     """
 
     window_WD: Tensor
@@ -106,7 +107,7 @@ class Embeddings:
     parts: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, inputs: Sequence[str]) -> "Embeddings":
-        """Some parts alone, in the order named; all where none are."""
+        """Embeddings of the parts that ``inputs`` names, in that order; of all parts where it names none."""
         return Embeddings(choose_parts(self.window_WD, self.parts, inputs), self.clip_W) if inputs else self
 
     def mean(self, clips: int) -> Tensor:
@@ -116,19 +117,19 @@ class Embeddings:
 
 
 def choose_parts(embedding_BD: Tensor, parts: Mapping[str, int], inputs: Sequence[str]) -> Tensor:
-    """The stretches of embeddings that ``inputs`` names, in that order; all where none are.
+    """The parts of embeddings that ``inputs`` names, in that order; all parts where it names none.
 
     Raises:
         Mistake: if the encoder has no part of that name.
     """
     if not inputs:
         return embedding_BD
-    stretches = dict(zip(parts, embedding_BD.split(list(parts.values()), dim=1), strict=True)) if parts else {}
+    part_of = dict(zip(parts, embedding_BD.split(list(parts.values()), dim=1), strict=True)) if parts else {}
     for name in inputs:
-        if name not in stretches:
+        if name not in part_of:
             known = f"its parts: {', '.join(parts)}" if parts else "this encoder has none: leave inputs out"
             raise Mistake(f"the embedding has no part {name!r}", where="inputs", fix=known)
-    return torch.cat([stretches[name] for name in inputs], 1)
+    return torch.cat([part_of[name] for name in inputs], 1)
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,10 @@ class Model:
 
     Args:
         encoder: makes a fresh copy of the encoder with its weights, on the device; the front end of both views gets its
-            own weights anew, too.
+            first weights back, too.
         views: the front end with the training augmentations.
-        plain_views: the same front end alone.
-        window_samples: of a training crop and of an evaluation window.
+        plain_views: the same front end without augmentations.
+        window_samples: samples of a training crop, and of an evaluation window.
     """
 
     encoder: Callable[[], Encoder]
@@ -173,13 +174,13 @@ class Outcome:
     """Predictions for the test clips of one fold.
 
     Args:
-        fold: which.
-        clips: ``[n]`` positions of its clips.
+        fold: the test fold.
+        clips: ``[n]`` positions of the fold's clips.
         scores: ``[n, C]`` after the last epoch: logits, summed votes, or the number itself.
         epochs: the epochs that were evaluated; empty for a protocol without epochs, and for a target that is evaluated
-            after the last epoch alone.
-        predicted: ``[max(len(epochs), 1), n]`` what the target predicts by the scores after each of them.
-        facts: what was chosen inside the training folds, such as k.
+            only after the last epoch.
+        predicted: ``[max(len(epochs), 1), n]`` the target's predictions from the scores after each of these epochs.
+        chosen: what the protocol chose inside the training folds, such as k.
     """
 
     fold: int
@@ -187,15 +188,15 @@ class Outcome:
     scores: NDArray[Any]
     epochs: list[int]
     predicted: NDArray[Any]
-    facts: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, float] = field(default_factory=dict)
 
 
 class Protocol(Component[Own]):
     """Contract of a protocol.
 
-    ``uses_embeddings`` and ``uses_model`` say what it works on; ``one_job`` whether one job does all folds (they share
-    most of the work) or one does each. ``judge`` computes metrics of its own, where it brings some, instead of the
-    target's.
+    ``uses_embeddings`` and ``uses_model`` say what the protocol works on. ``one_job`` says whether one job does all
+    folds, because they share most of the work, or each fold is a job. ``judge`` computes the metrics; None means that
+    the target does.
     """
 
     uses_embeddings: bool = False
@@ -210,13 +211,13 @@ class Protocol(Component[Own]):
     def evaluate(
         self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
     ) -> list[Outcome]:
-        """One outcome a fold.
+        """One outcome for each fold.
 
         Args:
             subject: what is evaluated.
-            split: which of the task's clips train and are tested for each fold, and their labels.
+            split: which of the task's clips train and which are tested for each fold, and their labels.
             folds: test folds.
             seed: of heads, order and augmentation.
-            tell: told, in words, how far it is, after every step.
+            tell: gets a sentence on the progress after every step.
         """
         raise NotImplementedError

@@ -10,19 +10,20 @@ _GROUPS = 5
 
 
 def inner_folds(split: Split, train: Tensor) -> list[Tensor]:
-    """Parts of the training clips to hold out in turn: official folds, or groups of sources where one fold is left.
+    """Splits the training clips into inner folds, which are held out in turn to choose a setting.
 
-    Never random clips: clips cut from one recording would leak.
+    Each official fold is an inner fold. If the training clips are from one official fold, an inner fold is a group of
+    sources. Single clips are never drawn at random, because clips of one recording would then train and be tested.
 
     Args:
         split: of the task.
         train: positions of the training clips.
 
     Returns:
-        Positions, one tensor a part; of few shots none where they come from one source alone.
+        The positions of each inner fold; none where few shots train and all of them come from one source.
 
     Raises:
-        Mistake: if the whole training folds come from one source alone.
+        Mistake: if all training clips come from one source, and not because few shots train.
     """
     labels = split.labels
     folds = labels.fold_N[train].unique()
@@ -42,7 +43,7 @@ def inner_folds(split: Split, train: Tensor) -> list[Tensor]:
         ]
     largest = int(
         torch.bincount(labels.label_N[train]).max()
-    )  # scikit-learn refuses more parts than any class has clips
+    )  # scikit-learn refuses more folds than the largest class has clips
     splitter = StratifiedGroupKFold(max(min(_GROUPS, len(sources), largest), 2))
-    parts = splitter.split(train, labels.label_N[train], labels.source_N[train])
-    return [train[torch.from_numpy(held_out)] for _, held_out in parts]
+    inner = splitter.split(train, labels.label_N[train], labels.source_N[train])
+    return [train[torch.from_numpy(held_out)] for _, held_out in inner]

@@ -1,4 +1,4 @@
-"""Fine-tuning: head, encoder and a front end that learns train together."""
+"""Fine-tuning: the head, the encoder, and a front end with parameters train together."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ _CLIPS_AT_ONCE = 16
 class Finetune(Protocol["Finetune.Config"]):
     """One linear layer on the embedding, trained together with the whole encoder on augmented crops, fold by fold.
 
-    The target says by which loss, and whether the test clips are evaluated after every epoch or after the last alone:
-    in windows of the training crop's length at half-window stride, outputs averaged. Lin 2022 trains for at most 30
-    epochs and states neither batch size, optimiser nor rate.
+    The target gives the loss, and says whether the test clips are evaluated after every epoch or only after the last.
+    Evaluation cuts a clip into windows of the training crop's length, which overlap by half, and averages the outputs.
+    Lin 2022 trains for at most 30 epochs and states neither batch size, optimiser nor rate.
     """
 
     source: ClassVar[str] = "Lin 2022 (fine-tune); Wang 2021 (windows); optimiser not stated"
@@ -46,10 +46,10 @@ class Finetune(Protocol["Finetune.Config"]):
     def _fold(self, subject: Subject, split: Split, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
         config = self.config
         labels, target = split.labels, split.labels.target
-        own_seed = seed_for(seed, "finetune", fold)
+        fold_seed = seed_for(seed, "finetune", fold)
         assert subject.model is not None
         encoder = subject.model.encoder()
-        seed_everything(own_seed, "head")  # after the encoder, whose making seeds its own weights
+        seed_everything(fold_seed, "head")  # after the encoder, because making it seeds the generators, too
         views, window = subject.model.views, subject.model.window_samples
         head = nn.Linear(encoder.embedding_dim, target.outputs(labels.classes))
         model = nn.ModuleDict({"frontend": views.frontend, "encoder": encoder, "head": head})
@@ -62,10 +62,10 @@ class Finetune(Protocol["Finetune.Config"]):
         scores_NC = torch.empty(0)
         for epoch in range(config.epochs):
             model.train()
-            order = train[torch.randperm(len(train), generator=generator_for(own_seed, "order", epoch))]
+            order = train[torch.randperm(len(train), generator=generator_for(fold_seed, "order", epoch))]
             total = torch.zeros((), device=subject.device)
             for step, clips_B in enumerate(order.tensor_split(steps)):
-                place = (own_seed, "step", epoch, step)
+                place = (fold_seed, "step", epoch, step)
                 seed_everything(*place)
                 wave_BT = subject.recordings.crops(clips_B, window, 1, generator_for(*place))[:, 0]
                 set_learning_rate(optimizer, config.learning_rate_at(epoch + step / steps))
@@ -77,7 +77,7 @@ class Finetune(Protocol["Finetune.Config"]):
                 loss.backward()
                 optimizer.step()
                 total += loss.detach()
-            told = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
+            progress = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
             if target.every_epoch or epoch + 1 == config.epochs:
                 scores_NC = objective.scores(0, clip_outputs(subject, encoder, head, test))
                 if not scores_NC.isfinite().all():
@@ -88,8 +88,8 @@ class Finetune(Protocol["Finetune.Config"]):
                     )
                 predicted.append(target.predict(scores_NC.numpy()))
                 (reached,) = target.chief.write(target.figure(labels.label_N[test].numpy(), scores_NC.numpy()))
-                told += f", {target.chief.name} {reached}"
-            tell(told)
+                progress += f", {target.chief.name} {reached}"
+            tell(progress)
         return Outcome(
             fold=fold,
             clips=test.numpy(),
@@ -106,11 +106,11 @@ def clip_outputs(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: T
     assert model is not None
     encoder.eval()
     model.plain_views.frontend.eval()
-    parts = []
+    outputs = []
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
         wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
         with subject.autocast():
             output_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
         sums_BC = torch.zeros(len(clips_B), output_WC.shape[1]).index_add_(0, owner_W, output_WC)
-        parts.append(sums_BC / torch.bincount(owner_W, minlength=len(clips_B)).unsqueeze(1))
-    return torch.cat(parts)
+        outputs.append(sums_BC / torch.bincount(owner_W, minlength=len(clips_B)).unsqueeze(1))
+    return torch.cat(outputs)

@@ -23,13 +23,13 @@ _CLIPS_AT_ONCE = 128
 class Freeze(Protocol["Freeze.Config"]):
     """A head trained on embeddings of an encoder that is never updated, in eval mode.
 
-    By default the embeddings are computed once, and every window of a training clip is an example. ``augment`` instead
-    embeds a fresh augmented crop of every clip each epoch. At evaluation the outputs are averaged over the windows of a
-    clip. Embeddings are standardised with the mean and deviation of the training folds' windows. The heads of all folds
-    train together, as one batched problem. Lin 2022 trains for at most 30 epochs and states neither optimiser nor rate.
+    By default the embeddings are computed once, and every window of a training clip is an example. With ``augment``, a
+    fresh augmented crop of every clip is embedded in each epoch. At evaluation the outputs are averaged over the
+    windows of a clip. Embeddings are standardised with the mean and deviation of the training clips' windows. The heads
+    of all folds train together, as one batched problem. Lin 2022 trains for at most 30 epochs and states neither
+    optimiser nor rate.
 
-    Where few shots train, an epoch has as many steps as with the whole training folds: the clips that train, and whose
-    mean and deviation standardise, are repeated.
+    Where few shots train, an epoch has as many steps as with the whole training folds: the few clips are repeated.
     """
 
     source: ClassVar[str] = "Lin 2022 (freeze); Wang 2021 (mlp head); optimiser not stated"
@@ -95,12 +95,12 @@ class Freeze(Protocol["Freeze.Config"]):
         seed: int,
         device: torch.device,
     ) -> tuple[FoldHeads, Objective, Iterator[tuple[int, float]]]:
-        """New heads of all folds, what they minimise, and their training: the epoch and its loss, as it goes on."""
+        """New heads of all folds, their objective, and their training, which yields each epoch with its loss."""
         config = self.config
         labels = split.labels
         label_N, fold_M = labels.label_N.to(device), labels.fold_N[examples.clip_M]
         rows = [_repeated(_rows(split.train(fold), examples.clip_M), int((fold_M != fold).sum())) for fold in folds]
-        # Steps of all of the task's folds: a head must not depend on which of them are run.
+        # The largest of all the task's folds gives the steps: a head must not depend on which folds are run.
         largest = max(int((fold_M != fold).sum()) for fold in labels.fold_N.unique())
         seeds = [seed_for(seed, "freeze", fold) for fold in folds]
         objective = labels.target.objective([label_N[split.train(fold).to(device)] for fold in folds])
@@ -123,11 +123,11 @@ class Freeze(Protocol["Freeze.Config"]):
 
 @dataclass(frozen=True)
 class _Examples:
-    """What heads learn from.
+    """The examples that heads learn from.
 
     Args:
         clip_M: the clip of each example.
-        embed: for an epoch, their embeddings ``[M, D]``.
+        embed: gives the examples' embeddings ``[M, D]`` for an epoch.
     """
 
     clip_M: Tensor
@@ -140,14 +140,14 @@ def _rows(clips: Tensor, clip_W: Tensor) -> Tensor:
 
 
 def _repeated(rows: Tensor, size: int) -> Tensor:
-    """Rows, each as often as brings them closest to ``size``: few shots fill the steps of the whole training folds."""
+    """Repeats the rows until they are as close to ``size`` as they get: few shots fill the steps of whole folds."""
     return rows.repeat(max(1, round(size / len(rows))))
 
 
 def _moments(window_WD: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Mean and deviation ``[F, 1, D]`` of each fold's training windows; a constant dimension is left unscaled."""
-    means = [window_WD[own].mean(0, keepdim=True) for own in rows]
-    deviations = [window_WD[own].std(0, keepdim=True) for own in rows]
+    means = [window_WD[of_fold].mean(0, keepdim=True) for of_fold in rows]
+    deviations = [window_WD[of_fold].std(0, keepdim=True) for of_fold in rows]
     scale_F1D = torch.stack(deviations)
     return torch.stack(means), torch.where(scale_F1D < 1e-6, torch.ones_like(scale_F1D), scale_F1D)
 
@@ -167,7 +167,7 @@ def _clip_means(output_WC: Tensor, clip_W: Tensor, clips_N: Tensor) -> Tensor:
 
 
 def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Examples:
-    """An augmented crop of every clip, another one each epoch."""
+    """An augmented crop of every clip, a new one in each epoch."""
     model = subject.model
     assert model is not None
     encoder = model.encoder().eval()
@@ -175,13 +175,13 @@ def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Example
 
     @torch.no_grad()
     def embed(epoch: int) -> Tensor:
-        parts = []
+        embeddings = []
         for clips_B in every_N.split(_CLIPS_AT_ONCE):
             place = (seed, "freeze crops", epoch, int(clips_B[0]))
             seed_everything(*place)
             wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
             with subject.autocast():
-                parts.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
-        return choose_parts(torch.cat(parts), encoder.parts, inputs)
+                embeddings.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
+        return choose_parts(torch.cat(embeddings), encoder.parts, inputs)
 
     return _Examples(every_N, embed)

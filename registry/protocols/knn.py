@@ -21,12 +21,12 @@ _QUERIES_AT_ONCE = 4096
 class Knn(Protocol["Knn.Config"]):
     """Weighted vote of the nearest training clips by cosine similarity.
 
-    The bank holds the embeddings of the training folds, made by the same encoder. K is chosen by cross-validation
-    inside the training folds alone: each of them is held out in turn, the best mean of the target's chief metric wins,
-    the smaller K on a tie. Where clips have several labels a neighbour votes for each of its own; where they have a
-    number, the weighted mean of the neighbours' numbers is predicted. Where few shots train, no more neighbours vote
-    than a class may have in the bank: a larger K is taken as the number of shots. Lin 2022 chooses K by
-    cross-validation and does not state the weighting; NPID weighs by exp(similarity / 0.07).
+    The bank holds the embeddings of the training clips, made by the same encoder. K is chosen by cross-validation
+    inside the training folds: each training fold is held out in turn, and the K with the best mean of the target's
+    chief metric wins; on a tie, the smaller K. Where clips have several labels, a neighbour votes for each of its
+    labels. Where clips have a number, the prediction is the weighted mean of the neighbours' numbers. Where few shots
+    train, a K that is larger than the number of shots is reduced to it. Lin 2022 chooses K by cross-validation and does
+    not state the weighting; NPID weighs by exp(similarity / 0.07).
     """
 
     source: ClassVar[str] = "Wu et al. 2018 (weights); Lin 2022 (choice of K)"
@@ -74,7 +74,7 @@ class Knn(Protocol["Knn.Config"]):
                     scores=score_NC,
                     epochs=[],
                     predicted=target.predict(score_NC)[None],
-                    facts={"k": best},
+                    chosen={"k": best},
                 )
             )
             tell(f"fold {fold}: k {best}")
@@ -82,16 +82,20 @@ class Knn(Protocol["Knn.Config"]):
 
 
 def _choose(split: Split, train: Tensor, votes: Callable[..., dict[int, Tensor]], candidates: Sequence[int]) -> int:
-    """The candidate with the best figure over parts of the training clips held out in turn; one alone as it is.
+    """The K, of the candidates, with the best mean figure over the inner folds, which are held out in turn.
 
-    Where few shots train it is the smallest, if nothing can be held out or too little is left for any of them.
+    A single candidate is taken as it is. Where few shots train, the smallest candidate is taken if there is no inner
+    fold, or if every candidate is larger than the bank that is left.
+
+    Raises:
+        Mistake: if no inner fold has a figure, or every candidate is larger than the bank that is left.
     """
     label_N, target = split.labels.label_N, split.labels.target
     if split.shots is not None:
         candidates = sorted({min(k, split.shots, len(train)) for k in candidates})
     inner = inner_folds(split, train) if len(candidates) > 1 else []
-    undefined = [target.undefined(label_N[part].numpy()) for part in inner]
-    inner = [part for part, why in zip(inner, undefined, strict=True) if not why]
+    undefined = [target.undefined(label_N[held_out].numpy()) for held_out in inner]
+    inner = [held_out for held_out, why in zip(inner, undefined, strict=True) if not why]
     smallest = min((len(train) - len(held_out) for held_out in inner), default=len(train))
     usable = [k for k in sorted(candidates) if k <= smallest]
     if split.shots is not None and not (inner and usable):
@@ -105,7 +109,7 @@ def _choose(split: Split, train: Tensor, votes: Callable[..., dict[int, Tensor]]
         bank = train[~torch.isin(train, held_out)]
         for k, vote in votes(held_out, bank, usable).items():
             total[k] += target.figure(label_N[held_out].numpy(), vote.cpu().numpy())
-    return list(total)[target.chief.best(list(total.values()))]  # of equal ones the smallest
+    return list(total)[target.chief.best(list(total.values()))]  # on a tie, the smallest
 
 
 def neighbour_votes(
@@ -122,11 +126,11 @@ def neighbour_votes(
     Args:
         query_BD: unit norm.
         bank_ND: unit norm.
-        label_N: of each bank entry.
+        label_N: the label of each bank entry.
         target: counts the votes.
-        classes: how many.
-        k: how many neighbours vote.
-        config: weighting.
+        classes: the number of classes.
+        k: each number of neighbours that vote.
+        config: the weights of votes.
     """
     chunks: dict[int, list[Tensor]] = {one: [] for one in k}
     for query in query_BD.split(_QUERIES_AT_ONCE):
@@ -136,4 +140,4 @@ def neighbour_votes(
             weight_BK = ((similarity_BK - 1) / config.temperature).exp()  # minus 1: same order, no overflow
         for one in k:
             chunks[one].append(target.vote(label_N, nearest_BK[:, :one], weight_BK[:, :one], classes))
-    return {one: torch.cat(parts) for one, parts in chunks.items()}
+    return {one: torch.cat(votes) for one, votes in chunks.items()}

@@ -1,4 +1,4 @@
-"""Targets: what a task asks to predict of a clip. A finished suite's leaderboard asks them, so they load torch late."""
+"""Targets: what a task asks to predict of a clip. A leaderboard uses them without torch, so they load torch late."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Objective:
     """How the heads of F folds, which may train together, learn a target.
 
     Args:
-        loss: of outputs ``[F, B, C]`` and labels ``[F, B]`` or ``[F, B, C]``, that of each example ``[F, B]``.
-        scores: of a fold's place and the outputs ``[N, C]`` of its head, the scores ``[N, C]``.
+        loss: from outputs ``[F, B, C]`` and labels ``[F, B]`` or ``[F, B, C]``, the loss of each example ``[F, B]``.
+        scores: from the index of a fold and the outputs ``[N, C]`` of its head, the scores ``[N, C]``.
     """
 
     loss: "Callable[[Tensor, Tensor], Tensor]"
@@ -32,8 +32,8 @@ class Objective:
 class Target(Component[Settings], Judge):
     """Contract of a target: the form of labels, how they are learned, how scores become predictions, and their metrics.
 
-    ``holds`` says in words what a clip has. ``by_class`` says whether that is one class: then labels are class indices,
-    few shots are drawn and inner folds stratified class by class, and figures and confusions of classes can be told.
+    ``holds`` says in words what a clip has. ``by_class`` says whether every clip has exactly one class: then labels are
+    class indices, few shots are drawn by class, inner folds are stratified by class, and there are figures by class.
     """
 
     holds: ClassVar[str]
@@ -44,30 +44,30 @@ class Target(Component[Settings], Judge):
 
     @property
     def every_epoch(self) -> bool:
-        """Whether a protocol evaluates test clips after every epoch, or after the last alone, where it has scores."""
+        """Whether a protocol evaluates test clips after every epoch, or only after the last, which has scores."""
         return not self.uses_scores
 
     def outputs(self, classes: int) -> int:
-        """How many values a head gives; 0 where there is nothing to learn from."""
+        """The number of values that a head gives; 0 where there is nothing to learn from."""
         return classes
 
     def array(self, labels: Sequence[Any], classes: int) -> NDArray[Any]:
-        """Labels as a table holds them, one a clip, as the array that everything else takes."""
+        """Makes an array of the labels of clips, which come in the form of a table, one for each clip."""
         raise NotImplementedError
 
     def listed(self, label: NDArray[Any]) -> Sequence[Any]:
-        """An array's labels as a table holds them."""
+        """The labels of an array in the form of a table."""
         return list(label)
 
     def tensor(self, label: NDArray[Any]) -> "Tensor":
-        """An array's labels for training."""
+        """The labels of an array in the form for training."""
         raise NotImplementedError
 
     def objective(self, training: "Sequence[Tensor]") -> Objective:
-        """What heads minimise.
+        """The objective that heads minimise.
 
         Args:
-            training: the labels of the clips that train, of each fold.
+            training: for each fold, the labels of the training clips.
         """
         raise NotImplementedError
 
@@ -76,21 +76,21 @@ class Target(Component[Settings], Judge):
         raise NotImplementedError
 
     def predict(self, score_NC: NDArray[Any]) -> NDArray[Any]:
-        """What is predicted ``[N]``, from scores: the class with the highest."""
+        """Predictions ``[N]`` from scores: by default the class with the highest score."""
         predicted_N: NDArray[np.int64] = score_NC.argmax(1)
         return predicted_N
 
     def figure(self, label: NDArray[Any], score_NC: NDArray[Any]) -> float:
         """The chief metric of scores."""
-        found = self.figures(label, self.predict(score_NC)[None], score_NC[None])
-        return float(found[self.chief.name][0])
+        figures = self.figures(label, self.predict(score_NC)[None], score_NC[None])
+        return float(figures[self.chief.name][0])
 
 
 def find_target(name: str) -> Target:
     """A target by its name.
 
     Raises:
-        Mistake: if no target has that name, as of a plugin that is not loaded.
+        Mistake: if no target has that name; the target's plugin may not be loaded.
     """
     _require(TARGETS, name)
     return TARGETS.build(name)
@@ -100,7 +100,7 @@ def find_judge(reference: str) -> Judge:
     """The judge that a record names: ``targets/one-label``, or ``protocols/NAME`` of a protocol that brings its own.
 
     Raises:
-        Mistake: if there is none, as of a plugin that is not loaded.
+        Mistake: if there is no such judge; its plugin may not be loaded.
     """
     kind, name = reference.split("/", 1)
     if kind == TARGETS.folder:

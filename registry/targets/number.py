@@ -21,16 +21,16 @@ ERROR = Metric(
     head="MAE",
 )
 R2 = Metric("R2", "r2", unit="")
-_CONSTANT = 1e-12  # the least share of numbers' squares that is variance, and not rounding
+_CONSTANT = 1e-12  # a variance below this share of the mean square counts as rounding
 
 
 class Number(Target):
     """A number a clip, in units of its own: squared error; mean absolute error, and R2.
 
-    Heads learn the numbers standardised by the mean and deviation of the clips that train in their fold, and scores are
-    in the task's own units. Neighbours give the weighted mean of their numbers. R2 is the share of the tested numbers'
-    variance that is predicted: 0 for their mean, less for what is worse than that; it is not defined where the tested
-    numbers are all equal.
+    Heads learn the numbers standardised by the mean and deviation of their fold's training clips; scores are in the
+    task's own units. Neighbours give the weighted mean of their numbers. R2 is the share of the tested numbers'
+    variance that is predicted: 0 for a prediction of their mean, negative for a worse one. It is not defined where all
+    tested numbers are equal.
     """
 
     source: ClassVar[str] = "audiobench"
@@ -52,8 +52,8 @@ class Number(Target):
     def objective(self, training: "Sequence[Tensor]") -> Objective:
         import torch
 
-        mean_F1 = torch.stack([own.mean() for own in training]).unsqueeze(1)
-        deviation_F1 = torch.stack([own.std(correction=0) for own in training]).unsqueeze(1)
+        mean_F1 = torch.stack([label_N.mean() for label_N in training]).unsqueeze(1)
+        deviation_F1 = torch.stack([label_N.std(correction=0) for label_N in training]).unsqueeze(1)
         deviation_F1 = torch.where(deviation_F1 > 0, deviation_F1, torch.ones_like(deviation_F1))
 
         def loss(output_FB1: "Tensor", label_FB: "Tensor") -> "Tensor":
@@ -68,7 +68,7 @@ class Number(Target):
     def vote(self, label_N: "Tensor", nearest_BK: "Tensor", weight_BK: "Tensor", classes: int) -> "Tensor":
         import torch
 
-        weight_BK = weight_BK.double().clamp_min(torch.finfo(torch.float64).tiny)  # all may be too small for a number
+        weight_BK = weight_BK.double().clamp_min(torch.finfo(torch.float64).tiny)  # all weights may underflow to 0
         return (label_N[nearest_BK] * weight_BK).sum(1, keepdim=True) / weight_BK.sum(1, keepdim=True)
 
     def predict(self, score_NC: NDArray[Any]) -> NDArray[Any]:

@@ -51,14 +51,14 @@ class OneLabel(Target):
 
         def counted(class_N: NDArray[np.int64], weight_N: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
             """``[R, C]`` how many clips of each recording have a class."""
-            found = np.bincount(place_N + class_N, weight_N, recordings * classes)
-            return found.reshape(recordings, classes).astype(np.float32)
+            counts = np.bincount(place_N + class_N, weight_N, recordings * classes)
+            return counts.reshape(recordings, classes).astype(np.float32)
 
         labelled_RC = counted(answers.label)
         tables = []  # of each repeat, side by side [R, 3 C]: right, labelled plus guessed, labelled
-        for own in answers.predicted_PN:
-            right_RC = counted(answers.label, (own == answers.label).astype(np.float64))
-            tables.append(np.concatenate([right_RC, labelled_RC + counted(own), labelled_RC], 1))
+        for predicted_N in answers.predicted_PN:
+            right_RC = counted(answers.label, (predicted_N == answers.label).astype(np.float64))
+            tables.append(np.concatenate([right_RC, labelled_RC + counted(predicted_N), labelled_RC], 1))
 
         def figures(count_DR: Counts) -> Figures:
             accuracy, f1 = [], []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAP = Metric("mAP", "mAP")
 AUC = Metric("AUC", "auc")
 D_PRIME = Metric("d'", "d_prime", unit="deviations")
-_LEAST = 1e-6  # what an area under the curve lacks of 1 at least
+_LEAST = 1e-6  # an area under the curve counts as no closer to 0 or 1 than this
 
 _Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -24,10 +24,10 @@ class SeveralLabels(Target):
     """Any number of labels a clip: a binary cross-entropy for each class; mean average precision, AUC and d'.
 
     A label is a tuple of indices into the task's classes. Neighbours vote for each of their classes. Means are over the
-    classes that some clips have and some lack; average precision is the area under precision against recall without
-    interpolation, AUC that under the receiver operating characteristic, and d' the distance, in deviations, of two
-    normal distributions that the mean AUC separates: an area of 1 would separate any distance, and counts as 1 - 1e-6,
-    which is d' 6.7.
+    classes that some clips have and some lack. Average precision is the area under precision against recall, without
+    interpolation. AUC is the area under the receiver operating characteristic. d' is the distance, in deviations, of
+    two normal distributions that the mean AUC separates. An area of 1 would mean an infinite distance, so it counts as
+    1 - 1e-6, which is a d' of 6.7.
     """
 
     source: ClassVar[str] = "Wang 2021 (mAP, AUC, d')"
@@ -38,12 +38,12 @@ class SeveralLabels(Target):
 
     def array(self, labels: Sequence[Any], classes: int) -> NDArray[Any]:
         label_NC = np.zeros((len(labels), classes), bool)
-        for i, own in enumerate(labels):
-            label_NC[i, np.asarray(own, np.int64)] = True
+        for i, classes_of_clip in enumerate(labels):
+            label_NC[i, np.asarray(classes_of_clip, np.int64)] = True
         return label_NC
 
     def listed(self, label: NDArray[Any]) -> Sequence[Any]:
-        return [np.flatnonzero(own) for own in label]
+        return [np.flatnonzero(has_C) for has_C in label]
 
     def tensor(self, label: NDArray[Any]) -> "Tensor":
         import torch
@@ -82,7 +82,7 @@ class SeveralLabels(Target):
             count_RD = np.ascontiguousarray(count_DR.T)
             precision, area = [], []
             for of_classes in rankings:
-                pairs = [own(count_RD) for own in of_classes]
+                pairs = [ranking(count_RD) for ranking in of_classes]
                 precision.append(mean_of_defined([pair[0] for pair in pairs], len(count_DR)))
                 area.append(mean_of_defined([pair[1] for pair in pairs], len(count_DR)))
             auc_PD = np.stack(area)
@@ -100,8 +100,8 @@ def _ranked(label_NC: NDArray[Any]) -> NDArray[np.int64]:
 def _d_prime(auc: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.special import ndtri  # scipy.stats would take a second to load
 
-    found: NDArray[np.float64] = np.sqrt(2) * ndtri(np.clip(auc, _LEAST, 1 - _LEAST))
-    return found
+    distance: NDArray[np.float64] = np.sqrt(2) * ndtri(np.clip(auc, _LEAST, 1 - _LEAST))
+    return distance
 
 
 def _ranking(
@@ -109,15 +109,15 @@ def _ranking(
 ) -> Callable[[NDArray[np.float32]], _Pair]:
     """Average precision and area under the curve of one class, ``[D]`` each, from counts ``[R, D]``.
 
-    Clips are ordered by score once. Only the ranks at which a positive stands matter, those that tie as one: a sparse
-    matrix sums the counts between them, so that a draw costs one addition a clip.
+    Clips are ordered by score once. Only the ranks of positive clips matter, and equal scores are one rank. A sparse
+    matrix sums the counts between these ranks, so that a draw costs one addition for each clip.
     """
     from scipy.sparse import csr_matrix
 
     order = np.argsort(-score_N, kind="stable")
     run_N = np.unique(-score_N[order], return_inverse=True)[1]  # equal scores are one run, the highest first
-    runs = np.unique(run_N[has_N[order]])  # that hold positives
-    # Row 2 g sums what stands between the runs g - 1 and g, row 2 g + 1 the run g, the last row the rest.
+    runs = np.unique(run_N[has_N[order]])  # the runs with positives
+    # Row 2 g sums the clips between the runs g - 1 and g, row 2 g + 1 the run g, the last row the rest.
     row_N = 2 * np.searchsorted(runs, run_N) + np.isin(run_N, runs)
     ones = np.ones(len(order), np.float32)
     shape = (2 * len(runs) + 1, recordings)
@@ -134,7 +134,7 @@ def _ranking(
         with np.errstate(invalid="ignore", divide="ignore"):
             precision_GD = found_GD / end_GD
             precision_D = np.nansum(positive_GD * precision_GD, 0) / positive_D
-            # Negatives above a positive count whole against it, those that tie with it half.
+            # A negative counts against a positive: whole if it ranks above the positive, half if the two tie.
             above_GD = above_GD - (found_GD - positive_GD)
             tied_GD = end_GD - found_GD - above_GD
             area_D = 1 - (positive_GD * (above_GD + tied_GD / 2)).sum(0) / (positive_D * negative_D)

@@ -1,10 +1,11 @@
-"""Tasks: clips of a data set with labels, folds and sources, and how to read them. No torch here."""
+"""Tasks: the clips of a data set with labels, folds and sources, and how to read them. No torch here."""
 
 import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -13,12 +14,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.decode import OTHER_SOUND, Unusable, decode, endings
+from registry.decode import OTHER_SOUND, decode, endings, usable
 from registry.errors import Mistake
 from registry.settings import Component, Own
 
 _SHOWN = 10
-_NO_FULL_SCALE = 100  # 40 dB over
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,12 @@ class Clip:
     """One clip of a data set.
 
     Args:
-        id: unique within the task; the file's name relative to the data set's folder where it has one.
-        label: as the task's target has it: an index into ``classes``, -1 where it is not known; a tuple of indices.
-        fold: the data set's own.
-        source: the recording it was cut from; clips of one source must not be split at random.
-        path: the audio file, or None for sounds that are made.
+        id: unique within the task; the file's name relative to the data set's folder, if the clip has a file.
+        label: in the form of the task's target: an index into ``classes`` (-1 where it is not known), a tuple of
+            indices, or a number.
+        fold: the data set's official fold.
+        source: the recording that the clip was cut from; clips of one source must not be split at random.
+        path: the audio file; None for sounds that are computed.
         size: bytes of the file.
     """
 
@@ -44,21 +45,21 @@ class Clip:
 
 @dataclass(frozen=True)
 class Archive:
-    """A file that a data set, or a part of it, is fetched as.
+    """A file that is fetched for a data set.
 
     Args:
-        url: where it is fetched from.
+        url: the file's address.
         checksum: ``md5:...``, ``sha1:...`` or ``sha256:...``; empty where none is published.
         size: in bytes; 0 where it is not known.
-        parts: of a split zip, the files before the last in their order (``.z01``, ...); the archive itself is the last.
-        folder: what it becomes below ``--data``. An archive's only folder takes this name, whatever it is called
-            inside; several files or folders are put into it; a file that is no archive is put there under this name.
+        pieces: of a split zip, the files before the last, in order (``.z01``, ...); the archive itself is the last.
+        folder: the path below ``--data`` where the content goes. If an archive holds one folder, that folder gets this
+            name; several files or folders are put into a folder of this name; a file that is no archive gets this name.
     """
 
     url: str
     checksum: str = ""
     size: int = 0
-    parts: tuple["Archive", ...] = ()
+    pieces: tuple["Archive", ...] = ()
     folder: str = ""
 
     @property
@@ -69,13 +70,13 @@ class Archive:
 class Task(Component[Own]):
     """Contract of a task.
 
-    ``folders`` names the folders that may hold the data set below ``--data``; ``licence`` and ``url`` say where it
-    comes from, ``archives`` what to fetch; ``classes`` are the label names in order, ``folds`` the official folds: of
-    the class all of them, of a task those that it was asked for. ``counts`` holds, by fold, the official number of
-    clips of each class in the order of ``classes``, or of all together where no more is known. ``target`` names what
-    is predicted of a clip; it is empty where only the listing of the clips tells. ``missing`` counts, once the clips
-    are listed, those that the metadata name and a task goes on without, and ``unused`` the files below its folder that
-    are none of them, by where they are and how they end.
+    ``folders`` names the folders that may hold the data set below ``--data``. ``url`` says where the data set comes
+    from, and ``archives`` lists the files to fetch. ``classes`` are the label names in order. ``folds`` are all
+    official folds on the class, and the requested folds on a task. ``counts`` holds, by fold, the official number of
+    clips of each class, in the order of ``classes``; one number for all classes where no more is known. ``target``
+    names the target; it is empty where only the listing of the clips decides it. Once the clips are listed, ``missing``
+    counts the clips that the metadata name and the task leaves out because their files are missing, and ``unused``
+    counts the files below the folder that are no clips, by folder and suffix.
     """
 
     classes: tuple[str, ...]
@@ -88,15 +89,15 @@ class Task(Component[Own]):
     target: str = "one-label"
     missing: int = 0
     unused: Mapping[str, int] = MappingProxyType({})
-    spanning: ClassVar[int] = 0  # how many sources lie in several official folds all the same
-    freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which data sets share
+    spanning: ClassVar[int] = 0  # how many sources have clips in several official folds
+    freesound: ClassVar[bool] = False  # whether sources are Freesound ids, which several data sets share
 
     def __init__(self, config: Own) -> None:
         self.config = config
 
     @property
     def official_folds(self) -> tuple[int, ...]:
-        """Every fold that there is to test on; a leaderboard says where fewer were asked for."""
+        """Every fold that can be tested; a leaderboard says where a suite asks for fewer."""
         return type(self).folds
 
     def clips(self, data: Path | None) -> list[Clip]:
@@ -111,26 +112,26 @@ class Task(Component[Own]):
         raise NotImplementedError
 
     def checksums(self) -> Mapping[str, str]:
-        """Of the official files, by clip: the SHA-256 in hexadecimal, or its beginning of 16 digits or more.
+        """The SHA-256 of official files, by clip: in hexadecimal, whole or the first 16 digits or more.
 
-        Empty where none are stated. A clip that is not in it is not compared.
+        Empty where none are published. A clip without a checksum is not compared.
         """
         return {}
 
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
-        """The recording that a clip was cut from, if its name tells: of records that name clips and no sources.
+        """The recording that a clip was cut from, by the clip's name. Older records have no sources and need this.
 
         Args:
             clip_id: a clip's ``id``.
 
         Returns:
-            What is its ``source``; None where only metadata know that, or the name is none of this task.
+            The clip's ``source``; None where only metadata give it, or the name is not one of this task's.
         """
         return None
 
     def labels(self, clip: Clip) -> tuple[str, ...]:
-        """The names of a clip's classes; none where they are not known, or its label is a number."""
+        """The names of a clip's classes; none where they are not known, or where the label is a number."""
         if isinstance(clip.label, float):
             return ()
         indices = clip.label if isinstance(clip.label, tuple) else (clip.label,) if clip.label >= 0 else ()
@@ -140,13 +141,13 @@ class Task(Component[Own]):
         """A clip's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
 
         Raises:
-            Unusable: if the file, or a part of it, does not decode.
+            Unusable: if the file does not decode to its end.
         """
         assert clip.path
         return decode(clip.path)
 
     def locate(self, data: Path | None) -> Path:
-        """The data set's folder: one of ``folders`` below ``data``, or ``data`` itself if that is its name."""
+        """The data set's folder: one of ``folders`` below ``data``, or ``data`` itself if it has one of these names."""
         name = type(self).__name__
         if data is None:
             raise Mistake(
@@ -167,7 +168,7 @@ class Task(Component[Own]):
 
 
 def told_unused(unused: Mapping[str, int]) -> str:
-    """What files are not used, in words; empty where all are."""
+    """A sentence on the files that are not used; empty where all are used."""
     if not unused:
         return ""
     most = sorted(unused.items(), key=lambda item: (-item[1], item[0]))
@@ -179,7 +180,7 @@ def told_unused(unused: Mapping[str, int]) -> str:
 
 
 class MissingFiles(Mistake):
-    """Files that the metadata name are not there; ``clips`` are all clips, of size -1 where the file is missing."""
+    """Files that the metadata name are missing; ``clips`` are all clips, with size -1 where the file is missing."""
 
     def __init__(self, what: str, *, where: str, fix: str, clips: list[Clip]) -> None:
         super().__init__(what, where=where, fix=fix)
@@ -187,10 +188,10 @@ class MissingFiles(Mistake):
 
 
 def require_files(clips: list[Clip], where: Path) -> list[Clip]:
-    """The clips, if every one's file is there.
+    """The clips, if all their files are there.
 
     Raises:
-        MissingFiles: with how many are missing, and the first names.
+        MissingFiles: with the number of missing files, and the first names.
         Mistake: if there are no clips.
     """
     if not clips:
@@ -209,32 +210,17 @@ def require_files(clips: list[Clip], where: Path) -> list[Clip]:
 
 def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     """A clip's samples ``[T]`` and their rate in Hz, or why it cannot be used."""
-    try:
-        wave_T, rate = task.read(clip)
-    except Unusable as reason:
-        return str(reason)
-    except MemoryError:
-        return "needs more memory than there is"
-    except (RuntimeError, OSError, ValueError) as error:
-        return f"does not decode ({error})"
-    if len(wave_T) == 0:
-        return "is empty"
-    peak = max(wave_T.max(), -wave_T.min())
-    if not np.isfinite(peak):
-        return "has samples that are not finite"
-    if peak > _NO_FULL_SCALE:
-        return f"reaches {peak:,.0f}, and full scale is 1: it seems to hold integers as floats; divide them by theirs"
-    return wave_T, rate
+    return usable(partial(task.read, clip))
 
 
 def listing_hash(clips: Sequence[Clip], contents: Mapping[Path, str] = MappingProxyType({})) -> str:
     """SHA-256 of the names, contents, labels, folds and sources of clips.
 
     Args:
-        clips: in their order.
-        contents: a digest of each file; sizes stand for those that are not there, as they do for sounds that are made.
-            Older versions named packs by sizes alone.
+        clips: in the task's order.
+        contents: a digest of each file. The size stands for a file without a digest, and for a computed sound; older
+            versions named packs only by sizes.
     """
-    held = [contents.get(clip.path, clip.size) if clip.path else clip.size for clip in clips]
-    listing = [[clip.id, own, clip.label, clip.fold, clip.source] for clip, own in zip(clips, held, strict=True)]
+    content = [contents.get(clip.path, clip.size) if clip.path else clip.size for clip in clips]
+    listing = [[clip.id, held, clip.label, clip.fold, clip.source] for clip, held in zip(clips, content, strict=True)]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a listing needs to know of files."""
+"""Names and sizes of files, for the listings of tasks."""
 
 import os
 import unicodedata
@@ -21,15 +21,15 @@ def composed(name: str) -> str:
 
 
 def count_unused(folder: Path, used: Container[str]) -> dict[str, int]:
-    """How many files lie below a folder and are not used, by where and how they end: ``sub/*.m4a``.
+    """Counts the files below a folder that are not used, by subfolder and suffix: ``sub/*.m4a``.
 
     Args:
-        folder: all of it is looked through, but for what is hidden.
-        used: paths below it, with slashes.
+        folder: all of it is searched, except hidden files and folders.
+        used: paths below the folder, with slashes.
     """
     counts: Counter[str] = Counter()
-    for parent, parts, names in os.walk(folder):
-        parts[:] = sorted(part for part in parts if part[0] != ".")
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
         below = os.path.relpath(parent, folder).replace(os.sep, "/")
         begin = "" if below == "." else below + "/"
         for name in names:
@@ -39,17 +39,17 @@ def count_unused(folder: Path, used: Container[str]) -> dict[str, int]:
 
 
 def size_of(folder: Path, name: str) -> tuple[Path, int]:
-    """Where a file is, and its bytes; -1 if it is not there.
+    """The path of a file, and its size in bytes; -1 if the file is missing.
 
     Args:
         folder: where to look.
-        name: its path below the folder; every part of it may be spelled otherwise in Unicode than on the disk.
+        name: the file's path below the folder. The disk may spell each name in it otherwise in Unicode.
     """
     path = folder / name
     if not path.is_file():
-        found = folder
-        for part in Path(name).parts:
-            there = os.listdir(found) if not (found / part).exists() and found.is_dir() else [part]  # noqa: PTH208 - names
-            found /= next((own for own in there if composed(own) == composed(part)), part)
-        path = found if found.is_file() else path
+        at = folder
+        for wanted in Path(name).parts:
+            there = os.listdir(at) if not (at / wanted).exists() and at.is_dir() else [wanted]  # noqa: PTH208 - names
+            at /= next((spelled for spelled in there if composed(spelled) == composed(wanted)), wanted)
+        path = at if at.is_file() else path
     return path, path.stat().st_size if path.is_file() else -1

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets and other systems write them: read whole, or refused with file and line."""
+"""Reads tables from spreadsheets and other systems: a table is read whole, or refused with file and line."""
 
 import codecs
 import csv
@@ -14,9 +14,9 @@ from registry.errors import Mistake
 from registry.tasks._files import composed
 
 _SEPARATORS = ",;\t|"
-_MARKS = (
+_BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16's does
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -28,8 +28,8 @@ csv.field_size_limit(10_000_000)  # FMA has long stories in its cells
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a table: its cells by column, without spaces around them, and where it stands (``file:line``)."""
+class TableRow:
+    """A row of a table: its cells by column, without spaces around them, and its place (``file:line``)."""
 
     cells: Mapping[str, str]
     where: str
@@ -42,7 +42,7 @@ class Row:
         return self.cells.get(column, "")
 
     def filled(self, column: str) -> str:
-        """A cell that says something.
+        """A cell that must not be empty.
 
         Raises:
             Mistake: if it is empty.
@@ -55,11 +55,11 @@ class Row:
         """A whole number of 0 or more.
 
         Args:
-            column: where it stands.
-            allowed: what it may be; anything by default.
+            column: of the cell.
+            allowed: the numbers that it may be; any by default.
 
         Raises:
-            Mistake: if it is none, or not allowed.
+            Mistake: if the cell is no such number.
         """
         text = self[column]
         if not (text.isascii() and text.isdecimal()) or len(text) > 9:
@@ -69,10 +69,10 @@ class Row:
         return int(text)
 
     def real(self, column: str) -> float:
-        """A number with or without decimals, a point before them.
+        """A number, with or without decimals after a point.
 
         Raises:
-            Mistake: if it is none, or not finite.
+            Mistake: if the cell is no number, or not a finite one.
         """
         text = self[column]
         try:
@@ -87,12 +87,12 @@ class Row:
         """A cell that holds one of some names.
 
         Args:
-            column: where it stands.
+            column: of the cell.
             known: the names.
-            names: what to call them; the names themselves by default.
+            names: how a message calls them; by default it lists them.
 
         Raises:
-            Mistake: if it is another.
+            Mistake: if the cell holds another name.
         """
         if self[column] not in known:
             shown = names or ", ".join(list(known)[:_SHOWN]) if isinstance(known, Mapping | Sequence) else names
@@ -102,27 +102,27 @@ class Row:
 
 def read_table(
     path: Path, columns: Sequence[str], name: str, fix: str = "extract it again", *, either: Sequence[str] = ()
-) -> list[Row]:
-    """The rows below a head of column names; commas, semicolons, tabs or bars between.
+) -> list[TableRow]:
+    """The rows below a head of column names; cells are separated by commas, semicolons, tabs or bars.
 
     Args:
-        path: of the table; UTF-8, or what its byte-order mark says.
-        columns: those that it must have.
-        name: what to call it where it is missing, with its verb: ``the metadata of ESC-50 is``.
-        fix: what to do where it is missing or cut short.
-        either: columns of which it must have exactly one; the first is what most tables have.
+        path: of the table; in UTF-8, or in the encoding of its byte-order mark.
+        columns: the columns that the table must have.
+        name: what a message calls the table if it is missing, with a verb: ``the metadata of ESC-50 is``.
+        fix: what to do if the table is missing or cut short.
+        either: columns of which the table must have exactly one; put the most usual first.
 
     Raises:
-        Mistake: if it is missing, no text, or has no rows; if a column is missing or there twice; if a row has more
-            cells than the head, or fewer.
+        Mistake: if the table is missing, is no text, or has no rows; if a column is missing or there twice; if a row
+            has more cells than the head, or fewer.
     """
     lines = read_lines(path, name, fix, columns=[*columns, *either])
     where, names = next(lines)
     while not names[-1]:
         names.pop()
-    found = [column for column in either if column in names]
+    given = [column for column in either if column in names]
     lacking = [column for column in columns if column not in names]
-    lacking += [" or ".join(either)] if either and not found else []
+    lacking += [" or ".join(either)] if either and not given else []
     if lacking:
         needed = [*columns, *([" or ".join(either)] if either else [])]
         raise Mistake(
@@ -131,8 +131,8 @@ def read_table(
             where=where,
             fix=f"add {' and '.join(lacking)}",
         )
-    if len(found) > 1:
-        raise Mistake(f"the table has the columns {' and '.join(found)}", where=where, fix="keep one of them")
+    if len(given) > 1:
+        raise Mistake(f"the table has the columns {' and '.join(given)}", where=where, fix="keep one of them")
     twice = sorted({column for column in names if column and names.count(column) > 1})
     if twice:
         raise Mistake(f"the table has the column {', '.join(twice)} twice", where=where, fix="keep one")
@@ -145,26 +145,26 @@ def read_table(
 def read_lines(
     path: Path, name: str, fix: str, *, columns: Sequence[str] = (), comment: str = ""
 ) -> Iterator[tuple[str, list[str]]]:
-    """Where each line of a table stands (``file:line``), and its cells without spaces around them.
+    """For each line of a table, its place (``file:line``) and its cells, without spaces around them.
 
     Args:
-        path: of the table, as ``read_table`` reads it.
-        name: what to call it where it is missing.
-        fix: what to do about it.
-        columns: what its first line should name, to tell what stands between cells.
-        comment: how lines begin that say nothing.
+        path: of the table, in the form that ``read_table`` takes.
+        name: what a message calls the table if it is missing.
+        fix: what to do if it is missing.
+        columns: names that the first line should hold; they help to find the separator.
+        comment: the beginning of lines that are comments.
 
     Raises:
-        Mistake: if it is missing, no text, or none of its lines says anything.
+        Mistake: if the table is missing, is no text, or holds nothing but comments.
     """
     if not path.is_file():
         raise Mistake(f"{name} missing", where=str(path), fix=fix)
     with _opened(path) as file:
-        said = next((line for line in file if line.strip() and not (comment and line.startswith(comment))), "")
-    if not said:
+        first = next((line for line in file if line.strip() and not (comment and line.startswith(comment))), "")
+    if not first:
         raise Mistake("the table is empty", where=str(path), fix=fix)
     with _opened(path) as file:
-        reader = csv.reader(file, delimiter=_separator(said, columns), skipinitialspace=True, strict=True)
+        reader = csv.reader(file, delimiter=_separator(first, columns), skipinitialspace=True, strict=True)
         try:
             for row in reader:
                 cells = [cell.strip() for cell in row]
@@ -180,18 +180,18 @@ def read_lines(
             ) from error
 
 
-def require_distinct(rows: Sequence[Row], column: str, folder: Path) -> None:
-    """Refuses a file that is listed twice, however its name is spelled: ``a.wav``, ``./a.wav``, or composed otherwise.
+def require_distinct(rows: Sequence[TableRow], column: str, folder: Path) -> None:
+    """Refuses a file that is listed twice, even in two spellings: ``a.wav``, ``./a.wav``, or another Unicode form.
 
     Args:
         rows: of a table.
-        column: holds names of files.
-        folder: where they are: names that differ in case are looked up there.
+        column: of the names of files.
+        folder: of the files: names that differ only in case are looked up there.
 
     Raises:
-        Mistake: with both lines, or if a name is empty.
+        Mistake: if a file is listed twice, with both lines; or if a name is empty.
     """
-    seen: dict[str, tuple[Row, str]] = {}
+    seen: dict[str, tuple[TableRow, str]] = {}
     for row in rows:
         path = composed(os.path.normpath(f"{folder}/{row.filled(column)}"))
         other, first = seen.setdefault(path.casefold(), (row, path))
@@ -201,7 +201,7 @@ def require_distinct(rows: Sequence[Row], column: str, folder: Path) -> None:
 
 
 def _same_file(a: str, b: str) -> bool:
-    """Whether names that differ in case are one file: some file systems tell cases apart, and some do not."""
+    """Whether two names that differ in case are one file, which depends on the file system."""
     try:
         return os.path.samefile(a, b)  # noqa: PTH121 - these are strings
     except OSError:
@@ -213,13 +213,13 @@ def _opened(path: Path) -> Iterator[TextIO]:
     """A table as text, without its byte-order mark."""
     with path.open("rb") as file:
         begin = file.read(4)
-    mark, encoding = next(((mark, code) for mark, code in _MARKS if begin.startswith(mark)), (b"", "utf-8"))
+    bom, encoding = next(((bom, code) for bom, code in _BOMS if begin.startswith(bom)), (b"", "utf-8"))
     try:
         with path.open(newline="", encoding=encoding) as text:
-            text.seek(len(mark))
+            text.seek(len(bom))
             yield text
     except UnicodeDecodeError:
-        line = _first_unreadable(path.read_bytes()[len(mark) :], encoding)
+        line = _first_unreadable(path.read_bytes()[len(bom) :], encoding)
         raise Mistake(
             f"line {line} of the table is not {encoding.upper()}", where=f"{path}:{line}", fix=_AS_TEXT
         ) from None
@@ -234,7 +234,7 @@ def _first_unreadable(content: bytes, encoding: str) -> int:
 
 
 def _separator(line: str, columns: Sequence[str]) -> str:
-    """What stands between the cells of a line: what gives the columns that are wanted, and else most cells."""
+    """The separator of a line's cells: the one that gives the most of the columns, or else the most cells."""
 
     def suits(separator: str) -> tuple[int, int]:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
@@ -243,7 +243,7 @@ def _separator(line: str, columns: Sequence[str]) -> str:
     return max(_SEPARATORS, key=suits)
 
 
-def _row(names: Sequence[str], cells: list[str], where: str, fix: str) -> Row:
+def _row(names: Sequence[str], cells: list[str], where: str, fix: str) -> TableRow:
     surplus = len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :])
     if surplus or len(cells) < len(names):
         raise Mistake(
@@ -251,4 +251,4 @@ def _row(names: Sequence[str], cells: list[str], where: str, fix: str) -> Row:
             where=where,
             fix='put a cell that holds a separator between quotes: "Speech, child"' if surplus else fix,
         )
-    return Row({name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}, where)
+    return TableRow({name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}, where)

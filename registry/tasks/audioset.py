@@ -23,23 +23,24 @@ _TABLES = {
 }
 _URL = "https://research.google.com/audioset/download.html"
 _TABLE = ("a table of AudioSet is", f"fetch it from {_URL}")
-_PARTS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
+_SETS = {"balanced": ("balanced",), "unbalanced": ("unbalanced",), "all": ("balanced", "unbalanced")}
 # PANNs puts a Y before the video's name, which has 11 characters and may itself begin with one.
 _NAME = re.compile(r"Y?(?P<video>[\w-]{11})(?:_(?P<start>\d+(?:\.\d+)?))?")
 
 
 class Audioset(Task):
-    """Up to two million clips of 10 s in 527 classes, several a clip: the balanced or unbalanced part trains (fold 0),
-    the evaluation part is tested (fold 1).
+    """Up to two million clips of 10 s in 527 classes, several a clip: the balanced or unbalanced set trains (fold 0),
+    the evaluation set is tested (fold 1).
 
-    There is no archive: Google gives out tables of YouTube names and seconds, and everyone has other clips left. Put
-    the three tables and ``class_labels_indices.csv`` into a folder ``AudioSet`` and the recordings anywhere below it,
-    called by the video's name and, if wanted, the second or millisecond where the clip begins: ``-0RWZT-miFs.flac``,
-    ``Y-0RWZT-miFs.wav``, ``-0RWZT-miFs_420.000.wav``, ``-0RWZT-miFs_420000.wav``. What the tables name and the folder
-    lacks is counted, in every record and under every leaderboard: figures on other clips are other figures.
+    There is no archive. Google publishes tables of YouTube names and seconds, and everyone has other clips left. Put
+    the three tables and ``class_labels_indices.csv`` into a folder ``AudioSet``, and the recordings anywhere below it.
+    The name of a recording is the video's name and, if you like, the second or millisecond where the clip begins:
+    ``-0RWZT-miFs.flac``, ``Y-0RWZT-miFs.wav``, ``-0RWZT-miFs_420.000.wav``, ``-0RWZT-miFs_420000.wav``. Clips in the
+    tables without a recording are counted in every record and under every leaderboard, because figures on other clips
+    are other figures.
 
-    Wang 2021 chooses settings on 5 % of the training part, and does not print which: ``held_out`` takes the videos
-    whose names' hashes are smallest.
+    Wang 2021 chooses settings on 5 % of the training set, and does not say on which clips: ``held_out`` takes the
+    videos whose names have the smallest hashes.
     """
 
     source: ClassVar[str] = "Gemmeke et al. 2017; research.google.com/audioset"
@@ -56,7 +57,7 @@ class Audioset(Task):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.parts = _PARTS[config.part] if config.held_out else (*_PARTS[config.part], "eval")
+        self.sets = _SETS[config.part] if config.held_out else (*_SETS[config.part], "eval")
         self.held_out = config.held_out
 
     def clips(self, data: Path | None) -> list[Clip]:
@@ -65,14 +66,14 @@ class Audioset(Task):
         self.classes = names
         there = _recordings(folder)
         clips, self.missing = [], 0
-        for part in self.parts:
-            for video, start, machine_ids in _segments(folder / _TABLES[part], number):
+        for name in self.sets:
+            for video, start, machine_ids in _segments(folder / _TABLES[name], number):
                 path = there.get((video, start)) or there.get((video, None))
                 if path is None:
                     self.missing += 1
                     continue
                 label = tuple(sorted(number[machine_id] for machine_id in machine_ids))
-                fold = int(part == "eval" or (self.held_out and _is_held_out(video)))
+                fold = int(name == "eval" or (self.held_out and _is_held_out(video)))
                 clips.append(Clip(path.relative_to(folder).as_posix(), label, fold, video, path, path.stat().st_size))
         tables = {table.name for table in folder.glob("*.csv")}
         self.unused = count_unused(folder, {clip.id for clip in clips} | tables)
@@ -87,12 +88,12 @@ class Audioset(Task):
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
         """The video."""
-        found = _NAME.fullmatch(Path(clip_id).stem)
-        return found["video"] if found else None
+        match = _NAME.fullmatch(Path(clip_id).stem)
+        return match["video"] if match else None
 
 
 def _is_held_out(video: str) -> bool:
-    """Whether a video is in the twentieth that is held out: the same one everywhere."""
+    """Whether a video is in the held-out twentieth, which is the same everywhere."""
     return int.from_bytes(hashlib.sha256(video.encode()).digest()[:4]) < 2**32 / 20
 
 
@@ -124,30 +125,30 @@ def _segments(path: Path, known: Container[str]) -> Iterator[tuple[str, int, lis
             first = seen[video, begins].rpartition(":")[2]
             raise Mistake(f"{video} at {start} s stands in the table twice, first in line {first}", where=where)
         seen[video, begins] = where
-        own = [machine_id.strip() for machine_id in machine_ids.split(",")]
-        unknown = [machine_id for machine_id in own if machine_id not in known]
+        labels = [machine_id.strip() for machine_id in machine_ids.split(",")]
+        unknown = [machine_id for machine_id in labels if machine_id not in known]
         if unknown:
             raise Mistake(f"the label {unknown[0]!r} is none of class_labels_indices.csv", where=where)
-        yield video, begins, own
+        yield video, begins, labels
     if not seen:
         raise Mistake("the table has a head and no rows", where=str(path), fix=_TABLE[1])
 
 
 def _recordings(folder: Path) -> dict[tuple[str, int | None], Path]:
     """Sound files by video and the millisecond in their name; None where the name has none."""
-    found: dict[tuple[str, int | None], Path] = {}
+    recordings: dict[tuple[str, int | None], Path] = {}
     sound = endings()
     for parent, _, names in os.walk(folder):
         for name in sorted(names, key=lambda name: (Path(name).suffix.lower() in SOUND, name)):
             path = Path(parent, name)
             match = _NAME.fullmatch(path.stem) if path.suffix.lower() in sound else None
             if match:
-                found |= {(match["video"], start): path for start in _milliseconds(match["start"])}
-    return found
+                recordings |= {(match["video"], start): path for start in _milliseconds(match["start"])}
+    return recordings
 
 
 def _milliseconds(start: str | None) -> set[int | None]:
-    """What ``30.000`` may mean (seconds), or ``30000`` (either); the table's own figure decides."""
+    """The milliseconds that a name may mean: ``30.000`` is seconds, ``30000`` seconds or milliseconds."""
     if start is None:
         return {None}
     return {round(float(start) * 1000), *([] if "." in start else [int(start)])}

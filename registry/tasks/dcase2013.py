@@ -9,7 +9,7 @@ from registry.tasks import Archive, Clip, Task
 from registry.tasks._files import sizes
 from registry.tasks._tables import read_lines
 
-_PARTS = ("scenes_stereo", "scenes_stereo_testset")
+_FOLDERS = ("scenes_stereo", "scenes_stereo_testset")
 _KEY = "dcase2013_task1_filenamekey.csv"
 _HOST = "https://archive.org/download/dcase2013_scene_classification"
 
@@ -21,9 +21,9 @@ class Dcase2013(Task):
     these two parts (a reading, not stated there). The challenge itself cross-validated the private part.
 
     A file's scene is its name without the last two digits (``busystreet07.wav``). Where names in the private part are
-    hidden, the challenge's key gives them: public code reads it as four columns below a header, the fold first, the
-    original name last; what stands between is not known here. So any column may hold the hidden name, and the last one
-    the original; a key of two columns reads the same.
+    hidden, the challenge's key gives the original names. Public code reads the key as four columns below a header, the
+    fold first and the original name last; the columns between are not known here. So any column may hold the hidden
+    name, and the last column holds the original name; a key of two columns works, too.
     """
 
     source: ClassVar[str] = "Giannoulis et al. 2013; archive.org/details/dcase2013_scene_classification"
@@ -49,48 +49,48 @@ class Dcase2013(Task):
             f"{_HOST}/scenes_stereo.zip",
             "md5:abdefde136d84de33b0f20a0f13a6b97",
             size=361_748_263,
-            folder=f"DCASE2013/{_PARTS[0]}",
+            folder=f"DCASE2013/{_FOLDERS[0]}",
         ),
-        Archive(f"{_HOST}_testset/scenes_stereo_testset.zip", size=371_994_727, folder=f"DCASE2013/{_PARTS[1]}"),
+        Archive(f"{_HOST}_testset/scenes_stereo_testset.zip", size=371_994_727, folder=f"DCASE2013/{_FOLDERS[1]}"),
         Archive(f"{_HOST}_testset/{_KEY}", size=8_572, folder=f"DCASE2013/{_KEY}"),
     )
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        return [clip for fold in self.folds for clip in self._part(folder, fold)]
+        return [clip for fold in self.folds for clip in self._clips(folder, fold)]
 
     @classmethod
     def source_of(cls, clip_id: str) -> str:
         return Path(clip_id).name
 
-    def _part(self, folder: Path, fold: int) -> list[Clip]:
-        part = folder / _PARTS[fold - 1]
-        if not part.is_dir():
+    def _clips(self, folder: Path, fold: int) -> list[Clip]:
+        audio = folder / _FOLDERS[fold - 1]
+        if not audio.is_dir():
             raise Mistake(
                 f"the {'public' if fold == 1 else 'private'} part of DCASE2013 is missing",
-                where=str(part),
-                fix=f"extract {part.name}.zip there",
+                where=str(audio),
+                fix=f"extract {audio.name}.zip there",
             )
-        files = {name: size for name, size in sizes(part).items() if name.lower().endswith(".wav")}
+        files = {name: size for name, size in sizes(audio).items() if name.lower().endswith(".wav")}
         key = _key(folder) if fold == 2 else {}
         scenes = {name: key.get(Path(name).stem, Path(name).stem)[:-2] for name in files}
         unknown = [name for name, scene in scenes.items() if scene not in self.classes]
         if unknown:
             raise Mistake(
                 f"the scene of {len(unknown)} recordings cannot be told from their names: {', '.join(unknown[:5])}",
-                where=str(part),
+                where=str(audio),
                 fix=f"put {_KEY} into {folder}" if fold == 2 and not key else "extract the archive again",
             )
-        found = Counter(scenes.values())
-        short = [f"{scene} {found[scene]}" for scene in self.classes if found[scene] != 10]
+        count = Counter(scenes.values())
+        short = [f"{scene} {count[scene]}" for scene in self.classes if count[scene] != 10]
         if short:
             raise Mistake(
                 f"every scene has 10 recordings, and here are: {', '.join(short)}",
-                where=str(part),
+                where=str(audio),
                 fix="extract the archive again",
             )
         return [
-            Clip(f"{part.name}/{name}", self.classes.index(scenes[name]), fold, name, part / name, size)
+            Clip(f"{audio.name}/{name}", self.classes.index(scenes[name]), fold, name, audio / name, size)
             for name, size in files.items()
         ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from registry.tasks import Archive, Clip, Task, require_files
-from registry.tasks._tables import Row, read_table, require_distinct
+from registry.tasks._tables import TableRow, read_table, require_distinct
 
 # Names by target, in the order of the official metadata's numbers.
 _CLASSES = (
@@ -23,8 +23,8 @@ _NAME = re.compile(r"\d-(\d+)-[A-Z]-\d+\.\w+")  # fold, source, take, target
 class Esc50(Task):
     """2000 recordings of 5 s in 50 classes, 40 each, in 5 official folds; 44.1 kHz mono.
 
-    Four of its Freesound sources span two folds, with different classes (131943, 134049, 209698, 234879): the official
-    folds are kept all the same.
+    Four of its Freesound sources span two folds, with different classes (131943, 134049, 209698, 234879). The official
+    folds stay as they are.
     """
 
     source: ClassVar[str] = "Piczak 2015; github.com/karoldvl/ESC-50"
@@ -47,11 +47,11 @@ class Esc50(Task):
 
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
-        found = _NAME.fullmatch(clip_id)
-        return found[1] if found else None
+        match = _NAME.fullmatch(clip_id)
+        return match[1] if match else None
 
     @staticmethod
-    def _clip(folder: Path, row: Row, label: int) -> Clip:
+    def _clip(folder: Path, row: TableRow, label: int) -> Clip:
         path, fold = folder / "audio" / row["filename"], row.number("fold", Esc50.folds)
         try:
             size = os.stat(path).st_size  # noqa: PTH116 - a plan looks at thousands of them
@@ -60,7 +60,7 @@ class Esc50(Task):
         return Clip(row["filename"], label, fold, row["src_file"], path, size)
 
 
-def _metadata(folder: Path) -> list[Row]:
+def _metadata(folder: Path) -> list[TableRow]:
     columns = ("filename", "fold", "target", "src_file")
     rows = read_table(folder / "meta" / "esc50.csv", columns, "the metadata of ESC-50 is", _AGAIN)
     require_distinct(rows, "filename", folder / "audio")

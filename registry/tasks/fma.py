@@ -10,7 +10,7 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
-from registry.tasks._tables import Row, read_lines, require_distinct
+from registry.tasks._tables import TableRow, read_lines, require_distinct
 
 _SIZES = ("small", "medium", "large")  # each holds the one before
 _FOLDS = {"training": 0, "test": 1, "validation": 2}
@@ -56,21 +56,21 @@ _COUNTS: dict[str, dict[int, tuple[int, ...]]] = {
 def _archives(size: str) -> tuple[Archive, ...]:
     host = "https://os.unil.cloud.switch.ch/fma"
     return tuple(
-        Archive(f"{host}/fma_{part}.zip", _CHECKSUMS[part], folder=f"FMA/fma_{part}") for part in ("metadata", size)
+        Archive(f"{host}/fma_{name}.zip", _CHECKSUMS[name], folder=f"FMA/fma_{name}") for name in ("metadata", size)
     )
 
 
 class Fma(Task):
     """8,000 (small) to 106,574 (large) pieces of music of 30 s in 8 or 16 top genres, in one official split; MP3.
 
-    Small has 8 genres of 1000, medium 16 unbalanced ones, large the same 16: of its pieces those without a top genre
-    are left out. Fold 1, the official test part, alone is tested; the training part (fold 0) trains, and so does the
-    validation part (fold 2). No artist is in two parts.
+    Small has 8 genres of 1000 pieces, medium has 16 genres of different sizes, and large has the same 16, without the
+    pieces that have no top genre. Only fold 1, the official test split, is tested; the training split (fold 0) and the
+    validation split (fold 2) both train. No artist is in two splits.
 
     Six pieces of the small set are much shorter than 30 s (098565, 098567, 098569, 099134, 108925, 133297), and the
-    last three hold no audio; of the large set many more do not decode. None is left out here: a run stops and names
-    those that it cannot use, and with ``--skip-bad`` goes on without them and puts their names into its record. MP3
-    needs a libsndfile of 1.1 or newer, as soundfile's wheels have it.
+    last three hold no audio; in the large set many more do not decode. None is left out here: a run stops and names the
+    pieces that it cannot use. With ``--skip-bad`` it goes on without them and puts their names into its record. MP3
+    needs libsndfile 1.1 or newer, which soundfile's wheels include.
     """
 
     source: ClassVar[str] = "Defferrard et al. 2017; github.com/mdeff/fma"
@@ -97,9 +97,11 @@ class Fma(Task):
             raise Mistake(
                 f"the {self.size} set of FMA is missing", where=str(audio), fix=f"extract fma_{self.size}.zip there"
             )
-        parts = _SIZES[: _SIZES.index(self.size) + 1]
-        there = {f"{part.name}/{name}": size for part in audio.iterdir() for name, size in sizes(part).items()}
-        rows = [row for row in _read(folder / "fma_metadata" / "tracks.csv") if row["subset"] in parts and row["genre"]]
+        subsets = _SIZES[: _SIZES.index(self.size) + 1]
+        there = {f"{below.name}/{name}": size for below in audio.iterdir() for name, size in sizes(below).items()}
+        rows = [
+            row for row in _read(folder / "fma_metadata" / "tracks.csv") if row["subset"] in subsets and row["genre"]
+        ]
         require_distinct(rows, "track", audio)
         clips = []
         for row in rows:
@@ -111,8 +113,8 @@ class Fma(Task):
         return require_files(clips, audio)
 
 
-def _read(path: Path) -> Iterator[Row]:
-    """The columns that are needed; two rows of the file's head name the columns, a third the index."""
+def _read(path: Path) -> Iterator[TableRow]:
+    """Rows with the needed columns. The file's head has three lines: two name the columns, the third the index."""
     lines = read_lines(path, "the metadata of FMA are", "extract fma_metadata.zip")
     (where, upper), (_, lower) = next(lines), next(lines, ("", []))
     head = list(zip(upper, lower, strict=False))
@@ -125,4 +127,4 @@ def _read(path: Path) -> Iterator[Row]:
             what = f"the line has {len(cells)} cells, and the head has {len(upper)}"
             raise Mistake(what, where=where, fix="extract it again")
         if cells[0] != "track_id":
-            yield Row({name: cells[place] for name, place in places.items()}, where)
+            yield TableRow({name: cells[place] for name, place in places.items()}, where)

@@ -13,30 +13,31 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Clip, Task, require_files, told_unused
 from registry.tasks._files import composed, count_unused, size_of, sizes
-from registry.tasks._tables import Row, read_table, require_distinct
+from registry.tasks._tables import TableRow, read_table, require_distinct
 
-_PARTS = {"train": 0, "test": 1, "validation": 2}
+_SPLITS = {"train": 0, "test": 1, "validation": 2}
 
 
 class Folder(Task):
     """Your own recordings: a table of them, or a folder for each class.
 
-    With ``table``, a CSV file in the folder (UTF-8; commas, semicolons or tabs between), every row is a recording:
-    ``path`` (below the folder) and ``label``, or several separated by ``;`` (if any row has several, every clip may:
-    mean average precision is measured), or in place of ``label`` a number as ``value`` (mean absolute error is
-    measured); and if wanted ``source`` (what must not be split: the recording it was cut from, the speaker, the place)
-    and either ``fold`` or ``split``. Without it every subfolder is a class, and every sound file in it a recording.
+    ``table`` is a CSV file in the folder (UTF-8; cells separated by commas, semicolons or tabs). Every row is a
+    recording. The column ``path`` is the file's path below the folder. The column ``label`` is a label, or several
+    separated by ``;`` (if any row has several, mean average precision is measured). In place of ``label``, a column
+    ``value`` may hold a number (mean absolute error is measured). A column ``source`` may name what must not be split:
+    the original recording, the speaker, the place. One of the columns ``fold`` and ``split`` may be there, too. Without
+    ``table``, every subfolder is a class, and every sound file in it a recording.
 
-    ``fold`` numbers 1 to ``folds``: each is tested once while all the others train; fold 0 only ever trains. ``split``
-    says train, validation or test, and needs ``folds: 1``: the test part is tested, and both others train. With
-    neither, folds are made: stratified by label (of several, by the rarest), or of as many sources each where there are
-    numbers, every source within one of them. The classes are the labels in alphabetical order.
+    ``fold`` is a number from 1 to ``folds``: each fold is tested once while all the others train; fold 0 always trains.
+    ``split`` is train, validation or test, and needs ``folds: 1``: test is tested, and both others train. Without these
+    columns, folds are made, with every source in one fold: stratified by label (if a clip has several, by its rarest
+    label), or, for numbers, with equally many sources in each fold. The classes are the labels in alphabetical order.
     """
 
     source: ClassVar[str] = "audiobench"
     licence = "your own"
     classes: tuple[str, ...] = ()  # of a task, once its clips are listed
-    target = ""  # likewise
+    target = ""  # known once the clips are listed, too
     folds = tuple(range(1, 6))
 
     class Config(Settings):
@@ -81,11 +82,11 @@ class Folder(Task):
             raise Mistake(f"the folder {folder} does not exist", fix="give path: a folder of recordings")
         return folder
 
-    def _given(self, rows: list["_Row"], where: Path) -> list["_Row"]:
-        """The rows, if the table's folds are those that are asked for."""
-        tested = {row.fold for row in rows if row.fold and row.part != "validation"}
+    def _given(self, rows: list["_Recording"], where: Path) -> list["_Recording"]:
+        """The rows, if the table's folds are the folds that the suite asks for."""
+        tested = {row.fold for row in rows if row.fold and row.split != "validation"}
         if tested != set(self.folds):
-            from_zero = any(row.fold == 0 for row in rows) and not rows[0].part
+            from_zero = any(row.fold == 0 for row in rows) and not rows[0].split
             fix = f"folds: {len(tested)}" if tested == set(range(1, len(tested) + 1)) else "number them from 1 on"
             raise Mistake(
                 f"{len(self.folds)} folds are asked for, 1 to {len(self.folds)}, and the table has "
@@ -100,8 +101,8 @@ class Folder(Task):
             raise Mistake("every recording is in the only fold, so that none trains", where=str(where))
         return rows
 
-    def _made(self, rows: list["_Row"], where: Path) -> list["_Row"]:
-        """The rows with folds from the seed."""
+    def _made(self, rows: list["_Recording"], where: Path) -> list["_Recording"]:
+        """The rows with folds that are drawn by the seed."""
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
         if len(self.folds) < 2:
@@ -125,14 +126,14 @@ class Folder(Task):
         groups = [row.source for row in rows]
         if len(set(groups)) < len(groups):
             grouped = StratifiedGroupKFold(len(self.folds), shuffle=True, random_state=self.seed)
-            parts = grouped.split(rows, labels, groups)
+            folds = grouped.split(rows, labels, groups)
         else:
-            parts = StratifiedKFold(len(self.folds), shuffle=True, random_state=self.seed).split(rows, labels)
-        fold_of = {int(i): fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
+            folds = StratifiedKFold(len(self.folds), shuffle=True, random_state=self.seed).split(rows, labels)
+        fold_of = {int(i): fold for fold, (_, held_out) in enumerate(folds, 1) for i in held_out}
         return [replace(row, fold=fold_of[i]) for i, row in enumerate(rows)]
 
-    def _even(self, rows: list["_Row"], where: Path) -> list["_Row"]:
-        """The rows with folds of as many sources each, at random."""
+    def _even(self, rows: list["_Recording"], where: Path) -> list["_Recording"]:
+        """The rows with random folds of equally many sources."""
         from sklearn.model_selection import KFold
 
         sources = sorted({row.source for row in rows})
@@ -142,70 +143,71 @@ class Folder(Task):
                 where=str(where),
                 fix=f"folds: 2 to {len(sources)}" if len(sources) > 1 else "record more",
             )
-        parts = KFold(len(self.folds), shuffle=True, random_state=self.seed).split(sources)
-        fold_of = {sources[i]: fold for fold, (_, held_out) in enumerate(parts, 1) for i in held_out}
+        folds = KFold(len(self.folds), shuffle=True, random_state=self.seed).split(sources)
+        fold_of = {sources[i]: fold for fold, (_, held_out) in enumerate(folds, 1) for i in held_out}
         return [replace(row, fold=fold_of[row.source]) for row in rows]
 
-    def _clip(self, folder: Path, row: "_Row", files: dict[Path, dict[str, int]]) -> Clip:
+    def _clip(self, folder: Path, row: "_Recording", files: dict[Path, dict[str, int]]) -> Clip:
         assert row.fold is not None
         path = folder / row.path
         size = files[path.parent].get(path.name, -1)
-        if size < 0:  # hidden, or spelled otherwise
+        if size < 0:  # a hidden file, or a name that the disk spells otherwise
             path, size = size_of(folder, row.path)
         return Clip(row.path, self._label(row), row.fold, row.source, path, size)
 
-    def _label(self, row: "_Row") -> int | tuple[int, ...] | float:
+    def _label(self, row: "_Recording") -> int | tuple[int, ...] | float:
         if row.value is not None:
             return row.value
         indices = tuple(sorted(self.classes.index(label) for label in row.labels))
         return indices if self.target == "several-labels" else indices[0]
 
 
-def _target_of(rows: Sequence["_Row"]) -> str:
+def _target_of(rows: Sequence["_Recording"]) -> str:
     if rows[0].value is not None:
         return "number"
     return "several-labels" if any(len(row.labels) > 1 for row in rows) else "one-label"
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A recording: its path below the folder and what is known of it."""
+class _Recording:
+    """A recording: its path below the folder, its labels or number, and its source, fold and split."""
 
     path: str
     labels: tuple[str, ...]
     source: str
     value: float | None = None
     fold: int | None = None
-    part: str = ""
+    split: str = ""
 
 
-def _from_folders(folder: Path) -> Iterator[_Row]:
+def _from_folders(folder: Path) -> Iterator[_Recording]:
     sound = endings()
-    for part in sorted(folder.iterdir()):
-        for name in sizes(part) if part.name[0] != "." else ():
+    for of_class in sorted(folder.iterdir()):
+        for name in sizes(of_class) if of_class.name[0] != "." else ():
             if Path(name).suffix.lower() in sound:
-                yield _Row(f"{part.name}/{name}", (composed(part.name),), f"{part.name}/{name}")
+                path = f"{of_class.name}/{name}"
+                yield _Recording(path, (composed(of_class.name),), path)
 
 
-def _from_table(table: Path, folder: Path) -> Iterator[_Row]:
+def _from_table(table: Path, folder: Path) -> Iterator[_Recording]:
     name, fix = "the table of the recordings is", "give table: a CSV in the folder"
     rows = read_table(table, ("path",), name, fix, either=("label", "value"))
     if "fold" in rows[0] and "split" in rows[0]:
         where = str(table)
         raise Mistake("the table has both a column fold and a column split", where=where, fix="keep one")
     require_distinct(rows, "path", folder)
-    return map(_row, rows)
+    return map(_recording, rows)
 
 
-def _row(row: Row) -> _Row:
+def _recording(row: TableRow) -> _Recording:
     path = row.filled("path")
-    split = row.one_of("split", _PARTS) if "split" in row else ""
-    number = row.number("fold") if "fold" in row else _PARTS[split] if split else None
+    split = row.one_of("split", _SPLITS) if "split" in row else ""
+    fold = row.number("fold") if "fold" in row else _SPLITS[split] if split else None
     value = row.real("value") if "value" in row else None
-    return _Row(path, _labels(row) if value is None else (), row["source"] or path, value, number, split)
+    return _Recording(path, _labels(row) if value is None else (), row["source"] or path, value, fold, split)
 
 
-def _labels(row: Row) -> tuple[str, ...]:
+def _labels(row: TableRow) -> tuple[str, ...]:
     labels = (composed(one.strip()) for one in row.filled("label").split(";") if one.strip())
     distinct = tuple(dict.fromkeys(labels))
     if not distinct:

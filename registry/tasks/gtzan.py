@@ -13,24 +13,25 @@ from registry.tasks._files import sizes
 from registry.tasks._tables import read_table
 
 _UNREADABLE = "jazz.00054"  # in the copy on Kaggle
-_PARTS = {"train": 0, "test": 1, "valid": 2}
+_SPLITS = {"train": 0, "test": 1, "valid": 2}
 
 
 class Gtzan(Task):
     """1000 recordings of 30 s in 10 genres, 100 each, 22.05 kHz mono; no official folds, so a choice of splits.
 
-    ``10-fold`` (PANNs, X-ARES): ours, stratified, from the seed; names are ranked by their hash, so that a seed means
-    the same folds everywhere. The others are lists, in ``gtzan_SPLIT.csv`` beside this file. ``70-15-15`` (the
-    proportions of Lin 2022, whose list is not published): ours, stratified, drawn by the same rule; a seed other than 0
-    draws another. ``filtered``: 443 recordings train, 197 validate and 290 test, after Kereliuk et al. 2015: no
-    repeats, no artist in two parts. ``stratified``: 500 train, 250 validate and 250 test, from the same authors' code.
-    Figures from different splits are not comparable: repeats and artists leak through all but the filtered one.
+    ``10-fold`` (PANNs, X-ARES) is our own split, stratified and drawn by the seed: names are ranked by their hashes, so
+    that a seed gives the same folds everywhere. The other splits are lists, in ``gtzan_SPLIT.csv`` beside this file.
+    ``70-15-15`` has the proportions of Lin 2022, whose list is not published; it is our own, stratified and drawn by
+    the same rule, and a seed other than 0 draws another list. ``filtered``, after Kereliuk et al. 2015, has 443
+    recordings to train, 197 to validate and 290 to test, without repeats, and no artist in two of these. ``stratified``
+    has 500, 250 and 250, from the same authors' code. Figures from different splits are not comparable: except in
+    ``filtered``, repeats and artists leak.
 
-    Of a single split the test part is fold 1, the validation part fold 2 and the training part fold 0. Fold 1 alone is
-    tested, and all the others train, validation clips among them.
+    In these lists the test recordings are fold 1, validation fold 2 and training fold 0. Only fold 1 is tested; the
+    other folds train, validation included.
 
-    The official archive is no longer served. ``jazz.00054`` is unreadable in the copy on Kaggle: where it is
-    unreadable or missing it is left out, with a warning, and the folds of the others stay the same.
+    The official archive is no longer served. ``jazz.00054`` is unreadable in the copy on Kaggle. Where it is unreadable
+    or missing, it is left out with a warning, and the folds of the other recordings stay the same.
     """
 
     source: ClassVar[str] = (
@@ -85,7 +86,7 @@ class Gtzan(Task):
         ten = self.split == "10-fold"
         if not ten and not (self.split == "70-15-15" and self.seed):
             table = Path(__file__).parent / f"gtzan_{self.split}.csv"
-            return {row["track"]: _PARTS[row["split"]] for row in read_table(table, ("track", "split"), "a split is")}
+            return {row["track"]: _SPLITS[row["split"]] for row in read_table(table, ("track", "split"), "a split is")}
         ranked = [sorted(_names(genre), key=self._hash) for genre in self.classes]
         return {
             name: rank // 10 + 1 if ten else {0: 1, 1: 2}.get(rank // 15, 0)

@@ -19,8 +19,8 @@ _Wave = NDArray[np.float64]
 class Sounds(Task["Sounds.Config"]):
     """Ten classes of made sounds, 1.5 s at 16 kHz, in 5 folds, the same for the same seed.
 
-    Every source is one draw of a class's parameters (pitch, partials, rates) and gives two clips that differ in onset,
-    level, and background noise of 0 to 20 dB SNR; a source stays within one fold.
+    Every source is one draw of a class's parameters (pitch, partials, rates). It gives two clips, which differ in
+    onset, level, and background noise of 0 to 20 dB SNR. A source stays within one fold.
     """
 
     source: ClassVar[str] = "audiobench"

@@ -17,9 +17,9 @@ _CLASSES = (
 class SpeechCommands(Task):
     """105,829 spoken words of up to 1 s in 35 classes, 16 kHz mono, in one official split; version 0.02.
 
-    Fold 1 is the official test part (``testing_list.txt``) and alone is tested; fold 0, which only ever trains, is all
-    the rest, the recordings of ``validation_list.txt`` among them. No speaker is in both. The noises of
-    ``_background_noise_`` are left out.
+    Fold 1 is the official test list (``testing_list.txt``), and only this fold is tested. Fold 0 holds all other
+    recordings, including those of ``validation_list.txt``, and always trains. No speaker is in both folds. The noises
+    of ``_background_noise_`` are left out.
     """
 
     source: ClassVar[str] = "Warden 2018"
@@ -40,7 +40,7 @@ class SpeechCommands(Task):
 
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
-        named = {fold: self._named(folder / f"{part}_list.txt") for fold, part in ((0, "validation"), (1, "testing"))}
+        named = {fold: self._named(folder / f"{name}_list.txt") for fold, name in ((0, "validation"), (1, "testing"))}
         there = {f"{word}/{name}": size for word in self.classes for name, size in sizes(folder / word).items()}
         silent = set(self.classes) - {name.partition("/")[0] for name in there}
         if silent:
@@ -60,14 +60,14 @@ class SpeechCommands(Task):
 
     def _named(self, path: Path) -> set[str]:
         """The recordings that an official list names."""
-        found = set()
+        listed = set()
         for where, (name, *_) in read_lines(
             path, "an official list of Speech Commands is", "extract the archive again"
         ):
             if name.partition("/")[0] not in self.classes:
                 raise Mistake(f"{name} is in none of the 35 words' folders", where=where)
-            found.add(name)
-        return found
+            listed.add(name)
+        return listed
 
     def _clip(self, folder: Path, name: str, fold: int, size: int) -> Clip:
         label = self.classes.index(name.partition("/")[0])

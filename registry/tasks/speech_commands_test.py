@@ -19,10 +19,10 @@ _SPEAKER = re.compile(r"(?:^|_)([0-9a-f]+)_nohash_")
 class SpeechCommandsTest(Task):
     """4,890 recordings of 1 s in 12 classes, 16 kHz mono: the test archive of version 0.02, in 5 folds of ours.
 
-    Ten words, ``_unknown_`` (other words) and ``_silence_``. Officially the archive only tests; here it is a small task
-    of its own, so that its figures are comparable with no published ones. A speaker is in one fold only; whose noise a
-    silence is cut from is not known, and each counts as a source of its own. The folds are those of ``folds.csv`` where
-    that file lies in the folder (columns filename and fold), else made from the seed.
+    The classes are ten words, ``_unknown_`` (other words) and ``_silence_``. Officially the archive is only for
+    testing. Here it is a small task by itself, so its figures cannot be compared with published ones. A speaker is in
+    one fold only. The recordings that silences were cut from are not known, so each silence counts as a source. If the
+    folder holds a file ``folds.csv`` (columns filename and fold), it gives the folds; else the seed draws them.
     """
 
     source: ClassVar[str] = "Warden 2018; the folds are ours"
@@ -64,9 +64,9 @@ class SpeechCommandsTest(Task):
 
     @classmethod
     def source_of(cls, clip_id: str) -> str:
-        """The speaker, or the name itself where there is none."""
-        found = _SPEAKER.search(clip_id.partition("/")[2])
-        return found[1] if found else clip_id
+        """The speaker, or the clip's name where there is no speaker."""
+        match = _SPEAKER.search(clip_id.partition("/")[2])
+        return match[1] if match else clip_id
 
     def _listed(self, table: Path) -> dict[str, int]:
         """The folds that a table gives."""
@@ -79,7 +79,7 @@ class SpeechCommandsTest(Task):
         return {row["filename"]: row.number("fold", self.folds) for row in rows}
 
     def _made(self, names: list[str]) -> dict[str, int]:
-        """Speakers, and then silences, in the order of their hashes, dealt out to the folds."""
+        """Deals the speakers, and then the silences, to the folds in turn, in the order of their hashes."""
         sources = {self.source_of(name): name.startswith("_silence_") for name in names}
         ranked = sorted(sources, key=lambda source: (sources[source], self._hash(source)))
         fold_of = {source: rank % len(self.folds) + 1 for rank, source in enumerate(ranked)}

@@ -11,7 +11,7 @@ from registry.errors import Mistake
 from registry.settings import Settings
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._files import sizes
-from registry.tasks._tables import Row, read_table, require_distinct
+from registry.tasks._tables import TableRow, read_table, require_distinct
 
 # Clips of each class in folds 1 to 10.
 _COUNTS = {
@@ -89,11 +89,11 @@ class Us8k(Task):
 
     @classmethod
     def source_of(cls, clip_id: str) -> str | None:
-        found = _NAME.fullmatch(clip_id)
-        return found[1] if found else None
+        match = _NAME.fullmatch(clip_id)
+        return match[1] if match else None
 
     @staticmethod
-    def _clip(folder: Path, row: Row, there: dict[str, int]) -> Clip:
+    def _clip(folder: Path, row: TableRow, there: dict[str, int]) -> Clip:
         name, fold = row["slice_file_name"], int(row["fold"])
         path = folder / "audio" / f"fold{fold}" / name
         return Clip(name, row.number("classID", range(len(_COUNTS))), fold, row["fsID"], path, there.get(name, -1))

@@ -17,7 +17,7 @@ class Weights(Component[Own]):
 
     A suite names a source by a word, ``weights: random``, or by a mapping, ``weights: {checkpoint: net.pth}``. In the
     mapping the source's name is a key; its value is the setting that ``value`` names. Other keys are other settings.
-    ``untrained`` says that the weights learned nothing: the best such entry is the mark that convergence is measured
+    ``untrained`` says that the weights learned nothing: training from them sets the mark that convergence is measured
     against.
     """
 

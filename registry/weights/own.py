@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OwnWeights(Weights):
-    """Those that a model made elsewhere brings: the default of encoders such as ``onnx``, and their only choice."""
+    """The weights of a model made elsewhere. Encoders such as ``onnx`` have these by default, and no others."""
 
     source: ClassVar[str] = "audiobench"
 

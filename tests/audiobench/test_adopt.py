@@ -88,12 +88,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         patch.undo()
     for path in old.runs.glob("*/*/result.json"):
-        found = json.loads(path.read_text())
-        path.write_text(json.dumps({name: own for name, own in found.items() if name not in ("files", "sha256")}))
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({name: value for name, value in record.items() if name not in ("files", "sha256")}))
     (plan,) = (old.runs / "plans").iterdir()
     stored = json.loads(plan.read_text())["plan"]
     plan.rename(plan.with_name("mine.json"))
-    older = {name: own for name, own in stored.items() if name not in ("texts", "older")}
+    older = {name: value for name, value in stored.items() if name not in ("texts", "older")}
     plan.with_name("mine.json").write_text(json.dumps({"schema": 1, "request": "", "plan": older}))
     shutil.rmtree(old.runs / "digests", ignore_errors=True)
     return folder
@@ -222,6 +222,6 @@ def test_weights_without_a_full_name_are_those_of_the_same_timm(tmp_path: Path, 
     older = EmbedJob(embed.config.model_copy(update={"weights": WeightsKey(kind="imagenet")}), embed.needs)
     assert plan.older[embed.key] == older.key
     store.folder(older).mkdir(parents=True)
-    found = {**EMBEDDED, "key": older.key, "environment": {"versions": {"timm": timm}}}
-    (store.folder(older) / "result.json").write_text(json.dumps(found))
+    record = {**EMBEDDED, "key": older.key, "environment": {"versions": {"timm": timm}}}
+    (store.folder(older) / "result.json").write_text(json.dumps(record))
     assert adopt.adopt(plan, store, store) == ([embed] if timm == version("timm") else [])

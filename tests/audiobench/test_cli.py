@@ -29,26 +29,26 @@ def test_help_loads_neither_torch_nor_a_component() -> None:
 
 
 def test_list_names_every_kind_with_facts(audiobench: Call) -> None:
-    found = json.loads(audiobench("list", "--json").out)
-    assert set(found) == {kind.folder for kind in KINDS}
-    encoders = {row["name"]: row for row in found["encoders"]}
+    listed = json.loads(audiobench("list", "--json").out)
+    assert set(listed) == {kind.folder for kind in KINDS}
+    encoders = {row["name"]: row for row in listed["encoders"]}
     assert encoders["cnn10"]["parameters"] == 4_686_272
     assert encoders["esresnet"]["embedding"] == 2048
-    assert {row["name"] for row in found["methods"]} >= {"moco", "npid"}
+    assert {row["name"] for row in listed["methods"]} >= {"moco", "npid"}
     table = audiobench("list", "encoders").out
     assert "4,686,272" in table
     assert "23,508,032" in table
 
 
 def test_show_gives_fields_defaults_and_source(audiobench: Call) -> None:
-    found = json.loads(audiobench("show", "methods", "moco", "--json").out)
-    defaults = {s["name"]: s["default"] for s in found["settings"]}
+    traits = json.loads(audiobench("show", "methods", "moco", "--json").out)
+    defaults = {s["name"]: s["default"] for s in traits["settings"]}
     assert defaults["queue_size"] == 65536
-    assert "He et al. 2020" in found["source"]
-    assert all(s["meaning"] for s in found["settings"])
+    assert "He et al. 2020" in traits["source"]
+    assert all(s["meaning"] for s in traits["settings"])
     text = audiobench("show", "methods", "moco").out
     assert all(
-        f"{fact}: {found[fact]}" in " ".join(text.split()) for fact in ("source", "windows", "recipe", "version")
+        f"{trait}: {traits[trait]}" in " ".join(text.split()) for trait in ("source", "windows", "recipe", "version")
     )
     assert "queue_size" in text
     answer = audiobench("show", "methods", "mocco")

@@ -89,13 +89,13 @@ def test_any_flipped_bit_cut_or_emptied_file_is_noticed_and_named(kind: str, nam
     whole, meant = path.read_bytes(), read_record(kind, folder)
     for damage in [*[flip] * 40, *[cut] * 5, empty]:
         damage(path, rng)
-        found = found_in(kind, folder)
-        if found is None:  # of JSON, an e in the place of an E says the same
+        noticed = found_in(kind, folder)
+        if noticed is None:  # of JSON, an e in the place of an E says the same
             assert name == "result.json"
             assert read_record(kind, folder) == meant
         else:
-            assert (found.where, found.kind, found.key) == (str(path), kind, folder.name)
-            assert name in found.what
+            assert (noticed.where, noticed.kind, noticed.key) == (str(path), kind, folder.name)
+            assert name in noticed.what
         path.write_bytes(whole)
     check_record(kind, folder, large=True)
 
@@ -107,10 +107,10 @@ def test_json_of_another_form_is_damage_in_records_of_any_age(content: str, name
     unseal(folder)
     check_record("evaluate", folder, large=True)
     (folder / name).write_text(content)
-    found = found_in("evaluate", folder)
-    assert found
-    assert Path(found.where).parent == folder
-    assert name in found.what or content in ("{}", '{"schema": 1}')
+    noticed = found_in("evaluate", folder)
+    assert noticed
+    assert Path(noticed.where).parent == folder
+    assert name in noticed.what or content in ("{}", '{"schema": 1}')
 
 
 @pytest.mark.parametrize(("kind", "name"), [one for one in FILES if not one[1].endswith("json")])
@@ -122,9 +122,9 @@ def test_a_cut_is_noticed_without_digests(kind: str, name: str, runs: Path) -> N
         whole = (folder / name).read_bytes()
         damage(folder / name, rng)
         if not (name == "metrics.jsonl" and damage is empty):  # no lines are lines, too
-            found = found_in(kind, folder)
-            assert found
-            assert Path(found.where).parent == folder
+            noticed = found_in(kind, folder)
+            assert noticed
+            assert Path(noticed.where).parent == folder
         (folder / name).write_bytes(whole)
 
 
@@ -287,9 +287,9 @@ def test_what_a_record_says_of_rankings_is_what_its_scores_give(runs: Path) -> N
     table = pd.read_parquet(folder / "predictions.parquet")
     record: dict[str, Any] = json.loads((folder / "result.json").read_text())
     for fold in record["folds"]:
-        own = table[table.fold == int(fold)]
-        labels = own.label.to_numpy()[:, None] == np.arange(len(own.scores.iloc[0]))
-        record["folds"][fold]["mAP"] = SeveralLabels().figure(labels, np.stack(own.scores.to_list()))
+        of_fold = table[table.fold == int(fold)]
+        labels = of_fold.label.to_numpy()[:, None] == np.arange(len(of_fold.scores.iloc[0]))
+        record["folds"][fold]["mAP"] = SeveralLabels().figure(labels, np.stack(of_fold.scores.to_list()))
     table["label"] = [[label] for label in table.label]
     table.to_parquet(folder / "predictions.parquet", index=False)
     record["metric"] = "mAP"

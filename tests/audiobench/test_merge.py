@@ -42,8 +42,8 @@ def shared(tmp_path: Path, audiobench: Call) -> Path:
 
 def cells(answer: Answer) -> dict[str, Any]:
     assert answer.status == 0, answer.err
-    facts = ("mean", "interval", "against_control", "folds", "clips", "k")
-    return {cell["entry"]: [cell[fact] for fact in facts] for cell in json.loads(answer.out)["cells"]}
+    fields = ("mean", "interval", "against_control", "folds", "clips", "k")
+    return {cell["entry"]: [cell[field] for field in fields] for cell in json.loads(answer.out)["cells"]}
 
 
 def test_two_halves_are_the_leaderboard_of_one_machine_until_settings_part_them(shared: Path, audiobench: Call) -> None:
@@ -65,7 +65,7 @@ def test_two_halves_are_the_leaderboard_of_one_machine_until_settings_part_them(
     shutil.copytree(shared / "both", shared / "gpu")
     for path in (shared / "gpu" / "evaluate").glob("*/result.json"):
         record = json.loads(path.read_text())
-        record["folds"] = {fold: {**facts, "accuracy": 0.0} for fold, facts in record["folds"].items()}
+        record["folds"] = {fold: {**figures, "accuracy": 0.0} for fold, figures in record["folds"].items()}
         predictions = pd.read_parquet(path.parent / "predictions.parquet")
         predictions["predicted"] = predictions["label"] + 1
         predictions.to_parquet(path.parent / "predictions.parquet", index=False)
@@ -80,9 +80,9 @@ def test_two_halves_are_the_leaderboard_of_one_machine_until_settings_part_them(
     other = shared / "other.yaml"
     other.write_text(SUITE.replace("width: 6", "width: 5"))
     assert audiobench("run", other, "--runs", shared / "other", "--device", "cpu").status == 0
-    found = cells(audiobench(*merge, "--from", shared / "other", "--format", "json"))
-    assert set(found) == {"random", "wide", "wide (other)"}
-    assert {entry: found[entry][:2] for entry in whole} == {entry: values[:2] for entry, values in whole.items()}
+    by_entry = cells(audiobench(*merge, "--from", shared / "other", "--format", "json"))
+    assert set(by_entry) == {"random", "wide", "wide (other)"}
+    assert {entry: by_entry[entry][:2] for entry in whole} == {entry: values[:2] for entry, values in whole.items()}
     stored = Store(shared / "other").load_plan("tiny")
     assert stored
     stored["plan"]["facts"]["selection"] = "best-mean"

@@ -69,23 +69,24 @@ def test_records_hold_scikit_learns_figures_of_every_epoch(runs: Path) -> None:
         record, job = json.loads(path.read_text()), json.loads((path.parent / "job.json").read_text())
         kept, curve = (pd.read_parquet(path.parent / f"{name}.parquet") for name in ("predictions", "epochs"))
         protocols.add(job["config"]["protocol"]["name"])
-        for fold, facts in record["folds"].items():
-            own, by_epoch = kept[kept.fold == int(fold)], curve[curve.fold == int(fold)]
-            assert facts["mean_absolute_error"] == pytest.approx(mean_absolute_error(own.label, own.predicted))
-            assert facts["r2"] == pytest.approx(r2_score(own.label, own.predicted))
-            label_of = own.set_index("clip").label
+        for fold, figures in record["folds"].items():
+            of_fold, by_epoch = kept[kept.fold == int(fold)], curve[curve.fold == int(fold)]
+            pair = of_fold.label, of_fold.predicted
+            assert figures["mean_absolute_error"] == pytest.approx(mean_absolute_error(*pair))
+            assert figures["r2"] == pytest.approx(r2_score(*pair))
+            label_of = of_fold.set_index("clip").label
             errors = [mean_absolute_error(label_of[one["clip"]], one.predicted) for _, one in by_epoch.groupby("epoch")]
-            assert facts.get("mean_absolute_error_by_epoch", []) == pytest.approx(errors)
+            assert figures.get("mean_absolute_error_by_epoch", []) == pytest.approx(errors)
     assert protocols == {"finetune", "freeze", "knn"}
 
 
 def test_every_protocol_predicts_better_than_the_mean_would_and_has_intervals(
     birds: Path, runs: Path, audiobench: Call
 ) -> None:
-    found = json.loads(audiobench("leaderboard", "--runs", runs, "--format", "json").out)
+    board = json.loads(audiobench("leaderboard", "--runs", runs, "--format", "json").out)
     values = pd.read_csv(birds / "birds" / "birds.csv").value.to_numpy()
     of_mean = np.abs(values - values.mean()).mean()
-    cells = [cell for cell in found["cells"] if cell["mean"] is not None]
+    cells = [cell for cell in board["cells"] if cell["mean"] is not None]
     assert {cell["protocol"] for cell in cells} == {"finetune", "linear", "mlp", "crops", "knn"}
     for cell in cells:
         assert (cell["metric"], cell["clips"], cell["folds"]) == ("mean absolute error", 24, 2)
@@ -102,9 +103,9 @@ def test_a_leaderboard_has_its_metrics_in_every_form_and_a_plan_the_smallest_dif
     birds: Path, runs: Path, audiobench: Call
 ) -> None:
     rows = list(csv.DictReader(io.StringIO(audiobench("leaderboard", "--runs", runs, "--format", "csv").out)))
-    own = next(row for row in rows if (row["entry"], row["protocol"]) == ("random", "knn"))
-    assert float(own["r2_low"]) <= float(own["r2"]) <= float(own["r2_high"])
-    assert own["macro_f1"] == ""
+    row_of_random = next(row for row in rows if (row["entry"], row["protocol"]) == ("random", "knn"))
+    assert float(row_of_random["r2_low"]) <= float(row_of_random["r2"]) <= float(row_of_random["r2_high"])
+    assert row_of_random["macro_f1"] == ""
     shown = audiobench("leaderboard", "--runs", runs, "--format", "md").out
     head = next(line for line in shown.splitlines() if line.startswith("| entry"))
     assert [part.strip() for part in head.split("|")][2:4] == ["finetune MAE (last)", "R2"]

@@ -95,8 +95,8 @@ def _in_use(path: Path, *, below: bool) -> bool:
             used.append(str(handle.readlink()))
         except OSError:
             continue  # of the listing itself
-    own = str(path.resolve())
-    return any(file == own or (below and file.startswith(f"{own}/")) for file in used)
+    resolved = str(path.resolve())
+    return any(file == resolved or (below and file.startswith(f"{resolved}/")) for file in used)
 
 
 @pytest.fixture
@@ -139,8 +139,14 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return plain_library(name, *others)
 
     plain_library = ctypes.CDLL
-    for name, own in (("open", opening), ("fsync", fsync), ("unlink", unlink), ("replace", moving), ("rename", moving)):
-        monkeypatch.setattr(os, name, own)
+    for name, new in (
+        ("open", opening),
+        ("fsync", fsync),
+        ("unlink", unlink),
+        ("replace", moving),
+        ("rename", moving),
+    ):
+        monkeypatch.setattr(os, name, new)
     monkeypatch.setattr(ctypes, "CDLL", library)
     monkeypatch.setattr(shutil, "_use_fd_functions", False)  # which open folders
     monkeypatch.setattr(files, "_WINDOWS", True)

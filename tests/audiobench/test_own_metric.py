@@ -84,10 +84,10 @@ def test_a_protocols_own_metric_goes_all_the_way(
         record = json.loads(path.read_text())
         kept = pd.read_parquet(path.parent / "predictions.parquet")
         for fold, facts in record["folds"].items():
-            own = kept[kept.fold == int(fold)]
+            of_fold = kept[kept.fold == int(fold)]
             if record["judge"] == "protocols/centroid":
-                balanced = balanced_accuracy_score(own.label, own.predicted)
-                worst = recall_score(own.label, own.predicted, average=None).min()
+                balanced = balanced_accuracy_score(of_fold.label, of_fold.predicted)
+                worst = recall_score(of_fold.label, of_fold.predicted, average=None).min()
                 assert facts["balanced_accuracy"] == pytest.approx(balanced)
                 assert facts["gap"] == pytest.approx(balanced - worst)
                 judged += 1

@@ -71,7 +71,7 @@ def test_weights_of_a_plugin_go_all_the_way(suite: Path, tmp_path: Path, audiobe
     stated = [
         json.loads(path.read_text())["config"]["weights"] for path in (tmp_path / "runs/embed").glob("*/job.json")
     ]
-    assert sorted(own["number"] for own in stated if own["kind"] == "constant") == [0.01, 0.5]
+    assert sorted(source["number"] for source in stated if source["kind"] == "constant") == [0.01, 0.5]
     board = audiobench("leaderboard", "constants", "--runs", tmp_path / "runs")
     assert board.status == 0, board.err
     rows = {line.split("|")[1].strip(): line for line in board.out.splitlines() if line.startswith("| ")}

@@ -24,11 +24,11 @@ VARIES = set("seconds peak_memory environment clips_per_second steps_per_second 
 
 def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
     """Records by key, without what differs from run to run."""
-    found = {}
+    records = {}
     for path in runs.glob(f"{kind}/*/result.json"):
         record = json.loads(path.read_text())
-        found[path.parent.name] = {k: v for k, v in record.items() if k not in VARIES}
-    return found
+        records[path.parent.name] = {k: v for k, v in record.items() if k not in VARIES}
+    return records
 
 
 def stored_plan(runs: Path) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def test_every_clip_of_every_fold_is_predicted_and_kept(finished: tuple[Path, Pa
         assert isinstance(folds, dict)
         assert len(table) == 20 * len(folds)
         assert table["clip"].is_unique
-        for fold, facts in folds.items():
-            own = table[table.fold == int(fold)]
-            assert facts["accuracy"] == pytest.approx((own.label == own.predicted).mean())
-            assert (own.scores.map(lambda s: s.argmax()) == own.predicted).all()
+        for fold, figures in folds.items():
+            of_fold = table[table.fold == int(fold)]
+            assert figures["accuracy"] == pytest.approx((of_fold.label == of_fold.predicted).mean())
+            assert (of_fold.scores.map(lambda s: s.argmax()) == of_fold.predicted).all()
 
 
 def test_a_suite_may_ask_for_packs_of_floats(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
@@ -196,8 +196,8 @@ def test_the_table_says_what_the_records_say(finished: tuple[Path, Path], audiob
     plan = stored_plan(finished[1])
     records = results(finished[1])
     for place, cell in cells.items():
-        own = {row["key"] for row in plan["rows"] if (row["entry"], row["protocol"]) == place}
-        accuracies = [fold["accuracy"] for key in own for fold in records[key]["folds"].values()]
+        keys = {row["key"] for row in plan["rows"] if (row["entry"], row["protocol"]) == place}
+        accuracies = [fold["accuracy"] for key in keys for fold in records[key]["folds"].values()]
         assert len(accuracies) == cell["folds"] == cell["of_folds"] == 5
         assert cell["mean"] == pytest.approx(np.mean(accuracies))
         assert cell["deviation"] == pytest.approx(np.std(accuracies, ddof=1))

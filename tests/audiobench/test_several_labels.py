@@ -33,18 +33,18 @@ def test_several_labels_are_ranked_from_recordings_to_leaderboard(
         record = json.loads(path.read_text())
         assert record["metric"] == "mAP"
         kept = pd.read_parquet(path.parent / "predictions.parquet")
-        for fold, facts in record["folds"].items():
-            own = kept[kept.fold == int(fold)]
-            truth = np.array([[label in labels for label in range(2)] for labels in own.label])
-            scores = np.stack(own.scores.tolist())
-            assert facts["mAP"] == pytest.approx(average_precision_score(truth, scores, average="macro"))
-            assert facts["auc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
-            assert facts["epochs"] == []
+        for fold, figures in record["folds"].items():
+            of_fold = kept[kept.fold == int(fold)]
+            truth = np.array([[label in labels for label in range(2)] for labels in of_fold.label])
+            scores = np.stack(of_fold.scores.tolist())
+            assert figures["mAP"] == pytest.approx(average_precision_score(truth, scores, average="macro"))
+            assert figures["auc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
+            assert figures["epochs"] == []
     shown = audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "md").out
     assert "freeze mAP (last) |   AUC |" in shown
     assert "Of folder: mean average precision" in shown
-    found = json.loads(audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "json").out)
-    cell = next(c for c in found["cells"] if c["protocol"] == "freeze" and c["entry"] == "random")
+    board = json.loads(audiobench("leaderboard", "--runs", tmp_path / "runs", "--format", "json").out)
+    cell = next(c for c in board["cells"] if c["protocol"] == "freeze" and c["entry"] == "random")
     assert (cell["metric"], cell["clips"], cell["folds"]) == ("mAP", 24, 2)
     assert cell["against_control"] is None
     page = tmp_path / "page.html"

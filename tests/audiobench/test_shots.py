@@ -36,17 +36,17 @@ def test_a_suite_of_few_labels_runs_and_does_nothing_twice(tiny: Path, audiobenc
     answer = audiobench(*asked, "--protocol", "knn", "--protocol", "freeze 1-shot")
     assert answer.status == 0, answer.err
     assert "freeze random on sounds, 1 shot, draw 1: accuracy" in answer.err
-    found = records(tmp_path / "runs")
-    assert set(found) == {
+    by_title = records(tmp_path / "runs")
+    assert set(by_title) == {
         "knn random on sounds",
         *(f"{name} random on sounds, 1 shot, draw {draw}" for name in ("knn", "freeze") for draw in (0, 1)),
     }
     for name in ("knn", "freeze"):
-        draws = [found[f"{name} random on sounds, 1 shot, draw {draw}"] for draw in (0, 1)]
+        draws = [by_title[f"{name} random on sounds, 1 shot, draw {draw}"] for draw in (0, 1)]
         assert [(one["shots"], one["draw"]) for one in draws] == [(1, 0), (1, 1)]
         assert draws[0]["predicted"] != draws[1]["predicted"]
         assert all(len(one["predicted"]) == 100 for one in draws)
-    assert {fold["k"] for fold in found["knn random on sounds, 1 shot, draw 0"]["folds"].values()} == {1}
+    assert {fold["k"] for fold in by_title["knn random on sounds, 1 shot, draw 0"]["folds"].values()} == {1}
     again = audiobench(*asked, "--protocol", "knn", "--protocol", "freeze 1-shot", "--dry-run")
     assert "0 jobs, 0 done" in again.out
 

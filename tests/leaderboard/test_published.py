@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import leaderboard
-from leaderboard.published import anchored, reproduced
+from leaderboard.published import HARNESSES, anchored, of_harnesses, reproduced
 from tests.conftest import SHARED
 
 FOLDER = Path(leaderboard.__file__).parent
@@ -64,3 +64,21 @@ def test_anchors_are_found_by_system_and_unverified_ones_are_left_out() -> None:
         (r["system"], float(r["score"])) for r in rows(FOLDER / "anchors.csv") if r["verified"].startswith("NO")
     }
     assert not kept & doubtful
+
+
+def test_every_figure_of_the_field_is_kept() -> None:
+    assert rows(FOLDER / "field.csv") == rows(SHARED / "reference" / "field_results.csv")
+    assert len(rows(FOLDER / "field.csv")) == 823
+
+
+def test_figures_of_whole_benchmarks_are_found_by_the_benchmarks_names() -> None:
+    found = of_harnesses(["evar", "BYOL-A"])
+    assert {figure.harness for figure in found} == {"EVAR, linear evaluation, frozen"}
+    assert {figure.task for figure in found} >= {"esc50", "us8k", "gtzan"}
+    assert {figure.protocol for figure in of_harnesses(HARNESSES)} == {"freeze", "knn"}
+    assert all(0 <= figure.score <= 1 for figure in of_harnesses(HARNESSES))
+    # FSD50K's chief metric is mean average precision; other metrics of a benchmark have no column here.
+    kept = sorted(figure.score for figure in of_harnesses(["hear"]) if figure.task == "fsd50k")
+    theirs = [row for row in rows(FOLDER / "field.csv") if (row["harness"], row["task"]) == ("HEAR 2021", "fsd50k")]
+    assert kept == sorted(float(row["value"]) for row in theirs if row["metric"] == "mAP")
+    assert of_harnesses([]) == []

@@ -78,8 +78,8 @@ def res1dnet31(w: int) -> State:
     state = {"conv0.weight": torch.rand(w, 1, 11)} | norm("bn0", w)
     size_in = w
     for layer, size in enumerate([w, 2 * w, 4 * w, 8 * w, 16 * w, 16 * w, 32 * w], 1):
-        own = [block(f"resnet.layer{layer}.{i}", size if i else size_in, size, ndim=1) for i in range(2)]
-        state |= own[0] | own[1]
+        blocks = [block(f"resnet.layer{layer}.{i}", size if i else size_in, size, ndim=1) for i in range(2)]
+        state |= blocks[0] | blocks[1]
         if layer > 1:
             state |= {f"resnet.layer{layer}.0.downsample.1.weight": torch.rand(size, size_in, 1)}
             state |= norm(f"resnet.layer{layer}.0.downsample.2", size)
@@ -231,18 +231,18 @@ def test_containers_and_prefixes_are_opened_and_noted(
     wrap: Callable[[State], object], notes: tuple[str, ...], tmp_path: Path
 ) -> None:
     state = own_state()
-    found = opened(tmp_path / "net.pth", wrap(state))
-    assert found.notes == notes
-    assert found.tensors.keys() == state.keys()
+    checkpoint = opened(tmp_path / "net.pth", wrap(state))
+    assert checkpoint.notes == notes
+    assert checkpoint.tensors.keys() == state.keys()
     for name, tensor in state.items():
-        assert name.endswith("num_batches_tracked") or torch.equal(found.tensors[name], tensor)
+        assert name.endswith("num_batches_tracked") or torch.equal(checkpoint.tensors[name], tensor)
 
 
 def test_published_weights_are_found_in_a_container_and_behind_a_prefix(tmp_path: Path) -> None:
     published = PUBLISHED["cnn10"](2) | front_and_head(16, True)
     torch.save({"state_dict": under("module.", published)}, tmp_path / "net.pth")
-    found = open_checkpoint(tmp_path / "net.pth", *make("cnn10"))
-    assert torch.equal(found.tensors["bn0.weight"], published["bn0.weight"])
+    checkpoint = open_checkpoint(tmp_path / "net.pth", *make("cnn10"))
+    assert torch.equal(checkpoint.tensors["bn0.weight"], published["bn0.weight"])
 
 
 @pytest.mark.parametrize(

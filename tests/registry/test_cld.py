@@ -159,15 +159,15 @@ def test_the_group_loss_is_added_by_its_weight(base: str) -> None:
 
 def test_npid_is_averaged_over_the_views_and_its_bank_takes_in_both() -> None:
     trained = over("npid", weight=0.0)
-    own = method("npid", trained.encoder, **{k: v for k, v in BASES["npid"].items() if k != "name"})
+    npid = method("npid", trained.encoder, **{k: v for k, v in BASES["npid"].items() if k != "name"})
     wave, index, start = waves(4, 2, 0), torch.tensor([3, 19, 7, 0]), trained.base.bank_ND.clone()
     expected = 0.0
     for view in (0, 1):
-        own.head.load_state_dict(trained.base.head.state_dict())
-        own.bank_ND.copy_(start)
-        expected += own(wave[:, view : view + 1], index)[0].item() / 2
+        npid.head.load_state_dict(trained.base.head.state_dict())
+        npid.bank_ND.copy_(start)
+        expected += npid(wave[:, view : view + 1], index)[0].item() / 2
     assert trained(wave, index)[0].item() == pytest.approx(expected, rel=1e-6)
-    a, b = (unit(own.head(own.encoder.embed(own.views(wave[:, v])))) for v in (0, 1))
+    a, b = (unit(npid.head(npid.encoder.embed(npid.views(wave[:, v])))) for v in (0, 1))
     bank = start.clone()
     bank[index] = unit((unit((start[index] + a) / 2) + b) / 2)
     torch.testing.assert_close(trained.base.bank_ND, bank)
@@ -175,15 +175,15 @@ def test_npid_is_averaged_over_the_views_and_its_bank_takes_in_both() -> None:
 
 def test_mocos_third_window_is_the_key_of_both_queries() -> None:
     trained = over("moco", weight=0.0)
-    own = method("moco", Linear(), **{k: v for k, v in BASES["moco"].items() if k != "name"})
+    moco = method("moco", Linear(), **{k: v for k, v in BASES["moco"].items() if k != "name"})
     state = {k.removeprefix("base."): v.clone() for k, v in trained.state_dict().items() if "group_head" not in k}
     wave, index = waves(4, 3, 0), torch.arange(4)
     expected = 0.0
     for view in (0, 1):
-        own.load_state_dict(state)
-        expected += own(wave[:, [view, 2]], index)[0].item() / 2
+        moco.load_state_dict(state)
+        expected += moco(wave[:, [view, 2]], index)[0].item() / 2
     assert trained(wave, index)[0].item() == pytest.approx(expected, rel=1e-6)
-    torch.testing.assert_close(trained.base.queue_QD, own.queue_QD)
+    torch.testing.assert_close(trained.base.queue_QD, moco.queue_QD)
     assert int(trained.base.next_row) == 4
 
 

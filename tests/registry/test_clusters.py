@@ -225,7 +225,7 @@ def kinds(clips: int) -> tuple[Corpus, Tensor]:
     return Corpus(recordings, torch.zeros(clips, dtype=torch.long), 0), torch.arange(clips) % 4
 
 
-def found(trained: Any) -> dict[str, Tensor]:
+def clustering_of(trained: Any) -> dict[str, Tensor]:
     """What a clustering gave: the clips' labels, and the classifier of these, with an axis for heads."""
     if hasattr(trained, "label_N"):
         return {"label": trained.label_N[None], "classifier": trained.classifier_KD[None]}
@@ -242,7 +242,7 @@ def test_deepcluster_labels_sounds_by_their_kind(name: str, settings: dict[str, 
         trained = METHODS.find(name)(chosen, Linear(16, norm=True), views(), known)
         trained.before_epoch()
         trained(waves(8, trained.windows, 0), torch.arange(8))
-        best = max(best, adjusted_rand_score(kind, found(trained)["label"][0]))
+        best = max(best, adjusted_rand_score(kind, clustering_of(trained)["label"][0]))
     assert best == 1
 
 
@@ -299,16 +299,16 @@ def test_deepcluster_clusters_once_an_epoch_and_goes_on_from_its_state(name: str
     trained.after_step()
     other = method(name, Linear(norm=True), **settings)
     other.load_state_dict(trained.state_dict())
-    clustered = {key: value.clone() for key, value in found(trained).items()}
+    clustered = {key: value.clone() for key, value in clustering_of(trained).items()}
     assert torch.equal(trained(wave, torch.arange(8))[0], other(wave, torch.arange(8))[0])
-    assert all(torch.equal(value, clustered[key]) for key, value in found(trained).items())
+    assert all(torch.equal(value, clustered[key]) for key, value in clustering_of(trained).items())
     for one in (trained, other):
         one.epoch = 1
         one.before_epoch()
         torch.manual_seed(1)
         one(wave, torch.arange(8))
-    assert all(torch.equal(value, found(other)[key]) for key, value in found(trained).items())
-    assert not torch.equal(found(trained)["classifier"], clustered["classifier"])
+    assert all(torch.equal(value, clustering_of(other)[key]) for key, value in clustering_of(trained).items())
+    assert not torch.equal(clustering_of(trained)["classifier"], clustered["classifier"])
 
 
 def test_deepcluster_embeds_the_corpus_by_running_statistics_and_leaves_them_be() -> None:

@@ -314,8 +314,8 @@ def test_colas_net_pools_the_maximum_of_time_and_frequency() -> None:
 def test_esresnet_pools_as_its_frames_say() -> None:
     encoder = build({"name": "esresnet", "depth": 18}).eval()
     x = torch.randn(2, 1, 64, 100)
-    own = encoder.net.forward_head(encoder.net.forward_features(x.expand(-1, 3, -1, -1)), pre_logits=True)
-    torch.testing.assert_close(encoder.embed(x), own)
+    timms = encoder.net.forward_head(encoder.net.forward_features(x.expand(-1, 3, -1, -1)), pre_logits=True)
+    torch.testing.assert_close(encoder.embed(x), timms)
 
 
 def test_a_gate_of_one_half_everywhere_is_what_zeroed_attention_gives() -> None:

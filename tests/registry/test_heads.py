@@ -37,10 +37,10 @@ def test_heads_trained_together_equal_those_trained_alone(kind: str) -> None:
 
     def train(folds: list[int]) -> FoldHeads:
         heads = FoldHeads(kind, 7, 4, [seeds[f] for f in folds])  # type: ignore[arg-type]
-        own = [rows[f] for f in folds]
+        rows_F = [rows[f] for f in folds]
         list(
             train_heads(
-                heads, lambda e: x, label, objective([label[r] for r in own]), own, shift[folds], scale[folds],
+                heads, lambda e: x, label, objective([label[r] for r in rows_F]), rows_F, shift[folds], scale[folds],
                 seeds=[seeds[f] for f in folds], **options,  # type: ignore[arg-type]
             )
         )  # fmt: skip

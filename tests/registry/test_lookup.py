@@ -163,7 +163,7 @@ def test_asking_what_is_installed_imports_nothing(tmp_path: Path, look_again: Ca
 
 def test_a_key_names_what_a_plugin_file_holds(tmp_path: Path) -> None:
     """Also of an edit within a second that keeps the size, of which an import would take the old compiled code."""
-    found = {}
+    version_of = {}
     for folder in ("hers", "his"):
         for steps in (1, 2):
             path = tmp_path / folder / "mine.py"
@@ -174,9 +174,9 @@ def test_a_key_names_what_a_plugin_file_holds(tmp_path: Path) -> None:
             assert METHODS.find("mine").__dict__["steps"] == steps
             assert choice.config["version"] == choice.config["version"]
             assert Choice(METHODS, choice.config).settings == choice.settings
-            found[folder, steps] = choice.config["version"]
-    assert found["hers", 1] == found["his", 1] != found["hers", 2] == found["his", 2]
-    assert str(found["hers", 1]).startswith("1+")
+            version_of[folder, steps] = choice.config["version"]
+    assert version_of["hers", 1] == version_of["his", 1] != version_of["hers", 2] == version_of["his", 2]
+    assert str(version_of["hers", 1]).startswith("1+")
     assert METHODS.choose("moco").config["version"] == METHODS.find("moco").version
     assert not list(tmp_path.rglob("*.pyc"))
 

@@ -85,10 +85,10 @@ VECTORS: list[tuple[str, Callable[[dict[str, Tensor]], Tensor]]] = [
 
 @pytest.fixture
 def vectors(golden: dict[str, object]) -> dict[str, Tensor]:
-    found = {k: torch.tensor(golden[k], dtype=torch.float64) for k in ("za", "zb")}
+    golden_views = {k: torch.tensor(golden[k], dtype=torch.float64) for k in ("za", "zb")}
     prototypes = torch.tensor(golden["swav_prototypes"], dtype=torch.float64)
-    return found | {
-        "both": torch.cat([found["za"], found["zb"]]),
+    return golden_views | {
+        "both": torch.cat([golden_views["za"], golden_views["zb"]]),
         "label": torch.arange(4).repeat(2),
         "prototypes": prototypes,
     }

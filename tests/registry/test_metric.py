@@ -153,8 +153,8 @@ def test_labels_that_cannot_be_used_are_mistakes() -> None:
         metric(Corpus(known.recordings, known.label_N, 0), labels=True)
     with pytest.raises(Mistake, match="several labels a clip"):
         metric(Corpus(known.recordings, torch.ones(20, 4), 4, SeveralLabels()), labels=True)
-    found = METHODS.find("metric")
-    assert [found.uses_labels(metric(known, labels=labels).config) for labels in (True, False)] == [True, False]
+    component = METHODS.find("metric")
+    assert [component.uses_labels(metric(known, labels=labels).config) for labels in (True, False)] == [True, False]
     assert "label_N" not in metric(known, labels=True).state_dict()
 
 

@@ -98,7 +98,7 @@ def test_k_is_that_of_the_smallest_error_inside() -> None:
     for k in (1, 5, 40):
         outcomes = evaluate("knn", subject(kept), part, [2, 3, 4], k=[k])
         inside[k] = np.mean([NUMBER.figure(part.label_N[o.clips].numpy(), o.scores) for o in outcomes])
-    assert outcome.facts["k"] == min(inside, key=lambda k: inside[k])
+    assert outcome.chosen["k"] == min(inside, key=lambda k: inside[k])
     assert len(set(inside.values())) == 3
 
 
@@ -131,7 +131,7 @@ def test_the_unit_of_numbers_changes_no_more_than_the_unit_of_predictions() -> N
     small = replace(labels, label_N=(labels.label_N - 300) * 1e-9)
     for name in ("freeze", "knn"):
         plain, nano = (evaluate(name, subject(embeddings), own, [1])[0] for own in (labels, small))
-        assert nano.facts == plain.facts
+        assert nano.chosen == plain.chosen
         assert nano.scores == pytest.approx((plain.scores - 300) * 1e-9, rel=1e-3, abs=1e-11)
 
 

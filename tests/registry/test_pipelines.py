@@ -76,11 +76,11 @@ def test_mistakes_stand_where_the_pipeline_is_named(tmp_path: Path) -> None:
     raw = raw.replace("augment: [{name: frequency-shift, bins: 2}]", "augment: [gain, s2, s3]")
     with pytest.raises(Mistakes) as caught:
         load(tmp_path, raw)
-    found = [str(mistake) for mistake in caught.value.mistakes]
+    messages = [str(mistake) for mistake in caught.value.mistakes]
     line = raw.split("\n").index("augment: [gain, s2, s3]") + 1
-    shift = next(m for m in found if "frequency-shift works on spectrograms" in m)
+    shift = next(m for m in messages if "frequency-shift works on spectrograms" in m)
     assert f"suite.yaml:{line}:17" in shift
-    assert any("no augmentation is called 's3'" in m and f"suite.yaml:{line}:21" in m for m in found)
+    assert any("no augmentation is called 's3'" in m and f"suite.yaml:{line}:21" in m for m in messages)
 
 
 def test_a_branch_of_multiformat_may_name_a_pipeline() -> None:

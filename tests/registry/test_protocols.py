@@ -95,7 +95,7 @@ def test_k_is_the_best_of_cross_validation_over_the_training_folds() -> None:
                 model.fit(vectors[bank], label[bank])
                 hits.append(model.score(vectors[query], label[query]))
             means.append(np.mean(hits))
-        assert outcome.facts["k"] == candidates[int(np.argmax(means))]
+        assert outcome.chosen["k"] == candidates[int(np.argmax(means))]
 
 
 @pytest.mark.parametrize("name", ["knn", "freeze"])
@@ -107,13 +107,13 @@ def test_labels_of_the_test_fold_change_no_prediction(name: str) -> None:
     embeddings = make_embeddings(labels)
     honest, blind = (evaluate(name, subject(embeddings), known, [2])[0] for known in (labels, poisoned))
     assert np.array_equal(honest.scores, blind.scores)
-    assert honest.facts == blind.facts
+    assert honest.chosen == blind.chosen
 
 
 def test_candidates_larger_than_the_bank_are_left_out_and_none_left_is_a_mistake() -> None:
     labels = make_labels(clips=24)
     embeddings = make_embeddings(labels)
-    assert evaluate("knn", subject(embeddings), labels, [1], k=[3, 500])[0].facts["k"] == 3
+    assert evaluate("knn", subject(embeddings), labels, [1], k=[3, 500])[0].chosen["k"] == 3
     with pytest.raises(Mistake, match="larger than the bank of 12 clips"):
         evaluate("knn", subject(embeddings), labels, [1], k=[100, 200])
 
@@ -121,7 +121,7 @@ def test_candidates_larger_than_the_bank_are_left_out_and_none_left_is_a_mistake
 def test_one_candidate_needs_no_choice() -> None:
     labels = make_labels(clips=24)
     lone = Labels(labels.label_N, labels.fold_N, torch.zeros(24, dtype=torch.long), labels.classes)
-    assert evaluate("knn", subject(make_embeddings(lone)), lone, [1], k=[15])[0].facts["k"] == 15
+    assert evaluate("knn", subject(make_embeddings(lone)), lone, [1], k=[15])[0].chosen["k"] == 15
     with pytest.raises(Mistake, match="larger than the bank of 18 clips"):
         evaluate("knn", subject(make_embeddings(lone)), lone, [1], k=[100])
 

@@ -85,7 +85,7 @@ def test_k_is_that_of_the_best_average_precision_inside() -> None:
     for k in (1, 5, 30):
         outcomes = evaluate("knn", subject(kept), part, [2, 3, 4], k=[k])
         inside[k] = np.mean([SEVERAL.figure(part.label_N[o.clips].numpy(), o.scores) for o in outcomes])
-    assert outcome.facts["k"] == max(inside, key=lambda k: inside[k])
+    assert outcome.chosen["k"] == max(inside, key=lambda k: inside[k])
 
 
 @pytest.mark.parametrize("name", ["freeze", "knn"])

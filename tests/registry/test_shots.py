@@ -109,7 +109,7 @@ def test_clips_that_were_not_drawn_change_no_prediction(name: str, shots: int) -
     honest = evaluate(name, subject(embeddings), few, [2])[0]
     blind = evaluate(name, subject(Embeddings(windows, embeddings.clip_W)), few, [2])[0]
     assert np.array_equal(honest.scores, blind.scores)
-    assert honest.facts == blind.facts
+    assert honest.chosen == blind.chosen
     other = evaluate(name, subject(embeddings), replace(few, draw=1), [2])[0]
     assert not np.array_equal(honest.scores, other.scores)
 
@@ -133,14 +133,14 @@ def test_one_shot_is_the_nearest_neighbour_whatever_k_is_named() -> None:
             train = few.train(outcome.fold).numpy()
             theirs = KNeighborsClassifier(1, metric="cosine").fit(vectors[train], labels.label_N.numpy()[train])
             assert np.array_equal(outcome.predicted[0], theirs.predict(vectors[outcome.clips]))
-            assert outcome.facts == {"k": 1}
+            assert outcome.chosen == {"k": 1}
 
 
 def test_k_is_chosen_among_those_that_a_class_can_fill() -> None:
     labels = make_labels(clips=400)
     embeddings = make_embeddings(labels, spread=4)
     chosen = {
-        shots: {o.facts["k"] for o in evaluate("knn", subject(embeddings), Split(labels, shots), [1, 2, 3, 4])}
+        shots: {o.chosen["k"] for o in evaluate("knn", subject(embeddings), Split(labels, shots), [1, 2, 3, 4])}
         for shots in (2, 10, 30)
     }
     assert chosen[2] == {2}  # every default is larger: one is left, and nothing to choose
@@ -160,7 +160,7 @@ def test_few_clips_of_any_folds_and_sources_can_be_evaluated() -> None:
         )
         few = Split(labels, shots=int(rng.integers(1, 5)))
         outcomes = evaluate("knn", subject(make_embeddings(labels)), few, list(range(folds)), k=[1, 2, 3, 10])
-        assert all(o.facts["k"] <= min(4, len(few.train(o.fold))) for o in outcomes)
+        assert all(o.chosen["k"] <= min(4, len(few.train(o.fold))) for o in outcomes)
         for outcome in evaluate("freeze", subject(make_embeddings(labels, 1)), few, list(range(folds)), epochs=1):
             assert np.isfinite(outcome.scores).all()
 

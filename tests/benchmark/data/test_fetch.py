@@ -106,7 +106,7 @@ def test_fsd50k_comes_in_pieces_and_an_archive_that_is_done_is_not_fetched_again
     truth = zipped({"FSD50K.ground_truth/dev.csv": f"fname,labels,mids,split\n{rows}".encode()})
     server.files = {f"/{path.name}": path.read_bytes() for path in files}
     pieces = [Archive(f"{server.url}/{path.name}?download=1", md5(path.read_bytes())) for path in files]
-    audio = Archive(pieces[-1].url, pieces[-1].checksum, parts=tuple(pieces[:-1]), folder="FSD50K/FSD50K.dev_audio")
+    audio = Archive(pieces[-1].url, pieces[-1].checksum, pieces=tuple(pieces[:-1]), folder="FSD50K/FSD50K.dev_audio")
     server.files = {f"/{path.name}?download=1": path.read_bytes() for path in files} | {"/truth.zip": truth}
     labels = Archive(f"{server.url}/truth.zip", md5(truth), folder="FSD50K/FSD50K.ground_truth")
     monkeypatch.setattr(Fsd50k, "archives", (labels, audio))

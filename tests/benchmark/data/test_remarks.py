@@ -43,8 +43,8 @@ def table(folds: str) -> tuple[list[str], str]:
 
 def pack_record(folder: Path) -> dict[str, object]:
     (path,) = (folder / "runs" / "pack").glob("*/result.json")
-    found: dict[str, object] = json.loads(path.read_text())
-    return found
+    record: dict[str, object] = json.loads(path.read_text())
+    return record
 
 
 def test_files_that_are_not_used_are_told(tmp_path: Path, audiobench: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,8 +134,8 @@ def test_the_training_part_of_the_tested_split_is_not_called_seen(audiobench: Ca
         soundfile.write(tmp_path / "own" / f"{i}.wav", wave, 16000)
         rows.append(f"{i}.wav,{'ab'[i % 2]},{'test' if i > 4 else 'train'}")
     (tmp_path / "own" / "table.csv").write_text("\n".join(rows))
-    own = "{name: folder, path: own, table: table.csv, folds: 1}"
-    runs = run(audiobench, tmp_path, own, own)
+    task = "{name: folder, path: own, table: table.csv, folds: 1}"
+    runs = run(audiobench, tmp_path, task, task)
     (record,) = records(runs, "pretrain")
     assert (record["clips"], record["excluded"]) == (5, {"tested": 3})
     (record,) = records(runs, "evaluate")

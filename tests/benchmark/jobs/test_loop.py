@@ -138,8 +138,8 @@ def test_a_damaged_checkpoint_is_kept_and_the_pretraining_begins_anew(
         with pytest.raises(KeyboardInterrupt):
             train("npid", tmp_path, Interrupts(6))
     elif harm == "of another seed":  # whose checkpoint has another key, of which the name is made, and was copied here
-        tensors, facts = read_tensors(checkpoint)
-        write_tensors(checkpoint, tensors, {**facts, "of": "another"})
+        tensors, metadata = read_tensors(checkpoint)
+        write_tensors(checkpoint, tensors, {**metadata, "of": "another"})
     else:
         checkpoint.write_bytes({"cut": content[:-1], "empty": b"", "no tensors": b"PK not safetensors"}[harm])
     harmed, told = checkpoint.read_bytes(), Told()
@@ -169,8 +169,8 @@ def test_any_flipped_bit_of_a_checkpoint_is_noticed(broken: Broken, tmp_path: Pa
 def test_a_checkpoint_without_a_digest_is_still_read(broken: Broken, tmp_path: Path) -> None:
     checkpoint, told = tmp_path / "checkpoint", Told()
     checkpoint.write_bytes(broken.checkpoint)
-    tensors, facts = read_tensors(checkpoint)
-    save_file(tensors, checkpoint, {name: facts[name] for name in ("step", "metrics")})
+    tensors, metadata = read_tensors(checkpoint)
+    save_file(tensors, checkpoint, {name: metadata[name] for name in ("step", "metrics")})
     again, log = train("moco", tmp_path, told)
     assert told.lines == []
     assert same(broken.method, again)
@@ -212,10 +212,10 @@ def test_a_collapse_stops_the_run_and_keeps_the_state_before(tmp_path: Path, mon
     with pytest.raises(Mistake, match="the embeddings collapsed by step") as caught:
         pretrain(method, CORPUS.recordings, training, 4000, 0, device, checkpoint, Progress())
     assert str(checkpoint) in caught.value.what
-    tensors, facts = read_tensors(checkpoint)
+    tensors, metadata = read_tensors(checkpoint)
     method.load_state_dict({name.removeprefix("method."): t for name, t in tensors.items() if name[:7] == "method."})
     assert look(method, CORPUS.recordings, 4000, 0, device)["deviation"] > 1e-3
-    assert f"by step {int(facts['step']) + 1}" in caught.value.what
+    assert f"by step {int(metadata['step']) + 1}" in caught.value.what
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_finite_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

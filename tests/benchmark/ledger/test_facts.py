@@ -82,7 +82,7 @@ def test_what_a_plan_tells_is_the_same_after_it_was_stored(tmp_path: Path) -> No
 
 
 def test_a_plan_of_the_earliest_version_gets_what_it_lacks() -> None:
-    before = {key: own for key, own in PLAIN.items() if key not in ("controls", "official_folds")}
+    before = {key: value for key, value in PLAIN.items() if key not in ("controls", "official_folds")}
     before["class_wise"] = {"folds": {"us8k": 1}, "classes": {"us8k": ["siren"]}}
     stored = deepcopy(before)
     facts = SuiteFacts.from_json(stored)
@@ -111,4 +111,4 @@ def test_what_cannot_be_read_is_a_mistake_that_names_it(changed: dict[str, Any],
 def test_a_fact_that_is_not_told_is_missed() -> None:
     for key in PLAIN.keys() - {"controls", "official_folds"}:
         with pytest.raises(Mistake, match=key):
-            SuiteFacts.from_json({name: own for name, own in PLAIN.items() if name != key})
+            SuiteFacts.from_json({name: value for name, value in PLAIN.items() if name != key})

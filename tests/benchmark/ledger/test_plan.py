@@ -127,7 +127,7 @@ def test_a_stored_plan_is_the_plan(tmp_path: Path) -> None:
     assert list(again.jobs) == list(made.jobs)
     assert again.rows == made.rows
     assert again.facts == made.facts
-    earliest = Plan.from_json({key: own for key, own in made.to_json().items() if key not in ("texts", "older")})
+    earliest = Plan.from_json({key: value for key, value in made.to_json().items() if key not in ("texts", "older")})
     assert (earliest.rows, earliest.texts, earliest.older) == (made.rows, [], {})
 
 

@@ -195,9 +195,9 @@ def test_a_mistake_is_answered_with_what_where_and_a_hint(
     assert old in TINY
     text = TINY.replace(old, new, 1)
     before = text[: text.index(points_at)].split("\n")
-    found = mistakes(tmp_path, text)
-    fitting = [m for m in found if what in m]
-    assert fitting, found
+    messages = mistakes(tmp_path, text)
+    fitting = [m for m in messages if what in m]
+    assert fitting, messages
     assert f"suite.yaml:{len(before)}:{len(before[-1]) + 1} " in fitting[0], fitting[0]
     assert hint in fitting[0]
 
@@ -209,9 +209,9 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
         .replace("[freeze, knn]}\n  random", "[knm]}\n  random")
     )
     text = text.replace("name: npid", "name: npdi")
-    found = mistakes(tmp_path, text)
+    messages = mistakes(tmp_path, text)
     for what in ("crop:", "'widht'", "'knm'", "'npdi'"):
-        assert any(what in m for m in found), (what, found)
+        assert any(what in m for m in messages), (what, messages)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ def test_every_mistake_is_found_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_the_best_epoch_needs_a_monitor_that_is_asked(tmp_path: Path, said: str, what: str, fix: str) -> None:
-    found = mistakes(tmp_path, TINY.replace("epochs: 2,", f"epochs: 2,\n  {said},", 1))
-    assert all("suite.yaml:11:3" in mistake and what in mistake and fix in mistake for mistake in found)
-    assert found
+    messages = mistakes(tmp_path, TINY.replace("epochs: 2,", f"epochs: 2,\n  {said},", 1))
+    assert all("suite.yaml:11:3" in mistake and what in mistake and fix in mistake for mistake in messages)
+    assert messages
     load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, keep: best, monitor: sounds, monitor_every: 2,", 1))
     load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, keep: last, monitor: null,", 1))
 

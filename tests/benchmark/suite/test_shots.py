@@ -32,7 +32,7 @@ def jobs(made: Plan, entry: str, protocol: str) -> list[EvaluateJob]:
 
 def test_every_number_of_shots_is_a_column_and_every_draw_a_job(tmp_path: Path) -> None:
     made = plan(tmp_path, FEW)
-    assert [(column, own.protocol, own.shots) for column, own in made.facts.protocols.items()] == [
+    assert [(column, facts.protocol, facts.shots) for column, facts in made.facts.protocols.items()] == [
         ("finetune", "finetune", None),
         ("freeze 1-shot", "freeze", 1),
         ("freeze 5-shot", "freeze", 5),
@@ -67,9 +67,9 @@ def test_a_key_names_the_shots_and_the_draw_and_not_how_many_others_there_are(tm
 def test_a_protocol_means_all_its_columns_and_a_column_itself(tmp_path: Path) -> None:
     text = FEW.replace(OF_MOCO, "norm_groups: 2}}, protocols: [knn, freeze 1-shot]")
     made = plan(tmp_path, text)
-    found = {entry: [row.protocol for row in made.rows if row.entry == entry] for entry in ("moco", "npid")}
-    assert list(dict.fromkeys(found["moco"])) == ["knn 5-shot", "freeze 1-shot"]
-    assert list(dict.fromkeys(found["npid"])) == ["freeze 1-shot", "freeze 5-shot", "freeze", "knn 5-shot"]
+    columns_of = {entry: [row.protocol for row in made.rows if row.entry == entry] for entry in ("moco", "npid")}
+    assert list(dict.fromkeys(columns_of["moco"])) == ["knn 5-shot", "freeze 1-shot"]
+    assert list(dict.fromkeys(columns_of["npid"])) == ["freeze 1-shot", "freeze 5-shot", "freeze", "knn 5-shot"]
 
     def chosen(*protocols: str) -> set[str]:
         return {row.protocol for row in choose_rows(made, None, None, protocols)}
@@ -127,18 +127,18 @@ def test_a_mistake_is_answered_with_what_where_and_a_hint(
     assert old in TINY
     text = TINY.replace(old, new, 1)
     before = text[: text.index(points_at)].split("\n")
-    (found,) = mistakes(tmp_path, text)
-    assert what in found
-    assert f"suite.yaml:{len(before)}:{len(before[-1]) + 1} " in found, found
-    assert hint in found
+    (message,) = mistakes(tmp_path, text)
+    assert what in message
+    assert f"suite.yaml:{len(before)}:{len(before[-1]) + 1} " in message, message
+    assert hint in message
 
 
 def test_clips_of_several_labels_are_refused_where_shots_are_named(tmp_path: Path) -> None:
     text = TINY.replace("[{name: sounds, clips: 2}]", "[{name: sounds, clips: 2}, fsd50k]")
     assert plan(tmp_path, text.replace(KNN, "knn: {k: [1], shots: [all]}")).rows
-    (found,) = mistakes(tmp_path, text.replace(KNN, "knn: {k: [1], shots: [1, all]}"))
-    assert "fsd50k has several labels a clip" in found
-    assert "(protocols.knn.shots)" in found
+    (message,) = mistakes(tmp_path, text.replace(KNN, "knn: {k: [1], shots: [1, all]}"))
+    assert "fsd50k has several labels a clip" in message
+    assert "(protocols.knn.shots)" in message
 
 
 @pytest.mark.parametrize(

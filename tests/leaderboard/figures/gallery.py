@@ -21,8 +21,8 @@ def a_loss() -> Figure:
     return loss.draw({name: [(1, 3.0), (2, 2.5), (3, 2.0 + i)] for i, name in enumerate(NAMES)}, "Loss")
 
 
-def a_curve(entry: str, end: float, control: bool = False) -> curves.Curve:
-    return curves.Curve(entry, [1, 2, 3], [0.1, 0.2, end], [0.01, 0.02, 0.03], control)
+def a_curve(entry: str, end: float, control: bool = False) -> curves.Line:
+    return curves.Line(entry, [1, 2, 3], [0.1, 0.2, end], [0.01, 0.02, 0.03], control)
 
 
 def some_curves() -> Figure:
@@ -36,7 +36,9 @@ def some_intervals() -> Figure:
 
 
 def a_cost() -> Figure:
-    return cost.draw([cost.Point(name, 0.5 + i / 10, 10 ** (5 + i), 50.0 / (i + 1)) for i, name in enumerate(NAMES)])
+    return cost.draw(
+        [cost.CostPoint(name, 0.5 + i / 10, 10 ** (5 + i), 50.0 / (i + 1)) for i, name in enumerate(NAMES)]
+    )
 
 
 def a_confusion() -> Figure:
@@ -50,8 +52,10 @@ def an_embedding() -> Figure:
 
 
 def a_sweep() -> Figure:
-    lines = [sweep.Point({"crop": crop}, 0.3 + crop / 100, 0.25, 0.45, 0.31) for crop in (1, 2, 4)]
-    cells = [sweep.Point({"a.x": a, "a.y": [a, b]}, 0.3, None, None, 0.31) for a in ("p", "q") for b in (True, None)]
+    lines = [sweep.Variation({"crop": crop}, 0.3 + crop / 100, 0.25, 0.45, 0.31) for crop in (1, 2, 4)]
+    cells = [
+        sweep.Variation({"a.x": a, "a.y": [a, b]}, 0.3, None, None, 0.31) for a in ("p", "q") for b in (True, None)
+    ]
     return sweep.draw(sweep.Sweep("moco", [*lines, *cells]))
 
 

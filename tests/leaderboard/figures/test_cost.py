@@ -5,16 +5,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from leaderboard.figures import cost
-from leaderboard.figures.cost import Point
+from leaderboard.figures.cost import CostPoint
 from registry.targets.number import ERROR
 from tests.leaderboard.figures.gallery import data_of
 
 POINTS = [
-    Point("small", 0.5, 100, 90.0),
-    Point("worse", 0.45, 150, 80.0),
-    Point("equal", 0.5, 200, 100.0),
-    Point("large", 0.8, 10_000, 5.0),
-    Point("unknown", 0.9, None, None),
+    CostPoint("small", 0.5, 100, 90.0),
+    CostPoint("worse", 0.45, 150, 80.0),
+    CostPoint("equal", 0.5, 200, 100.0),
+    CostPoint("large", 0.8, 10_000, 5.0),
+    CostPoint("unknown", 0.9, None, None),
 ]
 
 
@@ -36,14 +36,14 @@ def names(figure: Figure) -> list[str]:
 
 
 def test_of_more_than_twelve_points_the_front_alone_is_named() -> None:
-    points = [Point(f"e{i}", 0.5 - i / 100, 1000 + i, 10.0) for i in range(11)]
-    best = Point("best", 0.9, 2_000, 10.0)
+    points = [CostPoint(f"e{i}", 0.5 - i / 100, 1000 + i, 10.0) for i in range(11)]
+    best = CostPoint("best", 0.9, 2_000, 10.0)
     assert len(names(cost.draw([*points, best]))) == 12
-    assert names(cost.draw([*points, best, Point("worst", 0.1, 9_000, 1.0)])) == ["e0", "best"]
+    assert names(cost.draw([*points, best, CostPoint("worst", 0.1, 9_000, 1.0)])) == ["e0", "best"]
 
 
 def test_names_in_a_crowd_neither_overlap_nor_leave_the_panel() -> None:
-    figure = cost.draw([Point(f"an-entry-{i}", 0.6 + i / 200, 1_000_000 + 5_000 * i, 50.0) for i in range(12)])
+    figure = cost.draw([CostPoint(f"an-entry-{i}", 0.6 + i / 200, 1_000_000 + 5_000 * i, 50.0) for i in range(12)])
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     axes = figure.axes[0]
     boxes = [Text.get_window_extent(text, renderer) for text in axes.texts]
@@ -53,7 +53,7 @@ def test_names_in_a_crowd_neither_overlap_nor_leave_the_panel() -> None:
 
 
 def test_one_point_without_parameters_says_so() -> None:
-    figure = cost.draw([Point("a", 0.5, None, 10.0)])
+    figure = cost.draw([CostPoint("a", 0.5, None, 10.0)])
     assert names(figure) == ["not known"]
     assert [text.get_text() for text in figure.axes[1].texts] == ["a"]
 

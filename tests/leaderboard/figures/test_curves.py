@@ -11,7 +11,7 @@ def words_of(figure: Figure) -> list[str]:
 
 
 def test_lines_are_the_means_and_bands_one_deviation_about_them() -> None:
-    curve = curves.Curve("moco", [1, 2, 3], [0.2, 0.4, 0.5], [0.1, 0.1, 0.2])
+    curve = curves.Line("moco", [1, 2, 3], [0.2, 0.4, 0.5], [0.1, 0.1, 0.2])
     axes = curves.draw([curve]).axes[0]
     assert data_of(axes.lines[0]) == [(1, 0.2), (2, 0.4), (3, 0.5)]
     band_C2 = np.asarray(axes.collections[0].get_paths()[0].vertices)
@@ -20,7 +20,7 @@ def test_lines_are_the_means_and_bands_one_deviation_about_them() -> None:
 
 
 def test_one_fold_has_no_band() -> None:
-    assert not curves.draw([curves.Curve("moco", [1], [0.2], None)]).axes[0].collections
+    assert not curves.draw([curves.Line("moco", [1], [0.2], None)]).axes[0].collections
 
 
 def test_of_many_entries_the_best_six_at_the_end_and_the_control_are_coloured() -> None:

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from leaderboard.figures import sweep
-from leaderboard.figures.sweep import Point, Sweep, panels, short_names, values_of, word
+from leaderboard.figures.sweep import Sweep, Variation, panels, short_names, values_of, word
 from registry.targets.number import ERROR
 from registry.targets.several_labels import MAP
 from tests.leaderboard.figures.gallery import data_of
@@ -13,15 +13,15 @@ from tests.leaderboard.figures.gallery import data_of
 SUITES = Path(__file__).parents[3] / "suites"
 
 
-def along(path: str, values: list[object], means: list[float]) -> list[Point]:
-    return [Point({path: value}, mean, mean - 0.1, mean + 0.2) for value, mean in zip(values, means, strict=True)]
+def along(path: str, values: list[object], means: list[float]) -> list[Variation]:
+    return [Variation({path: value}, mean, mean - 0.1, mean + 0.2) for value, mean in zip(values, means, strict=True)]
 
 
 def test_a_line_goes_over_the_values_by_size_with_intervals_and_published_figures() -> None:
     points = [
-        Point({"crop": 3}, 0.5, 0.4, 0.7, 0.55),
-        Point({"crop": 1}, 0.3, 0.2, 0.5, 0.25),
-        Point({"crop": 2}, 0.4, 0.3, 0.6),
+        Variation({"crop": 3}, 0.5, 0.4, 0.7, 0.55),
+        Variation({"crop": 1}, 0.3, 0.2, 0.5, 0.25),
+        Variation({"crop": 2}, 0.4, 0.3, 0.6),
     ]
     axes = sweep.draw(Sweep("moco", points)).axes[0]
     measured, published = axes.lines[0], axes.lines[-1]
@@ -51,7 +51,7 @@ def test_numbers_that_span_more_than_twentyfold_have_a_logarithmic_scale(values:
 
 
 def test_a_grid_has_each_figure_in_its_cell_and_the_published_one_below() -> None:
-    points = [Point({"wave": w, "mel": m}, 0.1 * w + 0.01 * m, None, None, 0.5 if w == m else None) for w in (1, 2)
+    points = [Variation({"wave": w, "mel": m}, 0.1 * w + 0.01 * m, None, None, 0.5 if w == m else None) for w in (1, 2)
               for m in (1, 2, 3)]  # fmt: skip
     axes = sweep.draw(Sweep("moco", points)).axes[0]
     np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.11, 0.12, 0.13], [0.21, 0.22, 0.23]])
@@ -62,16 +62,16 @@ def test_a_grid_has_each_figure_in_its_cell_and_the_published_one_below() -> Non
 
 
 def test_a_cell_that_is_not_measured_stays_empty() -> None:
-    points = [Point({"a": a, "b": b}, 0.3, None, None) for a, b in ((1, 1), (1, 2), (2, 1))]
+    points = [Variation({"a": a, "b": b}, 0.3, None, None) for a, b in ((1, 1), (1, 2), (2, 1))]
     axes = sweep.draw(Sweep("moco", points)).axes[0]
     assert np.ma.getmaskarray(np.ma.asarray(axes.images[0].get_array())).tolist() == [[False, False], [False, True]]
     assert len(axes.texts) == 3
 
 
 def test_more_than_two_paths_have_a_panel_for_each_value_of_the_others() -> None:
-    points = [Point({"a": a, "b": b, "m": m}, 0.3, None, None) for a in (1, 2) for b in (1, 2) for m in ("p", "q")]
+    points = [Variation({"a": a, "b": b, "m": m}, 0.3, None, None) for a in (1, 2) for b in (1, 2) for m in ("p", "q")]
     found = panels(Sweep("moco", points))
-    assert [(panel.paths, panel.fixed, len(panel.points)) for panel in found] == [
+    assert [(panel.paths, panel.fixed, len(panel.variations)) for panel in found] == [
         (("a", "b"), "m p", 4),
         (("a", "b"), "m q", 4),
     ]
@@ -93,7 +93,7 @@ def test_table_1_of_wang_2021_has_a_panel_for_each_of_its_grids() -> None:
 def test_figure_3_of_wang_2021_is_a_grid_of_augmentations_in_words() -> None:
     grid = yaml.safe_load((SUITES / "wang2021/figure-3.yaml").read_text())["sweep"]["multiformat"]
     (first, rows), (second, columns) = grid.items()
-    points = [Point({first: row, second: column}, 0.3, None, None) for row in rows for column in columns]
+    points = [Variation({first: row, second: column}, 0.3, None, None) for row in rows for column in columns]
     axes = sweep.draw(Sweep("multiformat", points)).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["none", "mix"]
     assert len(axes.texts) == len(rows) * len(columns)
@@ -102,7 +102,7 @@ def test_figure_3_of_wang_2021_is_a_grid_of_augmentations_in_words() -> None:
 
 def test_values_are_told_apart_by_what_they_are() -> None:
     values: list[object] = [1, True, "1", [1], {"a": 1}, None]
-    points = [Point({"x": value}, 0.3, None, None) for value in [*values, {"a": 1}]]
+    points = [Variation({"x": value}, 0.3, None, None) for value in [*values, {"a": 1}]]
     assert values_of(points, "x") == values
     assert list(map(word, [True, None, 0.05, [], {"a": 1}])) == ["true", "none", "0.05", "none", "a 1"]
 
@@ -113,7 +113,7 @@ def test_a_paths_last_key_names_it_unless_it_says_too_little() -> None:
 
 
 def test_of_errors_the_lowest_cell_is_the_lightest() -> None:
-    points = [Point({"a": i, "b": j}, 1.0 + i + j, None, None) for i in (0, 1) for j in (0, 1)]
+    points = [Variation({"a": i, "b": j}, 1.0 + i + j, None, None) for i in (0, 1) for j in (0, 1)]
     for metric, best, ink in ((MAP, (1, 1), "#111111"), (ERROR, (0, 0), "#111111")):
         axes = sweep.draw(Sweep("moco", points), metric=metric).axes[0]
         image = axes.images[0]

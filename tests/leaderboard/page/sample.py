@@ -1,48 +1,48 @@
 """A small report that has one of everything, with names that would break a careless page."""
 
 from leaderboard.page.content import (
-    Cell,
     Code,
-    Column,
     EmbeddingMap,
-    Figure,
-    Grid,
-    Mark,
     Notes,
+    PageCell,
+    PageColumn,
+    PageTable,
+    Picture,
     Point,
     Prose,
     Report,
     Section,
+    Sign,
 )
 
 NASTY = '</script><!--<script>alert("boo")</script>'
-SEEN = Mark("†", "Pretrained on recordings of the test folds.")
+SEEN = Sign("†", "Pretrained on recordings of the test folds.")
 ENTRIES = ["moco", "simclr", "byol", "random", "random-fine", "npid", "cpc", "swav", "vicreg"]
 FIGURES = [0.81, 0.835, 0.765, None, 0.9, 0.1, 0.0905, 0.7, 1.0]
 COLUMNS = [
-    Column("entry", "text"),
-    Column("accuracy", group="freeze", help="Mean over folds"),
-    Column("minus control", group="freeze"),
-    Column("verdict", "text", group="freeze"),
-    Column("error", group="knn", lowest_first=True),
-    Column("parameters"),
+    PageColumn("entry", "text"),
+    PageColumn("accuracy", group="freeze", help="Mean over folds"),
+    PageColumn("minus control", group="freeze"),
+    PageColumn("verdict", "text", group="freeze"),
+    PageColumn("error", group="knn", lowest_first=True),
+    PageColumn("parameters"),
 ]
 
 
-def board() -> Grid:
+def board() -> PageTable:
     """Nine entries; one has no figure, and every second one no verdict."""
     rows = []
     for i, (entry, figure) in enumerate(zip(ENTRIES, FIGURES, strict=True)):
-        measured = Cell("")
+        measured = PageCell("")
         if figure is not None:
             bar = (figure - 0.03, figure, figure + 0.03)
-            measured = Cell(f"{figure:.3f}", figure, bar, 0.8, f"5 folds of {entry}", figure == 1)
-        control = Cell(f"{i - 4:+d}", i - 4, (i - 5, i - 4, i - 3))
-        verdict = Cell("" if i % 2 else f"verdict {i}")
+            measured = PageCell(f"{figure:.3f}", figure, bar, 0.8, f"5 folds of {entry}", figure == 1)
+        control = PageCell(f"{i - 4:+d}", i - 4, (i - 5, i - 4, i - 3))
+        verdict = PageCell("" if i % 2 else f"verdict {i}")
         rows.append(
-            [Cell(entry, marks=(SEEN,)), measured, control, verdict, measured, Cell(f"{10**i:,}", 10.0**i)],
+            [PageCell(entry, signs=(SEEN,)), measured, control, verdict, measured, PageCell(f"{10**i:,}", 10.0**i)],
         )
-    return Grid("board", "esc10", COLUMNS, rows, "Mean over folds.", copy=True)
+    return PageTable("board", "esc10", COLUMNS, rows, "Mean over folds.", copy=True)
 
 
 def clips() -> EmbeddingMap:
@@ -59,15 +59,15 @@ def clips() -> EmbeddingMap:
 
 def report() -> Report:
     """The whole page."""
-    lines = Figure(
+    lines = Picture(
         "lines",
         "Accuracy over epochs",
         '<svg viewBox="0 0 10 10" width="300" height="150"><path d="M0 10L10 0" stroke="currentColor"/></svg>',
         "A rising line",
         "Fold 1.",
     )
-    names = [Column("class", "text"), Column("recall")]
-    classes = Grid("classes", "Class by class", names, [[Cell(NASTY), Cell("1.0", 1)]], open=False)
+    names = [PageColumn("class", "text"), PageColumn("recall")]
+    classes = PageTable("classes", "Class by class", names, [[PageCell(NASTY), PageCell("1.0", 1)]], open=False)
     return Report(
         f"Report {NASTY}",
         "What came out",

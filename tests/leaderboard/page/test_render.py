@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from leaderboard.page import render
-from leaderboard.page.content import Cell, Column, EmbeddingMap, Grid, Item, Point, Report, Section
+from leaderboard.page.content import EmbeddingMap, Item, PageCell, PageColumn, PageTable, Point, Report, Section
 from tests.leaderboard.page.sample import NASTY, clips, report
 
 VOID = {"meta", "link", "input", "br", "path"}  # path: closed in place, by the sample's figure
@@ -89,8 +89,12 @@ def test_columns_of_a_group_stand_under_its_heading() -> None:
 
 def test_bars_of_a_column_share_a_scale() -> None:
     # The column runs from 0 to 1, and 4 % further at both ends: 0.2 lies at 0.24 / 1.08 of it.
-    rows = [[Cell("a", 1, (0, 0.5, 1))], [Cell("b", 2, (0.2, 0.3, 0.4), diamond=0.8)]]
-    styles = [a["style"] for a in Reader(render(page_of(Grid("g", "G", [Column("x")], rows)))).all("i") if "style" in a]
+    rows = [[PageCell("a", 1, (0, 0.5, 1))], [PageCell("b", 2, (0.2, 0.3, 0.4), diamond=0.8)]]
+    styles = [
+        a["style"]
+        for a in Reader(render(page_of(PageTable("g", "G", [PageColumn("x")], rows)))).all("i")
+        if "style" in a
+    ]
     assert styles[2:5] == [  # of a: zero is within the scale too, so a line, a range and a tick come first
         "margin-left:calc(50.0% - 1px)",
         "margin-left:3.7%",
@@ -100,8 +104,8 @@ def test_bars_of_a_column_share_a_scale() -> None:
 
 
 def test_what_a_cell_tells_is_in_its_name() -> None:
-    cell = Cell("0.50", 0.5, (0.4, 0.5, 0.6), diamond=0.55, note="5 folds.", best=True)
-    page = Reader(render(page_of(Grid("g", "G", [Column("x")], [[cell]]))))
+    cell = PageCell("0.50", 0.5, (0.4, 0.5, 0.6), diamond=0.55, note="5 folds.", best=True)
+    page = Reader(render(page_of(PageTable("g", "G", [PageColumn("x")], [[cell]]))))
     assert [a["aria-label"] for a in page.all("button") if a.get("class") == "noted"] == [
         "0.50. Best of its column. 95 % interval 0.40 to 0.60. Published 0.55. 5 folds."
     ]
@@ -119,14 +123,14 @@ def test_a_map_keeps_one_scale_for_both_axes() -> None:
 
 
 def test_an_empty_map_and_an_empty_table_are_pages_too() -> None:
-    Reader(render(page_of(EmbeddingMap("m", "M", [], []), Grid("g", "G", [Column("x")], []))))
+    Reader(render(page_of(EmbeddingMap("m", "M", [], []), PageTable("g", "G", [PageColumn("x")], []))))
 
 
 def test_what_would_break_a_page_is_refused() -> None:
     with pytest.raises(ValueError, match="clips"):
         render(page_of(clips(), clips()))
     with pytest.raises(ValueError, match="as long as the header"):
-        render(page_of(Grid("g", "G", [Column("x")], [[Cell("1"), Cell("2")]])))
+        render(page_of(PageTable("g", "G", [PageColumn("x")], [[PageCell("1"), PageCell("2")]])))
     with pytest.raises(ValueError, match="JSON"):
         render(page_of(replace(clips(), points=[Point(float("inf"), 0, "a", "dog")])))
     with pytest.raises(KeyError, match="cow"):
