@@ -174,17 +174,18 @@ class _Resolver:
             if protocol not in (*protocols, *columns):
                 hint = nearest(str(protocol), [*protocols, *columns])
                 self._mistake(f"the suite has no protocol {protocol!r}", (*at, "protocols", i), hint)
+        named = _named(chosen, columns)
         if encoder and frontend:
             self._note(objections.of_encoder(encoder, frontend), (*at, "encoder"))
-            named = [columns[column].choice for column in _named(chosen, columns)]
-            self._note(objections.of_training(encoder, named), (*at, "encoder"))
+            asked = [columns[column].choice for column in named]
+            self._note(objections.of_training(encoder, asked), (*at, "encoder"))
         if not (encoder and frontend and weights):
             return None
         crop_at: Keys = (*at, "crop") if self.document.find((*at, "crop")) is not None else ("crop",)
         paths: dict[str, Keys] = {"encoder": (*at, "encoder"), "crop": crop_at, "weights": (*at, "weights")}
         paths |= {name: ("protocols", column.protocol) for name, column in columns.items()}
         places = {setting: self.document.where(path) for setting, path in paths.items()}
-        entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, _named(chosen, columns), places)
+        entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, named, places)
         if crop and entry.window_samples < 1:
             what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
             self._mistake(what, crop_at, "crop: 1.0")
@@ -207,15 +208,11 @@ class _Resolver:
         weights = with_file(WEIGHTS.choose("own"), encoder, self.document, (*at, "encoder"), self.data)
         if self.stated.find((*at, "frontend")) is not None:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
-        rate = getattr(encoder.settings, "sample_rate", None) or getattr(encoder.component, "sample_rate", None)
-        if rate is None and weights.missing:  # the model alone knows its rate
-            what, *_, fix = weights.missing.splitlines()
-            self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))
-            return None, None
         try:
-            rate = rate or encoder.component.own_rate(encoder.settings, weights.path)
+            rate = encoder.component.own_rate(encoder.settings, weights.path)
         except Mistake as mistake:
-            self._mistake(mistake.what, (*at, "encoder"), mistake.fix)
+            what, *_, fix = weights.missing.splitlines() or [mistake.what, mistake.fix]
+            self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))
             return None, None
         return FRONTENDS.choose({"name": "waveform", "sample_rate": rate}), weights
 

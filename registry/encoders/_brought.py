@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
+from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
-from registry.settings import Own, Settings
+from registry.settings import Outside, Own, Settings
 
 
 class Brought(Encoder[Own]):
@@ -21,8 +23,9 @@ class Brought(Encoder[Own]):
     takes = "waveform"
     brings_weights: ClassVar[bool] = True
 
-    def __init__(self, config: Settings, channels: int, bins: int) -> None:
+    def __init__(self, config: Own, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
+        self.config = config
         self.embedding_dim = 0  # it is known once the model is loaded
 
     def open(self, path: Path | None) -> None:
@@ -56,6 +59,41 @@ class Brought(Encoder[Own]):
     def forward(self, x_B1T: Tensor) -> Tensor:
         output = self.frames(x_B1T[:, 0])
         return output if output.ndim == 3 else output.unsqueeze(1)
+
+
+class FileSettings(Settings):
+    """Settings of a model in a file that does not say its own sample rate."""
+
+    file: Outside[str] = Field("", description="the model's file, as such, beside the suite, or in the data folder")
+    sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
+
+
+InFile = TypeVar("InFile", bound=FileSettings, default=FileSettings, covariant=True)
+
+
+class FileModel(Brought[InFile]):
+    """A model in a file: its settings name the file and the sample rate. A subclass loads the file in ``read``."""
+
+    @classmethod
+    def file_of(cls, config: FileSettings) -> str:
+        return config.file
+
+    @classmethod
+    def own_rate(cls, config: FileSettings, path: Path | None) -> int:
+        return config.sample_rate
+
+    def open(self, path: Path | None) -> None:
+        if path is None:
+            raise Mistake(f"the encoder {type(self).__name__.lower()} names no file", fix="add file: PATH")
+        self.read(path)
+
+    def read(self, path: Path) -> None:
+        """Loads the model from its file.
+
+        Raises:
+            Mistake: if the file contains no model, or one that cannot be used.
+        """
+        raise NotImplementedError
 
 
 def in_pieces(wave_BT: Tensor, samples: int, compute: Callable[[Tensor], Tensor]) -> Tensor:

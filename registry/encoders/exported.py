@@ -8,12 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from registry.encoders._brought import Brought
+from registry.encoders._brought import FileModel, FileSettings
 from registry.errors import Mistake
-from registry.settings import Outside, Settings
 
 
-class Exported(Brought["Exported.Config"]):
+class Exported(FileModel["Exported.Config"]):
     """A model that ``torch.export.save`` or ``torch.jit.save`` wrote, which takes waveforms.
 
     Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned if
@@ -23,26 +22,10 @@ class Exported(Brought["Exported.Config"]):
 
     source: ClassVar[str] = "torch.export; TorchScript"
 
-    class Config(Settings):
-        file: Outside[str] = Field("", description="the file, as such, beside the suite, or in the data folder")
-        sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
+    class Config(FileSettings):
         input: Literal["BT", "B1T"] = Field("BT", description="shape of the model's input: [B, T], or [B, 1, T]")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
-    @classmethod
-    def file_of(cls, config: Config) -> str:
-        return config.file
-
-    @classmethod
-    def own_rate(cls, config: Config, path: Path | None) -> int:
-        return config.sample_rate
-
-    def open(self, path: Path | None) -> None:
-        if path is None:
-            raise Mistake("the encoder exported names no file", fix="add file: MODEL.pt2")
+    def read(self, path: Path) -> None:
         try:
             self.net: nn.Module = _open(path)
         except Exception as error:  # torch may raise any error for bytes that are no program

@@ -32,10 +32,6 @@ class Hear(Brought["Hear.Config"]):
         module: str = Field(..., min_length=1, description="an importable module, such as hearbaseline.wav2vec2")
         weights: Outside[str] = Field("", description="file for load_model, which else gets an empty path")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def file_of(cls, config: Config) -> str:
         return config.weights

@@ -32,10 +32,6 @@ class Module(Brought["Module.Config"]):
         weights: Outside[str] = Field("", description="file of its tensors: safetensors, or a .pth of tensors alone")
         sample_rate: int | None = Field(None, gt=0, description="Hz; by default the class's own")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def file_of(cls, config: Config) -> str:
         return config.weights

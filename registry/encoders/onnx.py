@@ -8,12 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from registry.encoders._brought import Brought, in_pieces, needs
+from registry.encoders._brought import FileModel, FileSettings, in_pieces, needs
 from registry.errors import Mistake
-from registry.settings import Outside, Settings
 
 
-class Onnx(Brought["Onnx.Config"]):
+class Onnx(FileModel["Onnx.Config"]):
     """A model in an ONNX file that takes waveforms, run by onnxruntime on the CPU.
 
     Its input is ``[B, T]``, ``[B, 1, T]`` or ``[T]``, float32 in [-1, 1]. If the input has a fixed length, windows are
@@ -24,31 +23,15 @@ class Onnx(Brought["Onnx.Config"]):
     source: ClassVar[str] = "onnxruntime"
     gives_gradients = False
 
-    class Config(Settings):
-        file: Outside[str] = Field("", description="the ONNX file, as such, beside the suite, or in the data folder")
-        sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
+    class Config(FileSettings):
         input: str = Field("", description="name of the model's input; its first by default")
         output: str = Field("", description="name of the output to take; the first by default")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
-    @classmethod
-    def file_of(cls, config: Config) -> str:
-        return config.file
-
-    @classmethod
-    def own_rate(cls, config: Config, path: Path | None) -> int:
-        return config.sample_rate
-
-    def open(self, path: Path | None) -> None:
+    def read(self, path: Path) -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise needs("onnxruntime", "onnx") from error
-        if path is None:
-            raise Mistake("the encoder onnx names no file", fix="add file: MODEL.onnx")
         try:
             self.session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors have no common class

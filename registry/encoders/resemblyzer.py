@@ -21,7 +21,7 @@ _LOUDNESS = 10 ** (-30 / 20)  # root mean square that quieter windows are raised
 _MEL = {"sample_rate": 16000, "n_fft": 400, "win_length": 400, "hop_length": _HOP, "n_mels": _MELS, "fmin": 0.0}
 
 
-class Resemblyzer(Packaged["Resemblyzer.Config"]):
+class Resemblyzer(Packaged):
     """Three LSTM layers over a mel spectrogram (of power, without a logarithm), trained to tell speakers apart.
 
     Waveforms ``[B, 1, T]`` of 16 kHz give frames ``[B, N, 256]``, one of each partial utterance of 1.6 s, which are
@@ -36,15 +36,8 @@ class Resemblyzer(Packaged["Resemblyzer.Config"]):
     source: ClassVar[str] = "Wan et al. 2018 (GE2E); PyPI Resemblyzer 0.1.4, Apache-2.0"
     package, install, sample_rate = "resemblyzer", "--no-deps resemblyzer==0.1.4", 16000
 
-    class Config(Settings):
-        pass
-
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
-    def inside(cls, config: Config) -> str:
+    def inside(cls, config: Settings) -> str:
         return "resemblyzer/pretrained.pt"
 
     def read(self, path: Path) -> None:

@@ -52,10 +52,6 @@ class SoundNet(Packaged["SoundNet.Config"]):
     class Config(Settings):
         layer: Literal["conv5", "conv6", "conv7"] = Field("conv6", description="the convolution to take")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def inside(cls, config: Config) -> str:
         return "soundnet/models/sound8.npy"

@@ -20,7 +20,7 @@ _MEL = "melspectrogram.onnx"
 _MEL_SHA256 = "ba2b0e0f8b7b875369a2c89cb13360ff53bac436f2895cced9f479fa65eb176f"
 
 
-class SpeechEmbedding(Packaged["SpeechEmbedding.Config"]):
+class SpeechEmbedding(Packaged):
     """Google's ``speech_embedding``, convolutions that were trained to spot words, run by onnxruntime on the CPU.
 
     Waveforms ``[B, 1, T]`` of 16 kHz give frames ``[B, N, 96]``, one of each piece of 76 mel frames (0.79 s), which are
@@ -35,19 +35,12 @@ class SpeechEmbedding(Packaged["SpeechEmbedding.Config"]):
     package, install, sample_rate = "openwakeword", "openwakeword==0.4.0", 16000
     gives_gradients = False
 
-    class Config(Settings):
-        pass
-
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
-    def inside(cls, config: Config) -> str:
+    def inside(cls, config: Settings) -> str:
         return "openwakeword/resources/models/embedding_model.onnx"
 
     @classmethod
-    def digest_of(cls, config: Config) -> str:
+    def digest_of(cls, config: Settings) -> str:
         """Of the file of the mel spectrogram: ``read`` takes no other."""
         return _MEL_SHA256
 

@@ -9,13 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from registry.encoders._brought import Brought, in_pieces, needs
+from registry.encoders._brought import FileModel, FileSettings, in_pieces, needs
 from registry.errors import Mistake
 from registry.lookup import nearest
-from registry.settings import Outside, Settings
 
 
-class TfLite(Brought["TfLite.Config"]):
+class TfLite(FileModel["TfLite.Config"]):
     """A model in a TFLite file that takes waveforms of one length, run by LiteRT on the CPU.
 
     Its input is ``[T]`` or ``[1, T]``, float32 in [-1, 1]; windows are cut into pieces of this length. ``tensor`` may
@@ -26,30 +25,14 @@ class TfLite(Brought["TfLite.Config"]):
     source: ClassVar[str] = "LiteRT (ai-edge-litert)"
     gives_gradients = False
 
-    class Config(Settings):
-        file: Outside[str] = Field("", description="the TFLite file, as such, beside the suite, or in the data folder")
-        sample_rate: int = Field(..., gt=0, description="Hz of the waveforms that the model takes")
+    class Config(FileSettings):
         tensor: str = Field("", description="name of the tensor to take; the first output by default")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
-    @classmethod
-    def file_of(cls, config: Config) -> str:
-        return config.file
-
-    @classmethod
-    def own_rate(cls, config: Config, path: Path | None) -> int:
-        return config.sample_rate
-
-    def open(self, path: Path | None) -> None:
+    def read(self, path: Path) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise needs("ai-edge-litert", "tflite") from error
-        if path is None:
-            raise Mistake("the encoder tflite names no file", fix="add file: MODEL.tflite")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it warns of memory: to read one inner tensor, all must be kept

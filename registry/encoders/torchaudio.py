@@ -27,10 +27,6 @@ class TorchAudio(Unpadded["TorchAudio.Config"]):
         bundle: str = Field(..., description="as torchaudio.pipelines calls it, such as WAV2VEC2_BASE")
         layer: int | None = Field(None, ge=1, description="transformer layer whose output to take; the last by default")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def fetched_file(cls, config: Config) -> Path | None:
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(_bundle(config.bundle)._path).name

