@@ -108,7 +108,7 @@ def run(
     made = request.plan(store)
     rows = choose_rows(made, entries, tasks, protocols)
     request.keep(made, store)
-    ending = fill(made, rows, store, _path(data), device, precision, tell=_tell, skip_bad=skip_bad)
+    ending = fill(request, made, rows, store, device, precision, skip_bad=skip_bad)
     if ending.failed:
         raise Mistake(str(ending))
     return Board([make_table(separate(made, store), store)])

@@ -20,7 +20,7 @@ def main() -> None:
     """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong, 130 interrupted."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # else the parent process chose what Ctrl-C does
-        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGINT, interrupt)
     # Waiting threads that spin make a step up to ten times slower when another program runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -75,7 +75,7 @@ def _call() -> int:
 def _app() -> "Typer":
     from typer import Typer
 
-    from audiobench.commands import check, data, embed, leaderboard, list_, plan, report, run, schema, show, store
+    from audiobench.commands import check, data, embed, job, leaderboard, list_, plan, report, run, schema, show, store
 
     app = Typer(
         name="audiobench",
@@ -86,6 +86,7 @@ def _app() -> "Typer":
     )
     app.command("run")(run.run)
     app.command("plan")(plan.plan)
+    app.command("job")(job.job)
     app.command("list")(list_.list_)
     app.command("show")(show.show)
     app.command("check")(check.check)
@@ -105,7 +106,7 @@ def _are_threads_left() -> bool:
     return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
-def _interrupt(number: int, frame: "FrameType | None") -> None:
+def interrupt(number: int, frame: "FrameType | None") -> None:
     """Handles Ctrl-C. During an import the program ends here, because some modules treat an interrupt as an error."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):

@@ -1,7 +1,7 @@
 """``audiobench run``."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -9,12 +9,15 @@ from audiobench.commands.options import (
     RUNS,
     Data,
     Debug,
+    Device,
     Entries,
     Plugins,
+    Precision,
     Protocols,
     Runs,
     Scale,
     Seeds,
+    SkipBad,
     SuiteName,
     Tasks,
 )
@@ -29,14 +32,10 @@ def run(
     seed: Seeds = None,
     data: Data = None,
     runs: Runs = RUNS,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")
-    ] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     plugin: Plugins = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")
-    ] = False,
+    skip_bad: SkipBad = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -59,7 +58,7 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(plan, rows, store, data, device, precision, tell=request.tell, skip_bad=skip_bad, debug=debug)
+    ending = fill(request, plan, rows, store, device, precision, skip_bad=skip_bad, debug=debug)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -1,0 +1,52 @@
+"""``audiobench job``."""
+
+import signal
+from typing import Annotated
+
+import typer
+
+from audiobench.commands.options import RUNS, Data, Debug, Device, Plugins, Precision, Runs, Scale, Seeds, SkipBad
+
+STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
+
+
+def job(
+    key: Annotated[str, typer.Argument(help="Key of the job, or its first digits, as plan prints them.")],
+    suite: Annotated[str, typer.Option(help="Path of a suite file, or name of a shipped suite.")],
+    scale: Scale = None,
+    seed: Seeds = None,
+    data: Data = None,
+    runs: Runs = RUNS,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    plugin: Plugins = None,
+    skip_bad: SkipBad = False,
+    debug: Debug = False,
+) -> None:
+    """Do one job of a suite, unless it is done. This is what executors call; any machine that sees RUNS can do it.
+
+    The last line of the output is JSON: the job's key and title, whether it failed, and a message.
+
+    Exit with 0 if it is done, with 1 if it failed, with 2 if the request is wrong or what the job needs is not done,
+    and with 130 if it was interrupted (by SIGINT, SIGTERM, SIGUSR1 or SIGUSR2): the same command goes on from there.
+    """
+    import json
+    from dataclasses import asdict
+
+    from audiobench.cli import interrupt
+    from benchmark.ledger.one import do_job, find_job
+    from benchmark.ledger.request import Request
+    from benchmark.store.store import Store
+    from benchmark.suite.document import suite_path
+
+    for name in STOP_SIGNALS:
+        if hasattr(signal, name):  # Windows has no SIGUSR1
+            signal.signal(getattr(signal, name), interrupt)
+    store = Store(runs)
+    request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
+    plan = request.plan(store)
+    found = find_job(plan, key)
+    became = do_job(request, plan, found, store, device, precision, skip_bad=skip_bad, debug=debug)
+    print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
+    if became.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,86 @@
+"""Does one job of a plan: what every executor calls, in a process of its own."""
+
+from dataclasses import dataclass
+
+from benchmark.ledger.execute import carry_out, mended
+from benchmark.ledger.plan import Plan
+from benchmark.ledger.request import Request
+from benchmark.store.job import AnyJob
+from benchmark.store.store import Store
+from registry.errors import Mistake
+
+
+@dataclass(frozen=True)
+class Became:
+    """What became of a job.
+
+    Args:
+        failed: whether it failed; else it is done.
+        message: its figures in a line, or why it failed.
+    """
+
+    failed: bool
+    message: str
+
+
+def find_job(plan: Plan, key: str) -> AnyJob:
+    """The job of a plan with this key, or with a key that begins so.
+
+    Raises:
+        Mistake: if there is none, or several.
+    """
+    found = [job for of_plan, job in plan.jobs.items() if of_plan.startswith(key)]
+    if len(found) != 1:
+        what = f"{len(found)} jobs of {plan.name} have keys that begin with" if found else f"{plan.name} has no job"
+        fix = "name the suite, scale, seeds and data of the plan; audiobench plan SUITE lists its jobs"
+        raise Mistake(f"{what} {key!r}", fix=fix)
+    return found[0]
+
+
+def do_job(
+    request: Request, plan: Plan, job: AnyJob, store: Store, device: str, precision: str, *, skip_bad: bool, debug: bool
+) -> Became:
+    """Does a job, unless it is done; if another process is at work on it, waits for that one.
+
+    Args:
+        request: that was planned.
+        plan: of the job.
+        job: to do.
+        store: of the records.
+        device: auto, cpu, cuda, cuda:1, ...
+        precision: auto, fp32 or bf16.
+        skip_bad: leave unusable recordings out instead of stopping.
+        debug: let unexpected errors through, with their tracebacks.
+
+    Raises:
+        Mistake, Mistakes: before any work, if a job that it needs is not done, data are missing, or the device cannot
+            be used.
+    """
+    damage = store.check(job.kind, job.key, large=False)
+    if damage:
+        request.tell(mended(job, damage, store))
+    if store.done(job):
+        return Became(False, "done already")
+    _require_needs(plan, job, store)
+    request.load_plugins()
+    ending = carry_out(plan, [job], store, request.data, device, precision, skip_bad=skip_bad, debug=debug)
+    for reason in ending.failed.values():
+        return Became(True, reason)
+    return Became(False, done_line(job, store))
+
+
+def done_line(job: AnyJob, store: Store) -> str:
+    """What a finished job came to, in a line."""
+    record = store.result(type(job), job.key)
+    return f"{record.summary} ({record.seconds:.1f} s)"
+
+
+def _require_needs(plan: Plan, job: AnyJob, store: Store) -> None:
+    missing = [key for key in dict.fromkeys(plan.read_by(job)) if not store.done(plan.jobs[key])]
+    if missing:
+        listed = ", ".join(f"{key} ({plan.jobs[key].title})" for key in missing)
+        raise Mistake(
+            f"{job.title}: what it needs is not done: {listed}",
+            where=str(store.root),
+            fix="do these jobs first, or name the folder that has their results: --runs DIR",
+        )
