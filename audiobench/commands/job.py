@@ -28,7 +28,8 @@ def job(
     The last line of the output is JSON: the job's key and title, whether it failed, and a message.
 
     Exit with 0 if it is done, with 1 if it failed, with 2 if the request is wrong or what the job needs is not done,
-    and with 130 if it was interrupted (by SIGINT, SIGTERM, SIGUSR1 or SIGUSR2): the same command goes on from there.
+    and with 128 and the signal's number if SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 interrupted it: the same command goes
+    on from there.
     """
     import json
     from dataclasses import asdict
