@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Device, Plugins, Precision, Runs, Scale, Seeds, SkipBad
+from audiobench.commands.options import RUNS, Data, Debug, Device, Devices, Plugins, Precision, Runs, Scale, Seeds, SkipBad
 
 STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
 
@@ -18,6 +18,7 @@ def job(
     data: Data = None,
     runs: Runs = RUNS,
     device: Device = "auto",
+    devices: Devices = 1,
     precision: Precision = "auto",
     plugin: Plugins = None,
     skip_bad: SkipBad = False,
@@ -35,6 +36,7 @@ def job(
     from dataclasses import asdict
 
     from audiobench.cli import interrupt
+    from benchmark.jobs import torchrun
     from benchmark.ledger.one import do_job, find_job
     from benchmark.ledger.request import Request
     from benchmark.store.store import Store
@@ -47,7 +49,8 @@ def job(
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     found = find_job(plan, key)
-    became = do_job(request, plan, found, store, device, precision, skip_bad=skip_bad, debug=debug)
-    print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
+    became = do_job(request, plan, found, store, device, precision, skip_bad=skip_bad, debug=debug, devices=devices)
+    if torchrun.rank() == 0 or became.failed:
+        print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
     if became.failed:
         raise typer.Exit(1)

@@ -1,44 +1,60 @@
-"""The processes that torchrun starts for one job: each joins their group, and has a device of its own."""
+"""The group of the processes that torchrun starts for one pretraining: each is a rank, and has a device of its own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
+from benchmark.jobs import torchrun
 from benchmark.jobs.model import Device
 from registry.ranks import ALONE, Ranks
 
-_LONGEST_STEP = timedelta(minutes=10)  # then a rank that does not answer counts as lost
+_LONGEST_STEP = timedelta(minutes=10)  # a rank that does not answer for so long counts as lost
 _LONGEST_WAIT = timedelta(days=30)  # for another run that is at work on the same job
 
 
-def started() -> int:
-    """How many processes torchrun started together with this one; 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+@dataclass(frozen=True)
+class Group:
+    """The processes of one job.
+
+    Args:
+        ranks: this process's place.
+        waiting: the group in which the others wait for the first rank to begin; None if this process is alone.
+    """
+
+    ranks: Ranks = ALONE
+    waiting: dist.ProcessGroup | None = None
+
+    def begins(self, first: bool) -> bool:
+        """Whether the first rank begins, as it says by ``first``; the other ranks wait here until it says so."""
+        if self.waiting is None:
+            return first
+        told = torch.tensor(first)
+        dist.broadcast(told, 0, group=self.waiting)
+        return bool(told)
 
 
 def device_here(device: str) -> str:
-    """The device of this process: of several GPUs on a machine, each process has its own."""
+    """The name of this process's device, where torchrun started one process for each GPU of the machine."""
     on_gpu = torch.cuda.is_available() if device == "auto" else device == "cuda"
-    return f"cuda:{os.environ['LOCAL_RANK']}" if started() > 1 and on_gpu else device
+    return f"cuda:{torchrun.rank_here()}" if on_gpu and torchrun.world() > 1 else device
 
 
 @contextmanager
-def joined(device: Device) -> Iterator[Ranks]:
-    """The group of the processes that torchrun started, while the block runs; without torchrun this one is alone."""
-    if started() == 1:
-        yield ALONE
+def joined(device: Device, together: bool) -> Iterator[Group]:
+    """The group of the processes that torchrun started ``together``, while the block runs; else this one is alone."""
+    if not together:
+        yield Group()
         return
     on_gpu = device.device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device.device)
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_STEP)
     try:
-        on_host = dist.new_group(backend="gloo", timeout=_LONGEST_STEP)
-        beginning = dist.new_group(backend="gloo", timeout=_LONGEST_WAIT)
-        yield Ranks(dist.get_rank(), dist.get_world_size(), on_host, beginning)
+        on_host, waiting = (dist.new_group(backend="gloo", timeout=time) for time in (_LONGEST_STEP, _LONGEST_WAIT))
+        yield Group(Ranks(dist.get_rank(), dist.get_world_size(), on_host), waiting)
     finally:
         dist.destroy_process_group()

@@ -304,12 +304,13 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
     return clips // batch
 
 
-def require_division(batch: int, devices: int) -> None:
+def require_division(batch: int, devices: int, title: str = "") -> None:
     """Raises a Mistake unless so many devices can share a batch evenly."""
     if batch % devices:
         fitting = [str(count) for count in range(1, batch + 1) if batch % count == 0 and count < devices]
         raise Mistake(
             f"{devices} devices do not divide a batch of {batch} clips",
+            where=title,
             fix=f"--devices {' or '.join(fitting[-2:])}, or another batch_size",
         )
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmark.ledger.plan import Plan, Row
-from benchmark.progress import progress_for
+from benchmark.progress import Progress, progress_for
 from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
@@ -16,6 +17,7 @@ from benchmark.store.store import Store, write_json
 from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
+    from benchmark.jobs.group import Group
     from benchmark.jobs.workplace import Workplace
 
 
@@ -75,8 +77,11 @@ def carry_out(
     *,
     skip_bad: bool = False,
     debug: bool = False,
+    together: bool = False,
 ) -> Ending:
     """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
+
+    ``together`` says that torchrun started several processes that call this for one job.
 
     Raises:
         Mistake: before any work, if data are missing, or the device cannot be used.
@@ -86,11 +91,13 @@ def carry_out(
         raise Mistakes([Mistake(why) for why in blocked])
     if not jobs:
         return Ending()
+    from benchmark.jobs.group import device_here, joined
     from benchmark.jobs.model import choose_device
     from benchmark.jobs.workplace import Workplace
 
-    with progress_for(sys.stderr) as progress:
-        at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
+    chosen = choose_device(device_here(device), precision)
+    with joined(chosen, together) as group, _progress(group) as progress:
+        at = Workplace(store, data, plan.jobs, plan.files, chosen, progress, skip_bad, group)
         return run_jobs(jobs, at, debug=debug)
 
 
@@ -105,7 +112,7 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
     ending = Ending()
     lost: set[str] = set()
     for job in jobs:
-        if at.store.done(job):
+        if at.group.ranks.world == 1 and at.store.done(job):
             ending.done += 1
             continue
         if lost & set(job.needs.all_keys()):
@@ -141,18 +148,32 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
 def _run(job: AnyJob, at: "Workplace") -> str:
     from benchmark.jobs.environment import environment, peak_memory
 
+    if at.group.ranks.rank:
+        return _help(job, at)
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
-        if folder is None:
+        if not at.group.begins(folder is not None) or folder is None:
             return "done by another run"
         began = time.monotonic()
         made = job.run(folder, at)
         seconds = time.monotonic() - began
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
-        update = {"key": job.key, **costs, "environment": environment(at.device)}
+        update = {"key": job.key, **costs, "environment": environment(at.device, at.group.ranks.world)}
         record = made.model_copy(update=update).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
         write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))
     return f"{made.summary} ({seconds:.1f} s)"
+
+
+def _progress(group: "Group") -> Progress:
+    return Progress() if group.ranks.rank else progress_for(sys.stderr)
+
+
+def _help(job: AnyJob, at: "Workplace") -> str:
+    """Does a job together with the first rank, which alone writes the results; what this one writes is thrown away."""
+    if at.group.begins(False):
+        with TemporaryDirectory() as folder:
+            job.run(Path(folder), at)
+    return "done by the first rank"
 
 
 def _set_aside(damage: Damaged, store: Store) -> str:

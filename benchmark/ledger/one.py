@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from benchmark.jobs import torchrun
 from benchmark.ledger.execute import carry_out, mended
+from benchmark.ledger.devices import divided, do_on_devices, require_devices
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
 from benchmark.store.job import AnyJob
@@ -38,9 +40,20 @@ def find_job(plan: Plan, key: str) -> AnyJob:
 
 
 def do_job(
-    request: Request, plan: Plan, job: AnyJob, store: Store, device: str, precision: str, *, skip_bad: bool, debug: bool
+    request: Request,
+    plan: Plan,
+    job: AnyJob,
+    store: Store,
+    device: str,
+    precision: str,
+    *,
+    skip_bad: bool,
+    debug: bool,
+    devices: int = 1,
 ) -> Became:
     """Does a job, unless it is done; if another process is at work on it, waits for that one.
+
+    If torchrun started several processes, all do a pretraining together; any other job the first one does.
 
     Args:
         request: that was planned.
@@ -51,22 +64,46 @@ def do_job(
         precision: auto, fp32 or bf16.
         skip_bad: leave unusable recordings out instead of stopping.
         debug: let unexpected errors through, with their tracebacks.
+        devices: that do a pretraining together, by a process for each.
 
     Raises:
         Mistake, Mistakes: before any work, if a job that it needs is not done, data are missing, or the device cannot
             be used.
     """
-    damage = store.check(job.kind, job.key, large=False)
+    together, first = torchrun.world() > 1 and divided(job), torchrun.rank() == 0
+    damage = store.check(job.kind, job.key, large=False) if first else None
     if damage:
         request.tell(mended(job, damage, store))
-    if store.done(job):
-        return Became(False, "done already")
+    if not together and (not first or store.done(job)):
+        return Became(False, "done already" if first else "done by the first process")
     _require_needs(plan, job, store)
+    if devices > 1 and divided(job):
+        require_devices(devices, device, [job])
+        try:
+            return Became(
+                False, do_on_devices(arguments(request, job, store, device, precision, skip_bad, debug), devices)
+            )
+        except Mistake as mistake:
+            return Became(True, str(mistake))
     request.load_plugins()
-    ending = carry_out(plan, [job], store, request.data, device, precision, skip_bad=skip_bad, debug=debug)
+    ending = carry_out(
+        plan, [job], store, request.data, device, precision, skip_bad=skip_bad, debug=debug, together=together
+    )
     for reason in ending.failed.values():
         return Became(True, reason)
-    return Became(False, done_line(job, store))
+    return Became(False, done_line(job, store) if first else "done by the first process")
+
+
+def arguments(
+    request: Request, job: AnyJob, store: Store, device: str, precision: str, skip_bad: bool, debug: bool
+) -> list[str]:
+    """The arguments with which ``audiobench`` does a job of a request."""
+    named = {"--suite": request.suite, "--scale": request.scale, "--data": request.data, "--runs": store.root}
+    named |= {"--device": device, "--precision": precision}
+    given = [word for name, value in named.items() if value is not None for word in (name, str(value))]
+    given += [word for seed in request.seeds for word in ("--seed", str(seed))]
+    given += [word for plugin in request.plugins for word in ("--plugin", str(plugin))]
+    return ["job", job.key, *given, *["--skip-bad"] * skip_bad, *["--debug"] * debug]
 
 
 def done_line(job: AnyJob, store: Store) -> str:

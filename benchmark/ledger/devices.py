@@ -1,0 +1,128 @@
+"""One pretraining on several devices of this machine: a process for each, started and watched as torchrun does it."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmark.store.job import AnyJob
+from registry.errors import Interrupted, Mistake
+
+_SIGNALLED = 128  # and the signal's number is the exit status after a signal
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")  # that all processes get
+
+
+def divided(job: AnyJob) -> bool:
+    """Whether several devices can do a job together: they share pretrainings, and other jobs have one each."""
+    return job.kind == "pretrain"
+
+
+def require_devices(devices: int, device: str, jobs: Sequence[AnyJob]) -> None:
+    """Refuses a number of devices that this machine does not have, or that does not divide a batch.
+
+    Args:
+        devices: how many.
+        device: auto, cpu, cuda, cuda:1, ...
+        jobs: to be done; only pretrainings matter.
+
+    Raises:
+        Mistake: with what is possible.
+    """
+    if devices == 1 or not any(map(divided, jobs)):
+        return
+    import torch
+
+    from benchmark.jobs.loop import require_division
+
+    there = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    if device not in ("auto", "cuda", "cpu"):
+        raise Mistake(f"--device {device} names one device, and --devices asks for {devices}", fix="leave one out")
+    if devices > there and (there or device == "cuda"):
+        raise Mistake(
+            f"--devices asks for {devices}, and this machine has {there} GPUs",
+            fix=f"--devices {there}" if there else "use --device cpu, which shares its cores",
+        )
+    for job in filter(divided, jobs):
+        require_division(job.config.training.batch_size, devices, job.title)  # type: ignore[attr-defined]
+
+
+def do_on_devices(arguments: Sequence[str], devices: int) -> str:
+    """Calls ``audiobench`` with these arguments in so many processes, which do one job together.
+
+    If one fails, all end, within half a minute. A signal goes on to all of them.
+
+    Returns:
+        What the first process came to, in a line.
+
+    Raises:
+        Mistake: with the first reason, if a process failed.
+        Interrupted: by a signal.
+    """
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    with TemporaryDirectory() as folder, _as_before():
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=devices,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=Std.OUT),
+            signals_to_handle=",".join(name for name in _SIGNALS if hasattr(signal, name)),
+        )
+        os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // devices, 1)))
+        try:
+            elastic_launch(config, sys.executable)("-m", "audiobench", *arguments)
+        except SignalException as stop:
+            raise Interrupted(stop.sigval) from None
+        except ChildFailedError as error:
+            raise _reason(_told(Path(folder)), {rank: told.exitcode for rank, told in error.failures.items()}) from None
+        return next(message for failed, message in _told(Path(folder)) if not failed)
+
+
+def _told(folder: Path) -> list[tuple[bool, str]]:
+    """Whether each process failed, and its message, of those that said so; the first to say it comes first."""
+    files = sorted(folder.rglob("stdout.log"), key=lambda file: file.stat().st_mtime_ns)
+    lines = [file.read_text(encoding="utf-8", errors="replace").splitlines() for file in files]
+    said: list[dict[str, Any]] = [json.loads(of_one[-1]) for of_one in lines if of_one]
+    return [(one["failed"], one["message"]) for one in said]
+
+
+def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> BaseException:
+    """Why it failed: a process that was killed is the reason why others fail."""
+    for rank, code in status.items():
+        if code < 0:
+            name = signal.Signals(-code).name
+            return Mistake(f"the process of device {rank} was killed by {name}", fix="see whether its memory was short")
+        if code > _SIGNALLED:
+            return Interrupted(code - _SIGNALLED)
+    for failed, message in told:
+        if failed:
+            return Mistake(message)
+    return Mistake("a process failed before its work; its message is above")
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Leaves handlers of signals, the environment and torch's log as they were."""
+    handlers = {number: signal.getsignal(number) for name in _SIGNALS if (number := getattr(signal, name, None))}
+    environment, log = dict(os.environ), logging.getLogger("torch.distributed.elastic")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        os.environ.clear()
+        os.environ.update(environment)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
