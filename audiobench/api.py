@@ -1,7 +1,7 @@
 """What the command line does, as Python functions: plan and run suites, read leaderboards and records, use models."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -66,9 +66,14 @@ def run(
     data: Place | None = None,
     runs: Place = "runs",
     device: str = "auto",
+    devices: int = 1,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     plugins: Sequence[Place] = (),
     skip_bad: bool = False,
+    executor: str = "local",
+    at_once: int | None = None,
+    address: str | None = None,
+    slurm: Mapping[str, str] | None = None,
 ) -> "Board":
     """Pretrains and evaluates what a suite asks for; a finished job is not done again. Progress is on standard error.
 
@@ -82,9 +87,14 @@ def run(
         data: the folder of data sets.
         runs: the folder of records and checkpoints.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        devices: how many do each pretraining together; a GPU each, or on a CPU a process each.
         precision: ``auto`` is ``bf16`` on a GPU and ``fp32`` on a CPU.
         plugins: Python files with components, besides the suite's own.
         skip_bad: leave unusable recordings out, and record which.
+        executor: who does the jobs: ``local`` (this process), ``ray`` or ``slurm``.
+        at_once: how many jobs Ray or Slurm may have at once.
+        address: of a Ray cluster; by default a Ray of this machine.
+        slurm: parameters of ``sbatch``, as in ``{"partition": "cpu", "pretrain.gres": "gpu:1"}``.
 
     Returns:
         The leaderboard, as ``leaderboard`` gives it.
@@ -93,9 +103,11 @@ def run(
         Mistake, Mistakes: what is wrong with the request, before any work; or, after all work, which jobs failed: the
             others are kept.
     """
+    from benchmark.ledger.executors import Options
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
     from leaderboard.board import Board
@@ -108,7 +120,8 @@ def run(
     made = request.plan(store)
     rows = choose_rows(made, entries, tasks, protocols)
     request.keep(made, store)
-    ending = fill(request, made, rows, store, device, precision, skip_bad=skip_bad)
+    options = Options(executor, at_once, address, slurm or {})
+    ending = fill(Work(request, made, store, device, precision, skip_bad, devices=devices), rows, options)
     if ending.failed:
         raise Mistake(str(ending))
     return Board([make_table(separate(made, store), store)])

@@ -26,7 +26,7 @@ def job(
 ) -> None:
     """Do one job of a suite, unless it is done. This is what executors call; any machine that sees RUNS can do it.
 
-    The last line of the output is JSON: the job's key and title, whether it failed, and a message.
+    The last line of the output is JSON: the job's key and title, how it ended (done or failed), and a message.
 
     Exit with 0 if it is done, with 1 if it failed, with 2 if the request is wrong or what the job needs is not done,
     and with 128 and the signal's number if SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 interrupted it: the same command goes
@@ -39,6 +39,7 @@ def job(
     from benchmark.jobs import torchrun
     from benchmark.ledger.one import do_job, find_job
     from benchmark.ledger.request import Request
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
 
@@ -49,8 +50,8 @@ def job(
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     found = find_job(plan, key)
-    became = do_job(request, plan, found, store, device, precision, skip_bad=skip_bad, debug=debug, devices=devices)
-    if torchrun.rank() == 0 or became.failed:
+    became = do_job(Work(request, plan, store, device, precision, skip_bad, debug, devices), found)
+    if torchrun.rank() == 0 or became.how == "failed":
         print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
-    if became.failed:
+    if became.how == "failed":
         raise typer.Exit(1)

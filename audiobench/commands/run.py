@@ -10,6 +10,7 @@ from audiobench.commands.options import (
     Data,
     Debug,
     Device,
+    Devices,
     Entries,
     Plugins,
     Precision,
@@ -33,20 +34,35 @@ def run(
     data: Data = None,
     runs: Runs = RUNS,
     device: Device = "auto",
+    devices: Devices = 1,
     precision: Precision = "auto",
     plugin: Plugins = None,
     skip_bad: SkipBad = False,
+    executor: Annotated[str, typer.Option(help="Who does the jobs: local (this process), ray or slurm.")] = "local",
+    at_once: Annotated[int | None, typer.Option(help="How many jobs Ray or Slurm may have at once.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default a Ray of this machine.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[KIND.]NAME=VALUE",
+            help="Parameter of sbatch, for all jobs or one kind; may be repeated: --slurm pretrain.gres=gpu:1.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
     from benchmark.ledger.execute import needed
+    from benchmark.ledger.executors import Options, find_executor, parameters
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
 
+    options = Options(executor, at_once, address, parameters(slurm or []))
+    find_executor(options)
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
@@ -58,7 +74,7 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(request, plan, rows, store, device, precision, skip_bad=skip_bad, debug=debug)
+    ending = fill(Work(request, plan, store, device, precision, skip_bad, debug, devices), rows, options)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -44,11 +44,8 @@ def device_here(device: str) -> str:
 
 
 @contextmanager
-def joined(device: Device, together: bool) -> Iterator[Group]:
-    """The group of the processes that torchrun started ``together``, while the block runs; else this one is alone."""
-    if not together:
-        yield Group()
-        return
+def joined(device: Device) -> Iterator[Group]:
+    """The group of the processes that torchrun started, while the block runs."""
     on_gpu = device.device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device.device)

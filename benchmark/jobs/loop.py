@@ -264,7 +264,7 @@ def pretrain(
         Interrupted: after the current step, if the process, or that of another rank, was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
-    require_division(batch, ranks.world)
+    training.require_division(ranks.world)
     run = _Run(method, training, device, checkpoint, ranks)
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
@@ -302,17 +302,6 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
     if clips < batch:
         raise Mistake(f"the corpus has {clips} clips, fewer than a batch of {batch}", fix="use a smaller batch_size")
     return clips // batch
-
-
-def require_division(batch: int, devices: int, title: str = "") -> None:
-    """Raises a Mistake unless so many devices can share a batch evenly."""
-    if batch % devices:
-        fitting = [str(count) for count in range(1, batch + 1) if batch % count == 0 and count < devices]
-        raise Mistake(
-            f"{devices} devices do not divide a batch of {batch} clips",
-            where=title,
-            fix=f"--devices {' or '.join(fitting[-2:])}, or another batch_size",
-        )
 
 
 @lru_cache(1)

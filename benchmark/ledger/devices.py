@@ -18,38 +18,34 @@ _SIGNALLED = 128  # and the signal's number is the exit status after a signal
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")  # that all processes get
 
 
-def divided(job: AnyJob) -> bool:
-    """Whether several devices can do a job together: they share pretrainings, and other jobs have one each."""
-    return job.kind == "pretrain"
+def require_divisible(job: AnyJob, devices: int) -> None:
+    """Raises a Mistake if so many devices cannot share the batches of a job evenly."""
+    if devices > 1:
+        from benchmark.jobs.pretrain import PretrainJob
+
+        assert isinstance(job, PretrainJob)
+        job.config.training.require_division(devices, job.title)
 
 
-def require_devices(devices: int, device: str, jobs: Sequence[AnyJob]) -> None:
-    """Refuses a number of devices that this machine does not have, or that does not divide a batch.
+def require_devices(devices: int, device: str) -> None:
+    """Raises a Mistake if a job asks for more devices than this machine has.
 
     Args:
         devices: how many.
         device: auto, cpu, cuda, cuda:1, ...
-        jobs: to be done; only pretrainings matter.
-
-    Raises:
-        Mistake: with what is possible.
     """
-    if devices == 1 or not any(map(divided, jobs)):
+    if devices == 1 or device == "cpu":
         return
+    if device not in ("auto", "cuda"):
+        raise Mistake(f"--device {device} names one device, and --devices asks for {devices}", fix="leave one out")
     import torch
 
-    from benchmark.jobs.loop import require_division
-
-    there = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-    if device not in ("auto", "cuda", "cpu"):
-        raise Mistake(f"--device {device} names one device, and --devices asks for {devices}", fix="leave one out")
+    there = torch.cuda.device_count()
     if devices > there and (there or device == "cuda"):
         raise Mistake(
             f"--devices asks for {devices}, and this machine has {there} GPUs",
-            fix=f"--devices {there}" if there else "use --device cpu, which shares its cores",
+            fix=f"--devices {there}" if there else "--device cpu, where they share its cores",
         )
-    for job in filter(divided, jobs):
-        require_division(job.config.training.batch_size, devices, job.title)  # type: ignore[attr-defined]
 
 
 def do_on_devices(arguments: Sequence[str], devices: int) -> str:
@@ -70,6 +66,7 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
 
     with TemporaryDirectory() as folder, _as_before():
         config = LaunchConfig(
+            run_id="audiobench",
             min_nodes=1,
             max_nodes=1,
             nproc_per_node=devices,
@@ -90,11 +87,11 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
 
 
 def _told(folder: Path) -> list[tuple[bool, str]]:
-    """Whether each process failed, and its message, of those that said so; the first to say it comes first."""
+    """Whether a process failed, and its message, of each that said so; the first to say it comes first."""
     files = sorted(folder.rglob("stdout.log"), key=lambda file: file.stat().st_mtime_ns)
     lines = [file.read_text(encoding="utf-8", errors="replace").splitlines() for file in files]
     said: list[dict[str, Any]] = [json.loads(of_one[-1]) for of_one in lines if of_one]
-    return [(one["failed"], one["message"]) for one in said]
+    return [(one["how"] == "failed", one["message"]) for one in said]
 
 
 def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> BaseException:

@@ -81,9 +81,13 @@ class Request:
 
     def load_plugins(self) -> None:
         """Loads the plugins of the request and of its suite: a stored plan names their components, and no more."""
-        document, _ = read_suite(self.suite, self.scale)
-        for path in (*self.plugins, *plugin_files(document)):
+        for path in self.plugin_files():
             load_plugin(path)
+
+    def plugin_files(self) -> list[Path]:
+        """The plugins of the request and of its suite."""
+        document, _ = read_suite(self.suite, self.scale)
+        return [*self.plugins, *plugin_files(document)]
 
     def keep(self, plan: Plan, store: Store) -> None:
         """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -53,6 +53,15 @@ class Store:
     def done(self, job: AnyJob) -> bool:
         """Whether a job is finished, and its record whole; of large files only the size is checked."""
         return self.has(job.kind, job.key)
+
+    def arrived(self, job: AnyJob) -> bool:
+        """Whether a job that another machine may have done is finished.
+
+        Network file systems remember for a while that a name was not there; to list its folder makes them look.
+        """
+        with suppress(OSError):
+            list(self.folder(job).parent.iterdir())
+        return self.done(job)
 
     def state(self, job: AnyJob) -> str:
         """How a job stands: done, damaged, blocked, or to do."""

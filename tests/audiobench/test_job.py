@@ -45,7 +45,7 @@ def test_a_job_is_done_once_and_as_in_a_run(
         assert answer.status == 0, answer.err
         became = json.loads(answer.out.splitlines()[-1])
         assert became["message"].startswith(message)
-        assert (became["key"], became["failed"]) == (key, False)
+        assert (became["key"], became["how"]) == (key, "done")
     assert results(runs) == {key: results(finished[1])[key]}
 
 
@@ -88,7 +88,7 @@ def test_a_failed_job_says_why(tiny: Path, audiobench: Call, tmp_path: Path) -> 
     answer = audiobench("job", planned("pretrain moco on sounds", runs), "--suite", tiny, "--runs", runs)
     assert answer.status == 1
     became = json.loads(answer.out.splitlines()[-1])
-    assert became["failed"]
+    assert became["how"] == "failed"
     assert "no longer a number" in became["message"]
 
 
