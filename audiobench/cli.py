@@ -111,7 +111,7 @@ def _are_threads_left() -> bool:
 
 
 def interrupt(number: int, frame: "FrameType | None") -> None:
-    """Handles Ctrl-C and its like. During an import the program ends here, because some modules treat an interrupt as an error."""
+    """Handles Ctrl-C and its like. During an import the program ends: some modules treat an interrupt as an error."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             if sys.stderr and sys.stderr.isatty():

@@ -119,7 +119,7 @@ class _Draws(TorchDispatchMode):
     """
 
     def __init__(self, rows: int, rank: int, world: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rows, self.rank, self.world = rows, rank, world
 
     def __torch_dispatch__(

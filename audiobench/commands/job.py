@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Device, Devices, Plugins, Precision, Runs, Scale, Seeds, SkipBad
+from audiobench.commands.options import (
+    RUNS,
+    Data,
+    Debug,
+    Device,
+    Devices,
+    Plugins,
+    Precision,
+    Runs,
+    Scale,
+    Seeds,
+    SkipBad,
+)
 
 STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
 

@@ -2,8 +2,8 @@
 
 A step depends only on the weights, the seed and the step's number, so an interrupted run ends where an unbroken one
 would. A checkpoint is written half a minute after the last one, and when the process is asked to stop, but only if
-losses are finite and embeddings have not collapsed. Of several ranks, all do the same steps, and the first writes. If the best epoch is kept, its net is part of the checkpoint, and
-replaces the trained net at the end.
+losses are finite and embeddings have not collapsed. If the best epoch is kept, its net is part of the checkpoint, and
+replaces the trained net at the end. Of several ranks all do the same steps, and the first one writes.
 """
 
 import json
@@ -60,9 +60,7 @@ class Log:
 class _Run:
     """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
-    def __init__(
-        self, method: Method, training: Pretraining, device: Device, checkpoint: Path, ranks: Ranks
-    ) -> None:
+    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path, ranks: Ranks) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
         self.ranks = ranks
         self.optimizer = make_optimizer(method, training)

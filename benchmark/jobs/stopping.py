@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 # Ctrl-C; kill; and what batch systems send before a time limit. Windows has no SIGUSR1 and no SIGUSR2.
-STOP_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
-]
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 
 
 @dataclass
