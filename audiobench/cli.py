@@ -67,11 +67,15 @@ def _run() -> int:
 
 
 def _call() -> int:
+    from registry.errors import Interrupted
+
     try:
         _app()()
     except SystemExit as end:  # Typer ends with this, also when a pipe broke
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
+        if end.__context__ and isinstance(end.__context__.__cause__, Interrupted):
+            raise end.__context__.__cause__ from None
         return end.code if isinstance(end.code, int) else 0
     return 0
 

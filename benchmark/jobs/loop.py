@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from benchmark.jobs.model import Device
-from benchmark.jobs.stopping import stop_signals
+from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
@@ -130,9 +130,29 @@ class _Run:
         probed = [row for row in self.metrics if "knn" in row]
         return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
+    @contextmanager
+    def pausing(self, stop: Stop) -> Iterator[None]:
+        """In this block long work besides steps stops soon after a signal, with a checkpoint of the last step.
+
+        Raises:
+            Interrupted: after such a signal.
+        """
+
+        def pause() -> None:
+            asked = self.ranks.most(stop.number)[0]
+            if asked:
+                raise Paused(asked)
+
+        self.method.pause = pause
+        try:
+            yield
+        except Paused as paused:
+            self.save()
+            raise Interrupted(paused.number) from None
+
     def save(self) -> None:
         """Writes the checkpoint, if this is the first rank; the older one stays whole until the new one is."""
-        if self.ranks.rank:
+        if self.ranks.rank or not self.step:
             return
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
@@ -259,7 +279,8 @@ def pretrain(
     Raises:
         Mistake: if the corpus is smaller than a batch, ranks do not divide a batch or do not compute alike, a loss is
             no number, or the embeddings collapse.
-        Interrupted: after the current step, if the process, or that of another rank, was asked to stop.
+        Interrupted: after the current step, or within a probe or a clustering, if this process, or that of another
+            rank, was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
     training.require_division(ranks.world)
@@ -268,7 +289,15 @@ def pretrain(
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
     asked = 0
-    with stop_signals() as stop:
+
+    def seen() -> dict[str, float]:
+        return look(method, corpus, window_samples, seed, device)
+
+    with stop_signals() as stop, run.pausing(stop):
+        if first and first % steps == 0 and len(run.metrics) < first // steps:  # its probe was interrupted
+            method.epoch = first // steps - 1
+            set_learning_rate(run.optimizer, training.learning_rate_at((first - 1) / steps))
+            run.end_epoch(steps, seen(), probe)
         while run.step < total and not asked:
             epoch, step = divmod(run.step, steps)
             seed_everything(seed, "step", run.step)
@@ -283,10 +312,9 @@ def pretrain(
             if step + 1 < steps and not asked and not due:
                 continue
             with clock.stopped():
-                seen = look(method, corpus, window_samples, seed, device)
-                run.check(seen)
+                run.check(now := seen())
                 if step + 1 == steps:
-                    progress.advance(0, run.end_epoch(steps, seen, probe))
+                    progress.advance(0, run.end_epoch(steps, now, probe))
                 if asked or due:
                     run.save()
                     clock.saved = time.monotonic()

@@ -18,6 +18,18 @@ class Stop:
     number: int = 0
 
 
+class Paused(Exception):
+    """Work between two steps was left off, because a signal asked for it.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
     """Notes the first signal that asks to stop, while the block runs; a second one acts at once."""

@@ -112,13 +112,12 @@ def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> Base
 def _as_before() -> Iterator[None]:
     """Leaves handlers of signals, the environment and torch's log as they were."""
     handlers = {number: signal.getsignal(number) for name in _SIGNALS if (number := getattr(signal, name, None))}
-    environment, log = dict(os.environ), logging.getLogger("torch.distributed.elastic")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+    environment, silent = dict(os.environ), logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        log.setLevel(level)
+        logging.disable(silent)
         os.environ.clear()
         os.environ.update(environment)
         for number, handler in handlers.items():

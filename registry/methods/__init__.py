@@ -51,8 +51,9 @@ class Method(nn.Module, Component[Own]):
 
     Buffers and parameters are checkpointed: state that must survive an interruption (queue, bank, key encoder) must be
     one of them. The training loop sets ``epoch`` (the current one, from 0), ``chunk`` (the most clips in the encoder at
-    once), ``autocast`` (the context of the encoder) and ``ranks`` (the devices that share the encoder's work). Heads
-    and losses compute in float32, in any precision of the encoder.
+    once), ``autocast`` (the context of the encoder), ``ranks`` (the devices that share the encoder's work) and
+    ``pause`` (work that takes longer than a step calls it now and then; it raises if the process is asked to stop).
+    Heads and losses compute in float32, in any precision of the encoder.
 
     Args:
         config: the method's own ``Config``.
@@ -79,6 +80,7 @@ class Method(nn.Module, Component[Own]):
         self.chunk: int | None = None
         self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
         self.ranks: Ranks = ALONE
+        self.pause: Callable[[], None] = lambda: None
 
     @classmethod
     def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
