@@ -15,6 +15,7 @@ from benchmark.store.job import AnyJob
 from registry.errors import Interrupted, Mistake
 
 _SIGNALLED = 128  # and the signal's number is the exit status after a signal
+_ENDED = (signal.SIGTERM, signal.SIGABRT)  # ends of processes that lost another one
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")  # that all processes get
 
 
@@ -95,17 +96,23 @@ def _told(folder: Path) -> list[tuple[bool, str]]:
 
 
 def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> BaseException:
-    """Why it failed: a process that was killed is the reason why others fail."""
+    """Why processes failed: one that was killed is the reason why others fail, and then all others are ended.
+
+    Args:
+        told: whether a process failed, and its message; the first to say it comes first.
+        status: of the exit of each process that failed; below 0 for a signal that killed it.
+    """
     for rank, code in status.items():
-        if code < 0:
+        if code < 0 and -code not in _ENDED:
             name = signal.Signals(-code).name
-            return Mistake(f"the process of device {rank} was killed by {name}", fix="see whether its memory was short")
-        if code > _SIGNALLED:
-            return Interrupted(code - _SIGNALLED)
+            return Mistake(f"the process of device {rank} was killed by {name}", fix="see whether memory was short")
     for failed, message in told:
         if failed:
             return Mistake(message)
-    return Mistake("a process failed before its work; its message is above")
+    for code in status.values():
+        if code > _SIGNALLED:
+            return Interrupted(code - _SIGNALLED)
+    return Mistake("a process failed before its work", fix="see its message above")
 
 
 @contextmanager
