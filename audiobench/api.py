@@ -66,6 +66,7 @@ def run(
     data: Place | None = None,
     runs: Place = "runs",
     device: str = "auto",
+    devices: int = 1,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     plugins: Sequence[Place] = (),
     skip_bad: bool = False,
@@ -86,6 +87,7 @@ def run(
         data: the folder of data sets.
         runs: the folder of records and checkpoints.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        devices: how many do each pretraining together; a GPU each, or on a CPU a process each.
         precision: ``auto`` is ``bf16`` on a GPU and ``fp32`` on a CPU.
         plugins: Python files with components, besides the suite's own.
         skip_bad: leave unusable recordings out, and record which.
@@ -119,7 +121,7 @@ def run(
     rows = choose_rows(made, entries, tasks, protocols)
     request.keep(made, store)
     options = Options(executor, at_once, address, slurm or {})
-    ending = fill(Work(request, made, store, device, precision, skip_bad), rows, options)
+    ending = fill(Work(request, made, store, device, precision, skip_bad, devices=devices), rows, options)
     if ending.failed:
         raise Mistake(str(ending))
     return Board([make_table(separate(made, store), store)])

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -32,6 +33,11 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Prints a line that stays."""
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leaves the terminal to another process while the block runs."""
+        yield
 
 
 class PlainProgress(Progress):
@@ -121,6 +127,14 @@ class BarProgress(Progress):
     def end(self, message: str, title: str = "") -> None:
         self.say(f"{title or self.title}: {message}")
         self.bars.update(self.task, visible=False)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self.bars.stop()
+        try:
+            yield
+        finally:
+            self.bars.start()
 
     def say(self, message: str) -> None:
         self.bars.console.print(message, highlight=False, markup=False)

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Device, Plugins, Precision, Runs, Scale, Seeds, SkipBad
+from audiobench.commands.options import (
+    RUNS,
+    Data,
+    Debug,
+    Device,
+    Devices,
+    Plugins,
+    Precision,
+    Runs,
+    Scale,
+    Seeds,
+    SkipBad,
+)
 
 STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
 
@@ -18,6 +30,7 @@ def job(
     data: Data = None,
     runs: Runs = RUNS,
     device: Device = "auto",
+    devices: Devices = 1,
     precision: Precision = "auto",
     plugin: Plugins = None,
     skip_bad: SkipBad = False,
@@ -28,12 +41,14 @@ def job(
     The last line of the output is JSON: the job's key and title, how it ended (done or failed), and a message.
 
     Exit with 0 if it is done, with 1 if it failed, with 2 if the request is wrong or what the job needs is not done,
-    and with 130 if it was interrupted (by SIGINT, SIGTERM, SIGUSR1 or SIGUSR2): the same command goes on from there.
+    and with 128 and the signal's number if SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 interrupted it: the same command goes
+    on from there.
     """
     import json
     from dataclasses import asdict
 
     from audiobench.cli import interrupt
+    from benchmark.jobs import torchrun
     from benchmark.ledger.one import do_job, find_job
     from benchmark.ledger.request import Request
     from benchmark.ledger.work import Work
@@ -47,7 +62,8 @@ def job(
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     found = find_job(plan, key)
-    became = do_job(Work(request, plan, store, device, precision, skip_bad, debug), found)
-    print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
+    became = do_job(Work(request, plan, store, device, precision, skip_bad, debug, devices), found)
+    if torchrun.rank() == 0 or became.how == "failed":
+        print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
     if became.how == "failed":
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task;
 Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Precision = Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")]
+Devices = Annotated[int, typer.Option(min=1, help="For each pretraining; a GPU each, or on a CPU a process.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")]
 OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, targets, protocols."
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]

@@ -10,6 +10,7 @@ from audiobench.commands.options import (
     Data,
     Debug,
     Device,
+    Devices,
     Entries,
     Plugins,
     Precision,
@@ -33,6 +34,7 @@ def run(
     data: Data = None,
     runs: Runs = RUNS,
     device: Device = "auto",
+    devices: Devices = 1,
     precision: Precision = "auto",
     plugin: Plugins = None,
     skip_bad: SkipBad = False,
@@ -72,7 +74,7 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(Work(request, plan, store, device, precision, skip_bad, debug), rows, options)
+    ending = fill(Work(request, plan, store, device, precision, skip_bad, debug, devices), rows, options)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -3,40 +3,41 @@
 A step depends only on the weights, the seed and the step's number, so an interrupted run ends where an unbroken one
 would. A checkpoint is written half a minute after the last one, and when the process is asked to stop, but only if
 losses are finite and embeddings have not collapsed. If the best epoch is kept, its net is part of the checkpoint, and
-replaces the trained net at the end.
+replaces the trained net at the end. Of several ranks all do the same steps, and the first one writes.
 """
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import FrameType
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from benchmark.jobs.model import Device
+from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
 from registry.audio import Recordings
-from registry.errors import Damaged, Mistake
+from registry.errors import Damaged, Interrupted, Mistake
 from registry.methods import Method
 from registry.metrics import Metric
 from registry.net import load_net, net_state
 from registry.optimizers import make_optimizer, set_learning_rate
+from registry.ranks import ALONE, Ranks
 from registry.seeding import generator_for, seed_everything
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0
+_EQUAL = 1e-6  # share by which the weights of ranks may differ
+_ALIKE = 1e-2  # share by which their losses may differ, by rounding and what follows from it
 _COLLAPSED = 1e-3  # deviation of unit embeddings; nine nets with random weights have 0.09 to 0.84
 
 
@@ -59,10 +60,11 @@ class Log:
 class _Run:
     """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
-    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path) -> None:
+    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path, ranks: Ranks) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
+        self.ranks = ranks
         self.optimizer = make_optimizer(method, training)
-        method.chunk, method.autocast = training.chunk, device.autocast
+        method.chunk, method.autocast, method.ranks = training.chunk, device.autocast, ranks
         method.train()
         self.step = 0
         self.metrics: list[dict[str, float]] = []
@@ -75,6 +77,7 @@ class _Run:
         loss, scalars = self.method(wave_BVT.to(self.device.device), index_B.to(self.device.device))
         self.optimizer.zero_grad()
         loss.backward()
+        self.ranks.average(self.method.parameters())
         self.optimizer.step()
         self.method.after_step()
         for name, value in {"loss": loss, **scalars}.items():
@@ -85,6 +88,7 @@ class _Run:
         """Raises a Mistake if the training failed; the last checkpoint stays unchanged."""
         kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
         loss, deviation = self.sums["loss"].item(), seen["deviation"]
+        self.ranks.require_alike([loss, deviation], _ALIKE, "the losses and deviations differ")
         if not math.isfinite(loss + deviation):
             what = "embeddings are" if math.isfinite(loss) else "loss is"
             raise Mistake(
@@ -126,8 +130,30 @@ class _Run:
         probed = [row for row in self.metrics if "knn" in row]
         return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
+    @contextmanager
+    def pausing(self, stop: Stop) -> Iterator[None]:
+        """In this block long work besides steps stops soon after a signal, with a checkpoint of the last step.
+
+        Raises:
+            Interrupted: after such a signal.
+        """
+
+        def pause() -> None:
+            asked = self.ranks.most(stop.number)[0]
+            if asked:
+                raise Paused(asked)
+
+        self.method.pause = pause
+        try:
+            yield
+        except Paused as paused:
+            self.save()
+            raise Interrupted(paused.number) from None
+
     def save(self) -> None:
-        """Writes the checkpoint; the older one stays whole until the new one is."""
+        """Writes the checkpoint, if this is the first rank; the older one stays whole until the new one is."""
+        if self.ranks.rank or not self.step:
+            return
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
@@ -137,7 +163,21 @@ class _Run:
         replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, metadata))
 
     def resume(self, progress: Progress) -> None:
-        """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it."""
+        """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it.
+
+        The first rank reads it before the others, so that they do not meet a damaged one.
+
+        Raises:
+            Mistake: on every rank, if some have no checkpoint, or other weights.
+        """
+        for turn in (True, False):
+            if turn == (self.ranks.rank == 0):
+                self._resume(progress)
+            self.ranks.most(0)  # which waits for all
+        weights = sum(p.detach().double().abs().sum().item() for p in self.method.parameters())
+        self.ranks.require_alike([self.step, weights], _EQUAL, "the steps and weights to begin with differ")
+
+    def _resume(self, progress: Progress) -> None:
         if not self.checkpoint.exists():
             return
         try:
@@ -220,6 +260,7 @@ def pretrain(
     checkpoint: Path,
     progress: Progress,
     probe: Probe | None = None,
+    ranks: Ranks = ALONE,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
 
@@ -233,18 +274,31 @@ def pretrain(
         checkpoint: its path.
         progress: advances with each step.
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
+        ranks: that do this together, each on its own device.
 
     Raises:
-        Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
-        KeyboardInterrupt: after the current step, if the process was asked to stop.
+        Mistake: if the corpus is smaller than a batch, ranks do not divide a batch or do not compute alike, a loss is
+            no number, or the embeddings collapse.
+        Interrupted: after the current step, or within a probe or a clustering, if this process, or that of another
+            rank, was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
-    run = _Run(method, training, device, checkpoint)
+    training.require_division(ranks.world)
+    run = _Run(method, training, device, checkpoint, ranks)
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
-    with _stop_signals() as stop:
-        while run.step < total and not stop.is_set():
+    asked = 0
+
+    def seen() -> dict[str, float]:
+        return look(method, corpus, window_samples, seed, device)
+
+    with stop_signals() as stop, run.pausing(stop):
+        if first and first % steps == 0 and len(run.metrics) < first // steps:  # its probe was interrupted
+            method.epoch = first // steps - 1
+            set_learning_rate(run.optimizer, training.learning_rate_at((first - 1) / steps))
+            run.end_epoch(steps, seen(), probe)
+        while run.step < total and not asked:
             epoch, step = divmod(run.step, steps)
             seed_everything(seed, "step", run.step)
             method.epoch = epoch
@@ -254,18 +308,18 @@ def pretrain(
             wave_BVT = corpus.crops(index_B, window_samples, method.windows, generator_for(seed, "crops", run.step))
             run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps))
             progress.advance()
-            if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
+            asked, due = ranks.most(stop.number, clock.save_is_due())
+            if step + 1 < steps and not asked and not due:
                 continue
             with clock.stopped():
-                seen = look(method, corpus, window_samples, seed, device)
-                run.check(seen)
+                run.check(now := seen())
                 if step + 1 == steps:
-                    progress.advance(0, run.end_epoch(steps, seen, probe))
-                if stop.is_set() or clock.save_is_due():
+                    progress.advance(0, run.end_epoch(steps, now, probe))
+                if asked or due:
                     run.save()
                     clock.saved = time.monotonic()
-        if stop.is_set():
-            raise KeyboardInterrupt
+    if asked:
+        raise Interrupted(asked)
     return Log(run.metrics, clock.rate(run.step - first), run.end(probe))
 
 
@@ -280,25 +334,3 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
 def _order(clips: int, seed: int, epoch: int) -> Tensor:
     """The order of the clips in an epoch; it is remembered for the epoch's other steps."""
     return torch.randperm(clips, generator=generator_for(seed, "order", epoch))
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that no checkpoint is inside a step; a second signal acts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread gets signals
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -94,6 +94,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             at.store.checkpoint(self),
             at.progress,
             self._probe(at),
+            at.group.ranks,
         )
         write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")

@@ -1,7 +1,7 @@
 """The workplace of jobs: what they use besides their settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,14 @@ from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
+    from benchmark.jobs.group import Group
     from benchmark.jobs.model import Device
+
+
+def _alone() -> "Group":
+    from benchmark.jobs.group import Group
+
+    return Group()
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Workplace:
         device: where to compute.
         progress: shows how far a job is.
         skip_bad: leave unusable recordings out instead of stopping.
+        group: of the processes that do a job together.
     """
 
     store: Store
@@ -34,3 +42,4 @@ class Workplace:
     device: "Device"
     progress: Progress
     skip_bad: bool
+    group: "Group" = field(default_factory=_alone)

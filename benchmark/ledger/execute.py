@@ -4,8 +4,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmark.ledger.devices import require_divisible
 from benchmark.ledger.executors import Executor, Options, find_executor
 from benchmark.ledger.plan import Plan, Row
 from benchmark.ledger.work import Became, Work
@@ -81,6 +84,8 @@ def carry_out(work: Work, jobs: Sequence[AnyJob], options: Options) -> Ending:
     """
     kind = find_executor(options)
     require_unblocked(jobs)
+    for job in jobs:
+        require_divisible(job, work.devices_of(job))
     if not jobs:
         return Ending()
     with progress_for(sys.stderr) as progress:
@@ -177,17 +182,25 @@ class _Schedule:
 
 
 def do_here(job: AnyJob, at: "Workplace") -> str:
-    """Does a job in this process, and returns its figures in a line."""
+    """Does a job in this process, and returns its figures in a line.
+
+    Of several ranks the first one writes the results; what the others write is thrown away.
+    """
     from benchmark.jobs.environment import environment, peak_memory
 
+    if at.group.ranks.rank:
+        if at.group.begins(False):
+            with TemporaryDirectory() as folder:
+                job.run(Path(folder), at)
+        return "done by the first process"
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
-        if folder is None:
+        if not at.group.begins(folder is not None) or folder is None:
             return "done by another run"
         began = time.monotonic()
         made = job.run(folder, at)
         seconds = time.monotonic() - began
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
-        update = {"key": job.key, **costs, "environment": environment(at.device)}
+        update = {"key": job.key, **costs, "environment": environment(at.device, at.group.ranks.world)}
         record = made.model_copy(update=update).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
         write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))

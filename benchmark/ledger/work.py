@@ -23,6 +23,7 @@ class Work:
         precision: auto, fp32 or bf16.
         skip_bad: leave unusable recordings out instead of stopping.
         debug: let unexpected errors through, with their tracebacks.
+        devices: how many do a pretraining together, by a process for each.
     """
 
     request: Request
@@ -32,6 +33,7 @@ class Work:
     precision: str = "auto"
     skip_bad: bool = False
     debug: bool = False
+    devices: int = 1
 
     def arguments(self, job: AnyJob) -> list[str]:
         """The arguments of ``audiobench`` that do a job in the folder that this process is in."""
@@ -41,12 +43,17 @@ class Work:
         named |= {"--data": str(request.data)} if request.data else {}
         named |= {"--device": self.device} if self.device != "auto" else {}
         named |= {"--precision": self.precision} if self.precision != "auto" else {}
+        named |= {"--devices": str(count)} if (count := self.devices_of(job)) > 1 else {}
         arguments = ["job", job.key, *(word for pair in named.items() for word in pair)]
         for seed in request.seeds:
             arguments += ["--seed", str(seed)]
         for plugin in request.plugins:
             arguments += ["--plugin", str(plugin)]
         return arguments + ["--skip-bad"] * self.skip_bad + ["--debug"] * self.debug
+
+    def devices_of(self, job: AnyJob) -> int:
+        """How many devices do a job together: pretrainings are divided, and any other job has one."""
+        return self.devices if job.kind == "pretrain" else 1
 
     def needs_of(self, job: AnyJob) -> list[str]:
         """The keys of the jobs that must be done before a job, each once."""

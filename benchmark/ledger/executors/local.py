@@ -1,8 +1,10 @@
 """Does jobs in this process, one after the other."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from benchmark.jobs.workplace import Workplace
+from benchmark.ledger.devices import do_on_devices, require_devices
 from benchmark.ledger.execute import do_here, put_away
 from benchmark.ledger.executors import Executor, Options
 from benchmark.ledger.work import Became, Work
@@ -21,6 +23,8 @@ class Local(Executor):
         super().__init__(work, jobs, options, progress)
         from benchmark.jobs.model import choose_device
 
+        for job in jobs:
+            require_devices(work.devices_of(job), work.device)
         plan, device = work.plan, choose_device(work.device, work.precision)
         work.request.load_plugins()
         self.at = Workplace(work.store, work.request.data, plan.jobs, plan.files, device, progress, work.skip_bad)
@@ -31,15 +35,22 @@ class Local(Executor):
 
     def ended(self) -> Iterator[tuple[AnyJob, Became]]:
         for job in self.taken:
-            self.progress.begin(job.title)
-            yield job, self._do(job)
+            yield job, self.do(job)
         self.taken = []
 
-    def _do(self, job: AnyJob) -> Became:
+    def do(self, job: AnyJob) -> Became:
+        """Does a job, in this process or by one for each of its devices."""
+        devices, alone = self.work.devices_of(job), self.at.group.ranks.world == 1
         try:
+            if devices > 1 and alone:
+                with self.progress.aside():
+                    arguments = replace(self.work, devices=1).arguments(job)
+                    return Became("done", do_on_devices(arguments, devices))
+            self.progress.begin(job.title)
             return Became("done", do_here(job, self.at))
         except KeyboardInterrupt:
-            self.progress.end("interrupted; the same command goes on from here")
+            if alone:
+                self.progress.end("interrupted; the same command goes on from here", job.title)
             raise
         except Damaged as damage:
             reason = put_away(damage, self.at.store)

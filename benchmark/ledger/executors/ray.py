@@ -52,7 +52,7 @@ class Ray(Executor):
     def take(self, jobs: Sequence[AnyJob]) -> None:
         environment = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
         for job in jobs:
-            gpu, cores = NEEDS[job.kind]
+            gpu, cores = (need * self.work.devices_of(job) for need in NEEDS[job.kind])
             task = self.ray.remote(do_in_process).options(
                 name=job.title,
                 num_cpus=min(cores, self.cores),

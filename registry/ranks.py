@@ -1,0 +1,96 @@
+"""Several processes that train one method together: each is a rank, and computes a share of the encoder's work.
+
+Every rank has the whole batch, and computes everything alike: views, heads, losses, queues, banks, clusters. Only what
+``divided`` computes is shared out by rows, and then gathered on every rank. Going backward, the gather sums over
+ranks. So a share's gradient is ``world`` times as large as its part of one device's gradient, and every other gradient
+is that of one device. ``average``, the mean over ranks, makes both the gradient of one device.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
+
+from registry.errors import Mistake
+from registry.shares import as_share
+
+Compute = Callable[[Tensor], Tensor]
+
+
+def directly(compute: Compute, x: Tensor) -> Tensor:
+    """Calls it."""
+    return compute(x)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The place of this process among those that train together; by default it is alone.
+
+    Args:
+        rank: from 0 on.
+        world: how many there are.
+        on_host: their group for small tensors on the CPU.
+    """
+
+    rank: int = 0
+    world: int = 1
+    on_host: dist.ProcessGroup | None = None
+
+    def divided(self, compute: Compute, x: Tensor, call: Callable[[Compute, Tensor], Tensor] = directly) -> Tensor:
+        """``compute(x)``, of which each rank computes its share of the rows, as one device would compute it.
+
+        Batch norms see all rows, and what is drawn at random for a row is what one device draws for it. If ``world``
+        does not divide the rows, every rank computes all of them.
+
+        Args:
+            compute: from rows to rows.
+            x: the rows, the same on every rank.
+            call: calls ``compute``, perhaps a second time when it goes backward.
+        """
+        if self.world == 1 or len(x) % self.world:
+            return call(compute, x)
+        share = x.chunk(self.world)[self.rank]
+        gathered = torch.cat(all_gather(call(partial(as_share, compute, self.rank, self.world), share)))
+        if gathered.requires_grad:
+            gathered.register_hook(Tensor.contiguous)  # torch 2.11 mixes up the values of a gradient of another layout
+        return gathered
+
+    def average(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replaces gradients by their means over ranks; a parameter without a gradient has none on any rank."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if self.world == 1 or not gradients:
+            return
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.world
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view(gradient.shape))
+
+    def most(self, *numbers: int) -> list[int]:
+        """The largest value on any rank, of each number. It does not wait for a GPU."""
+        if self.world == 1:
+            return list(numbers)
+        most = torch.tensor(numbers)
+        dist.all_reduce(most, dist.ReduceOp.MAX, group=self.on_host)
+        return most.tolist()
+
+    def require_alike(self, values: Sequence[float], tolerance: float, what: str) -> None:
+        """Raises a Mistake on every rank if values differ between ranks by more than this share of them."""
+        if self.world == 1:
+            return
+        mine = torch.tensor(values, dtype=torch.float64)
+        every = [torch.empty_like(mine) for _ in range(self.world)]
+        dist.all_gather(every, mine, group=self.on_host)
+        if not all(torch.allclose(other, every[0], rtol=tolerance, atol=0, equal_nan=True) for other in every):
+            told = "; ".join(f"rank {rank}: {other.tolist()}" for rank, other in enumerate(every))
+            raise Mistake(
+                f"{what} on the {self.world} devices of one pretraining, which should compute alike: {told}",
+                fix="use the same versions, data and store on all; a method draws from torch's generator alone",
+            )
+
+
+ALONE = Ranks()
