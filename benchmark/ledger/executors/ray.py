@@ -147,7 +147,7 @@ def _connect(ray: Any, address: str | None) -> None:
         except subprocess.CalledProcessError as error:
             raise Mistake(f"no Ray cluster answers at {address}: {_last_line(error.stderr)}", fix=fix) from None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
         raise Mistake(f"no Ray cluster answers at {address}: {_last_line(str(error))}", fix=fix) from None
 
