@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from benchmark.jobs.stopping import STOP_SIGNALS
 from benchmark.ledger.work import Became
 
-_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
-_INTERRUPTED = {status for number in _STOPS for status in (-number, 128 + number)}
-_CHECKPOINT_SECONDS = 20.0  # a job that is asked to stop takes half of this
+_INTERRUPTED = {status for number in STOP_SIGNALS for status in (-number, 128 + number)}
 _LINES = 20  # of the output of a job that says nothing else
 _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
@@ -26,8 +25,7 @@ _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 def do_in_process(arguments: Sequence[str], folder: str, environment: Mapping[str, str]) -> Became:
     """Runs ``audiobench`` with these arguments, and says what became of the job.
 
-    What asks this process to stop (SIGINT, SIGTERM, SIGUSR1, SIGUSR2) is handed on to the job once, since a second
-    signal would end it before its checkpoint. If this process dies, the job is asked to stop, too (on Linux).
+    If this process is asked to stop, or dies (on Linux), the job is asked to stop, too, and leaves a checkpoint.
 
     Args:
         arguments: of ``audiobench``.
@@ -45,14 +43,14 @@ def do_in_process(arguments: Sequence[str], folder: str, environment: Mapping[st
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            start_new_session=True,  # so that a signal to this process and its group does not reach the job twice
+            start_new_session=True,  # Ctrl-C in a terminal reaches the job only from here
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         try:
             with _handed_on(process):
                 told = _watched(process)
         except KeyboardInterrupt:  # Ray cancels a task so
-            process.terminate()
+            _ask_to_stop(process, signal.SIGINT)
             told = _watched(process)
         output.seek(0)
         return _became(process.wait(), output.read().decode(errors="replace"), told)
@@ -87,7 +85,7 @@ def _became(status: int, output: str, told: str) -> Became:
 
 @contextmanager
 def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """Hands the first signal that asks this process to stop on to another one."""
+    """Hands on to a process, as another signal, the first one that asks this process to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread gets signals
         return
@@ -96,15 +94,25 @@ def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopped
         if not stopped:
-            process.terminate()
+            _ask_to_stop(process, number)
         stopped = True
 
-    before = {number: signal.signal(number, stop) for number in _STOPS}
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ask_to_stop(process: "subprocess.Popen[str]", asked: int) -> None:
+    """Asks a process to stop, and not by the signal that this one got.
+
+    Slurm signals every process of a job: the job may have the same signal by now, and a second one of a number would
+    end it at once, before its checkpoint.
+    """
+    other = getattr(signal, "SIGUSR1", signal.SIGTERM)  # Windows has one alone, and no Slurm
+    process.send_signal(other if asked == signal.SIGTERM else signal.SIGTERM)
 
 
 def _end_with_parent() -> None:
