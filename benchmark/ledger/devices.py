@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,7 +119,9 @@ def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> Base
 @contextmanager
 def _as_before() -> Iterator[None]:
     """Leaves handlers of signals, the environment and torch's log as they were."""
-    handlers = {number: signal.getsignal(number) for name in _SIGNALS if (number := getattr(signal, name, None))}
+    main = threading.current_thread() is threading.main_thread()  # which alone may change handlers
+    numbers = [getattr(signal, name) for name in _SIGNALS if main and hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     environment, silent = dict(os.environ), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
