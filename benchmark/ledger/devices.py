@@ -62,10 +62,12 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
         Mistake: with the first reason, if a process failed.
         Interrupted: by a signal.
     """
+    import torch
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    torch.cuda.empty_cache()  # of this process, which may have embedded before
     with TemporaryDirectory() as folder, _as_before():
         config = LaunchConfig(
             run_id="audiobench",

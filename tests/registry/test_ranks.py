@@ -3,12 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 
+from registry.errors import Mistake
 from registry.lookup import METHODS
+from registry.shares import as_share
 from tests.registry.contracts.test_registry import SETTINGS
 
 EQUAL = 1e-9  # relative, in float64; the largest difference found was 1e-12
@@ -82,3 +88,44 @@ def test_two_devices_are_as_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_devices_are_as_one_with_every_method(tmp_path: Path) -> None:
     require_equal(differences({**{name: EVERY[name] for name in EVERY if name not in FAST}, **MORE}, tmp_path))
+
+
+DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "dropout": lambda x: F.dropout(x, 0.4),
+    "dropout in place": lambda x: F.dropout(x.clone(), 0.4, inplace=True),
+    "dropout as on a GPU": lambda x: torch.native_dropout(x, 0.4, True)[0],
+    "whole channels": lambda x: F.dropout2d(x, 0.4),
+    "whole paths": lambda x: x * x.new_empty(len(x), 1, 1, 1).bernoulli_(0.6),
+    "noise": lambda x: x + torch.randn_like(x),
+    "a place for each": lambda x: x * torch.rand(len(x), 1, 1, 1) + torch.randint(9, (len(x), 1, 1, 1)),
+    "two pieces a row": lambda x: x + torch.randn(2 * len(x), 1, 1).view(len(x), 2, 1, 1),
+    "one for all": lambda x: x * torch.rand(5) + torch.rand(()),
+}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_each_device_draws_for_its_rows_what_one_device_draws_for_them(
+    draw: Callable[[Tensor], Tensor], layout: torch.memory_format
+) -> None:
+    x = torch.randn(6, 2, 4, 5).contiguous(memory_format=layout)
+    torch.manual_seed(0)
+    expected, next_draw = draw(x), torch.rand(3)
+    for rank in range(3):
+        torch.manual_seed(0)
+        part = as_share(draw, rank, 3, x.chunk(3)[rank])
+        assert torch.equal(part, expected.chunk(3)[rank])
+        assert torch.equal(torch.rand(3), next_draw)
+
+
+@pytest.mark.parametrize(
+    ("draw", "name"),
+    [
+        (lambda x: torch.bernoulli(x.sigmoid()), "bernoulli"),
+        (lambda x: x[torch.randperm(len(x))], "randperm"),
+        (lambda x: torch.multinomial(x.exp().flatten(1), 2), "multinomial"),
+    ],
+)
+def test_a_draw_that_cannot_be_shared_is_refused(draw: Callable[[Tensor], Tensor], name: str) -> None:
+    with pytest.raises(Mistake, match=f"draws by {name}, and such a draw cannot be shared among devices"):
+        as_share(draw, 0, 2, torch.randn(4, 3))
