@@ -1,6 +1,7 @@
 """Pretrains an encoder on a corpus."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,6 +95,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             at.store.checkpoint(self),
             at.progress,
             self._probe(at),
+            partial(at.store.require_lease, self),
         )
         write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")

@@ -4,14 +4,13 @@ Finished vectors are kept beside the result, in ``.NAME.DIGEST.parts``, until al
 does only what is missing.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -159,10 +158,9 @@ class _Parts:
 
     def save(self) -> None:
         if self.pending:
-            names = (self.folder / f"{os.getpid()}.{n}.parquet" for n in count())
             columns = zip(*self.pending, strict=True)
             known = dict(zip(("path", "size", "changed"), map(list, columns), strict=True))
-            _write_parquet(next(name for name in names if not name.exists()), known, list(self.pending.values()))
+            _write_parquet(self.folder / f"{token_hex(8)}.parquet", known, list(self.pending.values()))
         self.pending, self.saved = {}, time.monotonic()
 
 

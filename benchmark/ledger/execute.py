@@ -12,6 +12,7 @@ from benchmark.progress import progress_for
 from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
+from benchmark.store.leases import Lost
 from benchmark.store.store import Store, write_json
 from registry.errors import Damaged, Mistake, Mistakes
 
@@ -139,6 +140,15 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
 
 
 def _run(job: AnyJob, at: "Workplace") -> str:
+    """Runs a job. If another run takes it over meanwhile, waits for that one, and goes on only if it gives up."""
+    while True:
+        try:
+            return _attempt(job, at)
+        except Lost as lost:
+            at.progress.say(f"{job.title}: {lost.what}; what it made is not used")
+
+
+def _attempt(job: AnyJob, at: "Workplace") -> str:
     from benchmark.jobs.environment import environment, peak_memory
 
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:

@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from filelock import lock_descriptor
 
 from benchmark.data.fetch import fetch
 from benchmark.progress import Progress
+from benchmark.store.leases import leased
 from registry.errors import Mistake
 from registry.tasks import Archive
 from registry.tasks.esc50 import Esc50
@@ -41,10 +41,8 @@ def test_a_folder_that_is_there_but_not_whole_is_left_alone(server: Server, offe
 def test_two_fetches_do_not_write_into_each_other(offer: Make, tmp_path: Path) -> None:
     task = offer().task
     (tmp_path / ".downloads").mkdir()
-    with (tmp_path / ".downloads" / "lock").open("w") as lock:
-        lock_descriptor(lock.fileno())
-        with pytest.raises(Mistake, match="another fetch is at work"):
-            get(task, tmp_path)
+    with leased(tmp_path / ".downloads" / "lease", None), pytest.raises(Mistake, match="another fetch is at work"):
+        get(task, tmp_path)
     assert "10 clips" in get(task, tmp_path)
 
 
