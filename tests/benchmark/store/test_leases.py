@@ -129,9 +129,7 @@ def test_who_is_killed_on_this_machine_loses_its_lock_at_once(
     until((tmp_path / "held").exists)
     assert busy([lock]) == {lock}
     killed.kill()
-    until(lambda: not busy([lock]))  # it counts as dead even before its parent has asked how it ended
-    assert seconds_to_take(lock) < LEASE_S / 2
-    killed.join()
+    assert seconds_to_take(lock) < LEASE_S / 2  # before its parent, this process, has asked how it ended
 
 
 def test_who_is_killed_on_another_machine_loses_its_lock_after_the_time_of_a_lease(
@@ -222,12 +220,12 @@ def test_who_was_stopped_while_it_watched_does_not_take_that_time_for_silence(
     until((tmp_path / "held").exists)
     both.append(start(watch, lock, lambda: None))
     until((tmp_path / "waits").exists)
-    for number in (signal.SIGSTOP, signal.SIGCONT):
+    for number, seconds in ((signal.SIGSTOP, 1.2 * LEASE_S), (signal.SIGCONT, 0.3)):
         for process in reversed(both):
             assert process.pid
             os.kill(process.pid, number)
             time.sleep(0.05)
-        time.sleep(1.2 * LEASE_S)
+        time.sleep(seconds)
     assert not (tmp_path / "took it").exists()
 
 
@@ -243,7 +241,7 @@ def test_what_fails_after_the_lock_is_lost_is_told_as_its_loss(tmp_path: Path, m
         raise FileNotFoundError
 
 
-@pytest.mark.parametrize("left", [None, b"", b'{"host": "a"'])
+@pytest.mark.parametrize("left", [None, b'{"host": "a"'])
 def test_a_lock_whose_holders_machine_died_before_it_was_written_is_taken(tmp_path: Path, left: bytes | None) -> None:
     lock, token = tmp_path / "lock", "0123456789abcdef"
     lock.mkdir()
@@ -266,14 +264,19 @@ def test_what_lies_in_a_lock_besides_is_no_token(tmp_path: Path) -> None:
 def test_a_server_that_repeats_a_renaming_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of NFS: the answer is lost, the client asks again, and the name is gone by then."""
     plain = Path.replace
+    lock = tmp_path / "lock"
 
     def twice(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", plain)
         plain(path, target)
+        (token,) = lock.iterdir()
+        tokens.append(token.name)
         return plain(path, target)
 
+    tokens: list[str] = []
     monkeypatch.setattr(Path, "replace", twice)
-    lock = tmp_path / "lock"
     with leased(lock, None) as lease:
         assert lease
         assert lease.held()
+        assert tokens == [lease.token]
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from benchmark.jobs.workplace import Workplace
 from benchmark.ledger.execute import run_jobs
 from benchmark.progress import Progress
 from benchmark.store import leases
+from benchmark.store.files import move, replace_file
 from benchmark.store.job import AnyJob
 from benchmark.store.leases import Lease, Lost
 from benchmark.store.store import Store
@@ -89,29 +90,37 @@ def test_a_run_that_lost_its_job_neither_publishes_nor_deletes_while_another_is_
     assert published(tmp_path) == "b"
 
 
+@pytest.mark.parametrize("before", ["it looks for another record", "it moves its folder"])
 @pytest.mark.parametrize("finishes", [True, False])
 def test_a_run_that_stood_still_right_before_it_published_leaves_one_whole_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finishes: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, finishes: bool
 ) -> None:
-    """After it was told that the job is still its own, and before it moved its folder."""
+    """After it was told that the job is still its own."""
     b = Store(tmp_path).writing(JOB, print)
-    require = Lease.require
 
-    def then_stand_still(lease: Lease) -> None:
-        require(lease)
-        monkeypatch.setattr(Lease, "require", require)
+    def stand_still() -> None:
+        unpatched.undo()
         with standing_still(monkeypatch):
             write(b.__enter__(), "b")
         if finishes:
             b.__exit__(None, None, None)
 
-    monkeypatch.setattr(Lease, "require", then_stand_still)
-    if finishes:
-        with Store(tmp_path).writing(JOB, print) as a:
-            write(a, "a")
-    else:
-        with pytest.raises(Lost), Store(tmp_path).writing(JOB, print) as a:
-            write(a, "a")
+    def require(lease: Lease) -> None:
+        stand_still()
+
+    def moved(path: Path, target: Path) -> None:
+        stand_still()
+        move(path, target)
+
+    with monkeypatch.context() as unpatched, ExitStack() as stack:
+        if before == "it moves its folder":
+            unpatched.setattr("benchmark.store.store.move", moved)
+        else:
+            unpatched.setattr(Lease, "require", require)
+        if not finishes:
+            stack.enter_context(pytest.raises(Lost))
+        write(stack.enter_context(Store(tmp_path).writing(JOB, print)), "a")
+    if not finishes:
         b.__exit__(None, None, None)
     assert published(tmp_path) == "b"
 
@@ -120,8 +129,6 @@ def test_two_processes_with_one_number_write_to_different_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on two machines, or in two containers."""
-    from benchmark.store.files import replace_file
-
     monkeypatch.setattr(os, "getpid", lambda: 1)
     path = tmp_path / "checkpoint"
 
@@ -182,7 +189,7 @@ def test_a_run_that_lost_a_job_waits_for_the_other_and_counts_the_job_as_done(
     with Store(tmp_path).writing(JOB, waited.append) as folder:
         os.kill(stopped.pid, signal.SIGCONT)
         write(folder, "b")
-        time.sleep(0.8)
+        time.sleep(0.5)  # in which it wakes up, and waits
     stopped.join()
     assert waited == [f"another run is at work on it (process {stopped.pid} on {socket.gethostname()}); waiting"]
     (done, failed), lines = json.loads((tmp_path / "told").read_text())
