@@ -1,0 +1,36 @@
+"""``audiobench export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale
+from benchmark.export import FormName
+
+
+def export(
+    entry: Annotated[
+        str, typer.Argument(help="An entry of a suite, or the folder of a pretraining: RUNS/pretrain/KEY.")
+    ],
+    to: Annotated[Path, typer.Option(help="A new folder.", file_okay=False)],
+    form: Annotated[FormName, typer.Option("--format", help="What to write.")] = "safetensors",
+    suite: Annotated[
+        str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
+    ] = None,
+    scale: Scale = None,
+    data: Data = None,
+    runs: Runs = RUNS,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Write an entry's model into a folder, with a model card, to use, publish or submit it outside the benchmark."""
+    from audiobench import api
+
+    folder = api.export(
+        entry, to, form, suite=suite, scale=scale, data=data, runs=runs, plugins=tuple(plugin or ())
+    )
+    print(f"{form}: {folder}")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            print(f"  {path.relative_to(folder).as_posix()}  {path.stat().st_size:,} bytes")

@@ -1,0 +1,39 @@
+"""Plain files: the weights, and what they are the weights of. ``audiobench.load`` reads the folder."""
+
+from pathlib import Path
+
+from benchmark.export.description import DESCRIPTION, described
+from benchmark.export.exported import Exported
+from benchmark.export.folder import WEIGHTS
+from benchmark.store.store import write_json
+from registry.errors import Mistake
+
+NEEDS = "pip install audiobench"
+
+
+def write(model: Exported, folder: Path) -> None:
+    """Writes ``encoder.safetensors``, with the names that ``registry.net.net_state`` gives, and ``audiobench.json``."""
+    from registry.net import net_state
+    from registry.tensors import write_tensors
+
+    require_made_here(model)
+    write_tensors(folder / WEIGHTS, net_state(model.net.encoder, model.net.views.frontend))
+    write_json(folder / DESCRIPTION, described(model))
+
+
+def snippet(model: Exported) -> str:
+    return 'import audiobench, torch\n\nz = audiobench.load(".")(torch.from_numpy(wave))\n'
+
+
+def require_made_here(model: Exported) -> None:
+    """Refuses a model that somebody else made: its weights are theirs to give, and it is in a file already."""
+    encoder = model.config.encoder
+    if not encoder.component.brings_weights:
+        return
+    name = encoder.component.file_of(encoder.settings)
+    raise Mistake(
+        f"{model.name} is a model that others made, and its weights are not copied into an export",
+        where=name or f"encoder: {encoder.name}",
+        fix=f"use it where it is: audiobench.load or audiobench embed with {model.name}; or name encoder: {encoder.name}"
+        " in any suite. The formats pt2, onnx and hear take what torch can trace",
+    )
