@@ -1,4 +1,4 @@
-"""What the command line does, as Python functions: plan and run suites, read leaderboards and records, use models."""
+"""What the command line does, as Python functions: run suites, read leaderboards and records, use and export models."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -193,8 +193,8 @@ def load(
     >>> z_BD = net(wave_BT)  # [B, T] float32 in [-1, 1] at net.sample_rate
 
     Args:
-        entry: of a suite, pretrained or brought; the folder of an export of the format ``safetensors`` or ``hf``; or the
-            folder of a finished pretraining, ``RUNS/pretrain/KEY``. The last two need no suite.
+        entry: of a suite, pretrained or brought; or the folder of an export (``safetensors``, ``hf``), or of a finished
+            pretraining, ``RUNS/pretrain/KEY``.
         suite: path or name of the suite; None for the only suite that was run and has such an entry.
         scale: one of the suite's scales.
         data: the folder of data sets, for a suite as it is now; None for the suite as it was run last.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.export import FormName
 from benchmark.export.forms import form_called
+from leaderboard.grid import bounds
 from leaderboard.merge import Stores, separate
 from leaderboard.notes import overlaps
-from leaderboard.grid import bounds
 from leaderboard.selection import MEANING
 from leaderboard.table import Cell, Table, make_table
 from registry.errors import Mistake
@@ -141,7 +141,7 @@ def _training(model: "Model") -> Iterator[str]:
         return
     left_out = ", ".join(f"{count:,} {why}" for why, count in pretraining["excluded"].items() if count)
     rows = {
-        "corpus": f"`{_yaml_line(pretraining['corpus'])}`" if pretraining["corpus"] else "not known: its pack is deleted",
+        "corpus": f"`{_yaml_line(pretraining['corpus'])}`" if pretraining["corpus"] else "not known",
         "clips": f"{pretraining['clips']:,} used" + (f"; left out: {left_out}" if left_out else ""),
         "left out by recording": ", ".join(f"`{_yaml_line(task)}`" for task in pretraining["exclude"]) or "nothing",
         "method": f"`{_yaml_line(pretraining['method'])}`",
@@ -216,8 +216,10 @@ def _data(model: "Model", cells: Sequence[Cell]) -> Iterator[str]:
     elif model.pretraining and cells:
         yield "The records found no test recording among the clips of the pretraining."
     corpus = model.pretraining and model.pretraining["corpus"]
-    names = dict.fromkeys([*([corpus["name"]] if corpus else []), *(_task_of(model, cell) for cell in cells)])
-    rows = [[name, "pretraining" if corpus and name == corpus["name"] else "evaluation", *_of_task(name)] for name in names]
+    uses: dict[str, list[str]] = {corpus["name"]: ["pretraining"]} if corpus else {}
+    for name in dict.fromkeys(_task_of(model, cell) for cell in cells):
+        uses.setdefault(name, []).append("evaluation")
+    rows = [[name, " and ".join(of_name), *_of_task(name)] for name, of_name in uses.items()]
     if rows:
         yield _table(["data set", "used in", "licence", "source"], rows)
     yield "The licence of the weights is their owner's to state: add `license` to the metadata of this file."

@@ -5,19 +5,15 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale
+from audiobench.commands.options import RUNS, Data, Debug, Entry, Plugins, Runs, Scale, SuiteOfEntry
 from benchmark.export import FormName
 
 
 def export(
-    entry: Annotated[
-        str, typer.Argument(help="An entry of a suite, or the folder of a pretraining: RUNS/pretrain/KEY.")
-    ],
+    entry: Entry,
     to: Annotated[Path, typer.Option(help="A new folder.", file_okay=False)],
     form: Annotated[FormName, typer.Option("--format", help="What to write.")] = "safetensors",
-    suite: Annotated[
-        str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
-    ] = None,
+    suite: SuiteOfEntry = None,
     scale: Scale = None,
     data: Data = None,
     runs: Runs = RUNS,
@@ -27,9 +23,7 @@ def export(
     """Write an entry's model into a folder, with a model card, to use, publish or submit it outside the benchmark."""
     from audiobench import api
 
-    folder = api.export(
-        entry, to, form, suite=suite, scale=scale, data=data, runs=runs, plugins=tuple(plugin or ())
-    )
+    folder = api.export(entry, to, form, suite=suite, scale=scale, data=data, runs=runs, plugins=tuple(plugin or ()))
     print(f"{form}: {folder}")
     for path in sorted(folder.rglob("*")):
         if path.is_file():

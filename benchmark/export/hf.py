@@ -39,6 +39,7 @@ def write(model: Exported, folder: Path) -> None:
 
 
 def snippet(model: Exported) -> str:
+    """Loads the folder by transformers, which asks for the consent to run the code in it."""
     return (
         "import torch, transformers\n\n"
         'model = transformers.AutoModel.from_pretrained(".", trust_remote_code=True)\n'

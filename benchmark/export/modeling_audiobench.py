@@ -1,5 +1,6 @@
-"""An encoder of audiobench as a model of transformers. A copy of this file lies in every folder of the format ``hf``."""
+"""An encoder of audiobench as a model of transformers. A copy of this file is in every folder of the format ``hf``."""
 
+import json
 from typing import Any
 
 import torch
@@ -14,8 +15,13 @@ class AudiobenchConfig(PretrainedConfig):
     """``audiobench`` names the encoder and the front end, with versions and settings; ``hidden_size`` is D."""
 
     model_type = "audiobench"
-    audiobench: dict[str, Any] | None = None
+    audiobench: dict[str, Any] = {}
     hidden_size: int = 0
+
+    def to_json_string(self, *arguments: Any, **options: Any) -> str:
+        """Keeps the order of ``audiobench``, which transformers would sort: branches of an encoder have an order."""
+        plain = json.loads(super().to_json_string(*arguments, **options))
+        return json.dumps({**plain, "audiobench": self.audiobench}, indent=2) + "\n"
 
 
 class AudiobenchModel(PreTrainedModel):
@@ -42,8 +48,10 @@ class AudiobenchModel(PreTrainedModel):
         if attention_mask is None or bool(attention_mask.all()):
             z_BD = self.model(input_values)
         else:
-            lengths = attention_mask.sum(1).tolist()
-            z_BD = torch.cat([self.model(wave_T[None, :length]) for wave_T, length in zip(input_values, lengths)])
+            waves = [
+                wave_T[None, : int(mask_T.sum())] for wave_T, mask_T in zip(input_values, attention_mask, strict=True)
+            ]
+            z_BD = torch.cat([self.model(wave_1T) for wave_1T in waves])
         return BaseModelOutputWithPooling(pooler_output=z_BD)
 
     def _init_weights(self, module: torch.nn.Module) -> None:

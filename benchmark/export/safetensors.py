@@ -22,6 +22,7 @@ def write(model: Exported, folder: Path) -> None:
 
 
 def snippet(model: Exported) -> str:
+    """Loads the folder by audiobench."""
     return 'import audiobench, torch\n\nz = audiobench.load(".")(torch.from_numpy(wave))\n'
 
 
@@ -32,8 +33,7 @@ def require_made_here(model: Exported) -> None:
         return
     name = encoder.component.file_of(encoder.settings)
     raise Mistake(
-        f"{model.name} is a model that others made, and its weights are not copied into an export",
+        f"{model.name} is a model that others made: it is in a file of theirs, which is not ours to copy",
         where=name or f"encoder: {encoder.name}",
-        fix=f"use it where it is: audiobench.load or audiobench embed with {model.name}; or name encoder: {encoder.name}"
-        " in any suite. The formats pt2, onnx and hear take what torch can trace",
+        fix=f"use it where it is: audiobench.load, audiobench embed, or encoder: {encoder.name} in another suite",
     )

@@ -1,4 +1,4 @@
-"""The model of a suite's entry, of a finished pretraining, or in the folder of an export, to be used outside a suite."""
+"""The model of a suite's entry, of a finished pretraining, or of an export's folder, to be used outside a suite."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,8 +112,8 @@ def _only_plan(wanted: Wanted, store: Store) -> Plan:
         raise Mistake(
             f"no suite that was run here has an entry {wanted.name!r}",
             where=str(store.root),
-            fix=f"{hint}Name the suite (--suite), the folder of its records (--runs), the folder of an export, or a folder"
-            " RUNS/pretrain/KEY",
+            fix=f"{hint}Name the suite (--suite), the folder of its records (--runs), a folder RUNS/pretrain/KEY, or"
+            " the folder of an export",
         )
     if len(holding) > 1:
         several = ", ".join(plan.name for plan in holding)
