@@ -15,7 +15,7 @@ class AudiobenchConfig(PretrainedConfig):
     """``audiobench`` names the encoder and the front end, with versions and settings; ``hidden_size`` is D."""
 
     model_type = "audiobench"
-    audiobench: dict[str, Any] = {}
+    audiobench: dict[str, Any] | None = None
     hidden_size: int = 0
 
     def to_json_string(self, *arguments: Any, **options: Any) -> str:
@@ -32,7 +32,7 @@ class AudiobenchModel(PreTrainedModel):
 
     def __init__(self, config: AudiobenchConfig) -> None:
         super().__init__(config)
-        self.model = blank_net(config.audiobench)
+        self.model = blank_net(config.audiobench or {})
         self._fresh: list[Any] = []  # in a list, so that it is no part of this model
         self.post_init()
 
@@ -61,7 +61,7 @@ class AudiobenchModel(PreTrainedModel):
             return
         if not self._fresh:
             with torch.device("cpu"), torch.random.fork_rng():
-                self._fresh.append(blank_net(self.config.audiobench))
+                self._fresh.append(blank_net(self.config.audiobench or {}))
         fresh = self._fresh[0].get_submodule(name)
         for which in ("_parameters", "_buffers"):
             for key, tensor in getattr(module, which).items():
