@@ -42,7 +42,7 @@ class Wanted:
 
     Args:
         name: an entry of a suite, the folder of an export, or that of a finished pretraining (``RUNS/pretrain/KEY``).
-        suite: a suite's file or name; None for the only suite that was run and has such an entry.
+        suite: a suite's file or name, whose entry it is; None for the only suite that was run and has such an entry.
         scale: one of the suite's scales, or None.
         data: the folder of data sets, for a suite as it is now; None for a suite as it was run last.
         plugins: Python files with components, besides the suite's own.
@@ -71,7 +71,7 @@ def load_model(wanted: Wanted, store: Store, device: "Device") -> Model:
     for path in wanted.plugins:
         load_plugin(path)
     folder = Path(wanted.name)
-    if is_export(folder):
+    if wanted.suite is None and is_export(folder):
         return Model(**vars(read_export(folder, device)), plan=None)
     if (folder / "job.json").is_file():
         return _of_pretraining(folder.resolve(), device)

@@ -28,7 +28,6 @@ MODELS: dict[str, Callable[[], Exported]] = {
     "statistics": lambda: exported(CNN, {**LOGMEL, "normalise": "dataset"}, {"normalisation": (-31.5, 12.25)}),
     "learns": lambda: exported(CNN, {"name": "learned-bank", "filters": 16}),
     "branches": lambda: exported({"name": "multiformat", "branches": BRANCHES}, "waveform"),
-    "tables": lambda: exported({"name": "timm", "model": "test_vit_relpos"}, LOGMEL),
 }
 WEIGHTS = {"safetensors": "encoder.safetensors", "hf": "model.safetensors"}
 DESCRIPTIONS = {"safetensors": "audiobench.json", "hf": "config.json"}

@@ -16,6 +16,7 @@ from tests.benchmark.export.models import CPU, LOGMEL, exported, waves
 from tests.benchmark.export.test_folder import BANK, MODELS
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+ALL = {**MODELS, "tables": lambda: exported({"name": "timm", "model": "test_vit_relpos"}, LOGMEL)}
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +34,10 @@ def auto(folder: Path) -> Any:
     return transformers.AutoModel.from_pretrained(folder, trust_remote_code=True)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ALL)
 def test_transformers_reads_the_same_model(tmp_path: Path, model: str) -> None:
-    """Also where the encoder has tables that no file of weights holds, the front end learns, or branches have an order."""
-    written = MODELS[model]()
+    """Also where the encoder has tables that no file of weights holds, and where the front end learns."""
+    written = ALL[model]()
     publish(written, "hf", tmp_path / "out", "card\n")
     read = auto(tmp_path / "out")
     assert not read.training
