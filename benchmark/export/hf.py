@@ -11,8 +11,9 @@ from pathlib import Path
 from benchmark.export.description import described
 from benchmark.export.exported import Exported
 from benchmark.export.folder import HF_CONFIG, HF_FIELD, HF_WEIGHTS
-from benchmark.export.safetensors import require_made_here
+from benchmark.export.safetensors import plugin_files, require_made_here
 from benchmark.store.store import write_json
+from registry.errors import Mistake
 
 NEEDS = "pip install 'audiobench[transformers]'"
 _CODE = "modeling_audiobench"
@@ -23,6 +24,7 @@ def write(model: Exported, folder: Path) -> None:
     from registry.tensors import write_for_others
 
     require_made_here(model)
+    _require_installed(model)
     weights = {f"model.{name}": tensor for name, tensor in model.net.state_dict().items()}
     write_for_others(folder / HF_WEIGHTS, weights)
     config = {
@@ -45,6 +47,16 @@ def snippet(model: Exported) -> str:
         'model = transformers.AutoModel.from_pretrained(".", trust_remote_code=True)\n'
         "z = model(torch.from_numpy(wave)).pooler_output\n"
     )
+
+
+def _require_installed(model: Exported) -> None:
+    """Refuses components of plugin files: transformers would not find them."""
+    for path in plugin_files(model):
+        raise Mistake(
+            f"a component of {model.name} stands in a plugin's file, which transformers cannot load",
+            where=str(path),
+            fix="make it an entry point of a package (audiobench.encoders, ...), or use --format safetensors",
+        )
 
 
 def _extractor(model: Exported) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Plain files: the weights, and what they are the weights of. ``audiobench.load`` reads the folder."""
 
+import json
+import shutil
 from pathlib import Path
 
 from benchmark.export.description import DESCRIPTION, described
@@ -7,6 +9,7 @@ from benchmark.export.exported import Exported
 from benchmark.export.folder import WEIGHTS
 from benchmark.store.store import write_json
 from registry.errors import Mistake
+from registry.lookup import plugin_file
 
 NEEDS = "pip install audiobench"
 
@@ -19,11 +22,21 @@ def write(model: Exported, folder: Path) -> None:
     require_made_here(model)
     write_tensors(folder / WEIGHTS, net_state(model.net.encoder, model.net.views.frontend))
     write_json(folder / DESCRIPTION, described(model))
+    for path in plugin_files(model):  # a component's version names the content of its file, so no other file will do
+        shutil.copyfile(path, folder / path.name)
 
 
 def snippet(model: Exported) -> str:
     """Loads the folder by audiobench."""
-    return 'import audiobench, torch\n\nz = audiobench.load(".")(torch.from_numpy(wave))\n'
+    names = [path.name for path in plugin_files(model)]
+    plugins = f", plugins={json.dumps(names)}" if names else ""
+    return f'import audiobench, torch\n\nz = audiobench.load("."{plugins})(torch.from_numpy(wave))\n'
+
+
+def plugin_files(model: Exported) -> list[Path]:
+    """The plugin files that the model's components stand in."""
+    files = {plugin_file(type(module)) for module in model.net.modules()}
+    return sorted(path for path in files if path)
 
 
 def require_made_here(model: Exported) -> None:

@@ -1,5 +1,6 @@
 """Models to export, with weights that nothing has trained."""
 
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ BRANCHES = {  # not in the order of their names
     "raw": {"frontend": {"name": "waveform"}, "encoder": {"name": "conv160", "width": 8}},
     "mels": {"frontend": "logmel", "encoder": {"name": "cnn10", "width": 2}},
 }
+
+
+BANK = EntryPoint("learned-bank", "tests.learned_bank", "audiobench.frontends")  # a front end that learns
 
 
 def exported(encoder: Any, frontend: Any, statistics: dict[str, tuple[float, float]] | None = None) -> Exported:

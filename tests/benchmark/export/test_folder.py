@@ -13,14 +13,13 @@ from benchmark.export import FormName
 from benchmark.export.exported import Exported
 from benchmark.export.folder import is_export, read_export
 from benchmark.export.forms import form_called, publish
+from registry import lookup
 from registry.errors import Mistake
-from registry.lookup import load_plugin
 from registry.net import Net
 from registry.tensors import read_tensors, write_tensors
 from registry.weights.checkpoint import Checkpoint
-from tests.benchmark.export.models import BRANCHES, CNN, CPU, LOGMEL, exported, waves
+from tests.benchmark.export.models import BANK, BRANCHES, CNN, CPU, LOGMEL, exported, waves
 
-BANK = Path(__file__).parents[2] / "learned_bank.py"
 FORMS: tuple[FormName, ...] = ("safetensors", "hf")
 MODELS: dict[str, Callable[[], Exported]] = {
     "spectrogram": lambda: exported(CNN, LOGMEL),
@@ -34,8 +33,8 @@ DESCRIPTIONS = {"safetensors": "audiobench.json", "hf": "config.json"}
 
 
 @pytest.fixture(autouse=True)
-def _bank() -> None:
-    load_plugin(BANK)
+def _bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_installed", lambda: [BANK])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -172,9 +171,31 @@ def test_a_model_of_somebody_else_is_not_copied(tmp_path: Path, form: FormName) 
 
 
 def _brought() -> Any:
-    from registry.lookup import ENCODERS
+    return lookup.ENCODERS.choose({"name": "exported", "file": "net.pt2", "sample_rate": 8000})
 
-    return ENCODERS.choose({"name": "exported", "file": "net.pt2", "sample_rate": 8000})
+
+def test_the_file_of_a_plugin_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_installed", list)
+    plugin = tmp_path / "my_bank.py"
+    shutil.copyfile(Path(__file__).parents[2] / "learned_bank.py", plugin)
+    lookup.load_plugin(plugin)
+    written = exported(CNN, {"name": "my-bank", "filters": 16})
+    with pytest.raises(Mistake, match="which transformers cannot load") as caught:
+        publish(written, "hf", tmp_path / "hf", "card\n")
+    assert caught.value.where == str(plugin)
+    publish(written, "safetensors", tmp_path / "out", "card\n")
+    assert 'plugins=["my_bank.py"]' in form_called("safetensors").snippet(written)
+    monkeypatch.setattr(lookup, "_plugins", {})
+    with pytest.raises(Mistake, match="no front end is called 'my-bank'") as caught:
+        read_export(tmp_path / "out", CPU)
+    assert "--plugin FILE" in caught.value.fix
+    lookup.load_plugin(tmp_path / "out" / "my_bank.py")
+    wave_BT = waves(written.net)
+    assert torch.equal(read_export(tmp_path / "out", CPU).net(wave_BT), written.net(wave_BT))
+    plugin.write_text(plugin.read_text() + "# changed\n")
+    lookup.load_plugin(plugin)
+    with pytest.raises(Mistake, match=r"my-bank is of version 1\+\w+, and its weights are of version 1\+"):
+        read_export(tmp_path / "out", CPU)
 
 
 def test_a_net_is_itself_a_checkpoint(tmp_path: Path) -> None:

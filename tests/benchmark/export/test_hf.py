@@ -1,7 +1,7 @@
 """The folder for Hugging Face's hub, as transformers reads it, trains it, and saves it again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +9,24 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.export.exported import Exported
 from benchmark.export.folder import read_export
 from benchmark.export.forms import publish
-from registry.lookup import load_plugin
-from tests.benchmark.export.models import CPU, LOGMEL, exported, waves
-from tests.benchmark.export.test_folder import BANK, MODELS
+from registry import lookup
+from tests.benchmark.export.models import BANK, CPU, LOGMEL, exported, waves
+from tests.benchmark.export.test_folder import MODELS
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-ALL = {**MODELS, "tables": lambda: exported({"name": "timm", "model": "test_vit_relpos"}, LOGMEL)}
+ALL: dict[str, Callable[[], Exported]] = {
+    **MODELS,
+    "tables": lambda: exported({"name": "timm", "model": "test_vit_relpos"}, LOGMEL),
+}
 
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """transformers copies code of models into its cache, and asks the hub for nothing."""
-    load_plugin(BANK)
+    monkeypatch.setattr(lookup, "_installed", lambda: [BANK])
     monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     transformers.utils.logging.disable_progress_bar()
