@@ -3,6 +3,7 @@
 Exported folders stand wherever an entry does, on a machine with no records.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -117,6 +118,11 @@ def test_an_export_is_a_checkpoint_of_a_suite(folders: Path, finished: Finished,
         for board, name in zip(boards, ("moco", "copy"), strict=True)
     )
     assert copied["figure"].tolist() == moco["figure"].tolist()
+    door.export("copy", tmp_path / "copied", runs=tmp_path / "runs")
+    text = card_of(tmp_path / "copied")[1]
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert f"(SHA-256 {digest}, file model.safetensors)" in text
+    assert "What they were trained on is not audited." in text
 
 
 def test_the_card_has_the_figures_of_the_leaderboard(folders: Path, finished: Finished, audiobench: Call) -> None:
@@ -256,6 +262,7 @@ def test_the_command_lists_what_it_wrote(finished: Finished, audiobench: Call, t
     ("arguments", "told"),
     [
         (("mocoo", "--to", "x"), "did you mean moco"),
+        (("moco", "--to", "."), "this is the working folder"),
         (("moco", "--to", "full"), "there is something in this place already"),
         (("moco", "--to", "x", "--format", "tf"), "safetensors"),
         (("moco",), "--to"),
