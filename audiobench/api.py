@@ -87,7 +87,7 @@ def run(
         plugins: Python files with components, besides the suite's own.
         skip_bad: leave unusable recordings out, and record which.
         track: where scalars of running jobs go: ``tensorboard``, ``mlflow``, ``wandb``; None for TensorBoard, if it is
-            installed.
+            installed; empty for none.
 
     Returns:
         The leaderboard, as ``leaderboard`` gives it.

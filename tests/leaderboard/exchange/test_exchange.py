@@ -5,12 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from benchmark.store.files import write_text
+from leaderboard.answers import FoldAnswers
 from leaderboard.exchange import FORMATS, documents, file_name, note
+from leaderboard.measured import Measured
 from leaderboard.table import Table
+from registry.targets import Target
+from registry.targets.number import Number
+from registry.targets.several_labels import SeveralLabels
 from tests.leaderboard.test_render import NAMES
 from tests.leaderboard.test_table import RIGHT, Epochs, make
 
@@ -95,6 +101,28 @@ def _score(form: str, text: str) -> Any:
 def test_what_pretraining_saw_is_said_with_the_figure(table: Table) -> None:
     cell = replace(table.cells[0], seen=3, labels_seen=True)
     assert note(cell).endswith("The pretraining corpus holds 3 of the 8 test clips, with labels.")
+
+
+def test_hear_says_where_less_is_better_and_names_other_metrics_as_the_kit_does(table: Table) -> None:
+    def scores(judge: Target, label: Any, score_NC: Any) -> Any:
+        """Of one fold of four clips."""
+        predicted_PN = judge.predict(np.array(score_NC))[None]
+        names = np.arange(4)
+        answers = FoldAnswers(
+            np.array(label), predicted_PN, np.array(score_NC)[None], names, judge, names.astype(str), names[:1]
+        )
+        cell = replace(table.cells[0], entry="one", metric=judge.chief, mean=0.0, interval=None)
+        place = (cell.entry, cell.task, cell.protocol)
+        made = replace(table, cells=[cell], measured={place: Measured(judge=judge, answers={1: answers})})
+        return hear(made, "one")
+
+    of_numbers = scores(Number(), [1.0, 2.0, 3.0, 4.0], [[1.0], [2.0], [3.0], [6.0]])
+    assert of_numbers["score_mode"] == "min"
+    assert of_numbers["test"] == pytest.approx({"test_score": 0.5, "test_mean_absolute_error": 0.5, "test_r2": 0.2})
+    several = [[True, False], [False, True], [True, False], [False, True]]
+    of_labels = scores(SeveralLabels(), several, [[4.0, 1.0], [3.0, 2.0], [2.0, 3.0], [1.0, 4.0]])
+    assert set(of_labels["test"]) == {"test_score", "test_mAP", "test_aucroc", "test_d_prime_of_mean_auc"}
+    assert of_labels["test"]["test_aucroc"] == 0.75
 
 
 @pytest.mark.parametrize("form", FORMATS)
