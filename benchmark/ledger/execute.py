@@ -148,8 +148,8 @@ def _run(job: AnyJob, at: "Workplace") -> str:
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if folder is None:
             return "done by another run"
-        began = time.monotonic()
         with at.tracking.following(job) as note:
+            began = time.monotonic()
             made = job.run(folder, at)
             seconds = time.monotonic() - began
             note(made.figures())
