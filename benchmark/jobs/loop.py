@@ -27,6 +27,7 @@ from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
 from benchmark.store.leases import Lost
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
 from registry.errors import Damaged, Mistake
 from registry.methods import Method
@@ -233,6 +234,7 @@ def pretrain(
     checkpoint: Path,
     progress: Progress,
     probe: Probe | None = None,
+    tracking: Tracking = UNTRACKED,
     require: Callable[[], None] = lambda: None,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
@@ -247,6 +249,7 @@ def pretrain(
         checkpoint: its path.
         progress: advances with each step.
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
+        tracking: gets the row of each epoch, with the steps a second.
         require: is called before a checkpoint is saved; raises ``Lost`` if another run has taken the pretraining over.
 
     Raises:
@@ -272,11 +275,14 @@ def pretrain(
             progress.advance()
             if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
                 continue
+            rate = clock.rate(run.step - first)
             with clock.stopped():
                 seen = look(method, corpus, window_samples, seed, device)
                 run.check(seen)
                 if step + 1 == steps:
                     progress.advance(0, run.end_epoch(steps, seen, probe))
+                    row = {**run.metrics[-1], "steps_per_second": rate}
+                    tracking.scalars(int(row.pop("epoch")), row)
                 if stop.is_set() or clock.save_is_due():
                     run.save()
                     clock.saved = time.monotonic()

@@ -6,6 +6,7 @@ RUNS/digests/        digests of recordings
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
                      damaged ones have a number at the end
 RUNS/.aside/         damaged records, <kind>/<key>.N
+RUNS/trackers/       what trackers write, which no record depends on
 """
 
 import json
