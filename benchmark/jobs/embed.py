@@ -12,6 +12,7 @@ from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
 from benchmark.store.files import file_digest
 from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
+from registry.weights.own import brought
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
@@ -136,7 +137,7 @@ def fetched_digest(config: Config) -> str | None:
 
     It is in no key, because the key would change with the first download.
     """
-    encoder, weights = config.encoder, config.weights
-    path = encoder.component.fetched_file(encoder.settings) if weights.kind == "own" else None
+    model, weights = brought(config.encoder.component), config.weights
+    path = model.fetched_file(config.encoder.settings) if model else None
     path = path or WEIGHTS.find(weights.kind).fetched(weights.stated)
     return file_digest(path) if path else None

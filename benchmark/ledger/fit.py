@@ -26,6 +26,7 @@ from registry.protocols import choose_parts
 from registry.targets import find_target
 from registry.tasks import Task
 from registry.views import Views
+from registry.weights.own import OwnWeights, brought
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _Fitting:
 
     def try_entry(self, entry: "ResolvedEntry", columns: "Mapping[str, Column]") -> None:
         net = [entry.encoder.config, entry.frontend.config]
-        if entry.encoder.component.brings_weights:
+        if brought(entry.encoder.component):
             if not entry.weights.missing:
                 named = [*net, str(entry.weights.path), entry.window_samples]
                 self._once(named, entry.places["encoder"], lambda: _bring(entry))
@@ -134,7 +135,7 @@ def _bring(entry: "ResolvedEntry") -> None:
     """Loads a model that brings its weights, and embeds a silent window: the model may accept only one length."""
     frontend = build_views(entry.frontend).frontend
     encoder = build_encoder(entry.encoder, frontend)
-    encoder.load_own(entry.weights.path)
+    OwnWeights.load(encoder, frontend, {}, entry.weights.path)
     encoder.embed(frontend(torch.zeros(1, entry.window_samples)))
 
 

@@ -37,6 +37,7 @@ from registry.pipelines import expand
 from registry.standing import Objection
 from registry.tasks import Task
 from registry.training import Pretraining
+from registry.weights.own import brought
 from registry.weights.pretrain import Pretrain
 
 if TYPE_CHECKING:
@@ -195,11 +196,13 @@ class _Resolver:
         self, encoder: "Choice[Encoder] | None", at: Keys
     ) -> "tuple[Choice[Frontend] | None, ResolvedWeights | None]":
         """The front end and the weights of an entry. A model that brings its weights gets waveforms at its own rate."""
-        brings = encoder is not None and encoder.component.brings_weights
-        for key, required in (("encoder", True), ("frontend", not brings), ("weights", not brings)):
+        model = brought(encoder.component) if encoder else None
+        for key, required in (("encoder", True), ("frontend", not model), ("weights", not model)):
             if required and self.document.find((*at, key)) is None:
                 self._mistake(f"{key}: Field required", (*at, key))
-        if encoder is None or not brings:
+        if encoder is None or model is None:
+            if encoder and self.document.find((*at, "weights")) == "own":
+                self._mistake(f"{encoder.name} brings no weights", (*at, "weights"), "weights: random")
             frontend = self._choose(FRONTENDS, (*at, "frontend"))
             return frontend, self._weights((*at, "weights"), encoder, frontend)
         if self.document.find((*at, "weights")) not in (None, "own"):
@@ -209,7 +212,7 @@ class _Resolver:
         if self.stated.find((*at, "frontend")) is not None:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
         try:
-            rate = encoder.component.own_rate(encoder.settings, weights.path)
+            rate = model.own_rate(encoder.settings, weights.path)
         except Mistake as mistake:
             what, *_, fix = weights.missing.splitlines() or [mistake.what, mistake.fix]
             self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))

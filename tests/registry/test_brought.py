@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from registry.contracts import Beside, findings
-from registry.encoders import Encoder
+from registry.encoders._brought import Brought
 from registry.errors import Mistake
 from registry.lookup import ENCODERS, WEIGHTS
 from tests.conftest import SHARED
@@ -34,8 +34,9 @@ class Net(nn.Module):
         return frames_BND.mean(1) if self.pooled else frames_BND
 
 
-def brought(reference: dict[str, Any], path: Path | None = None) -> Encoder:
+def brought(reference: dict[str, Any], path: Path | None = None) -> Brought:
     encoder = ENCODERS.build(reference, 1, 0).eval()
+    assert isinstance(encoder, Brought)
     encoder.load_own(path)
     return encoder
 
@@ -154,7 +155,7 @@ def test_a_class_of_a_package_says_its_rate_and_gives_what_it_gives(package: Pat
     encoder = brought({"name": "module", "class": "own_nets:Mine"})
     assert encoder.own_rate(encoder.config, None) == RATE
     torch.testing.assert_close(encoder(WAVE_B1T), expected()[0])
-    code = ENCODERS.find("module").digest_of(encoder.config)
+    code = encoder.digest_of(encoder.config)
     (package / "own_nets.py").write_text(MODULE + "\n")
     asking = f"import sys; sys.path.insert(0, {str(package)!r}); from registry.lookup import package_digest"
     asked = [sys.executable, "-c", f"{asking}; print(package_digest('own_nets'))"]  # one process remembers digests
