@@ -13,6 +13,7 @@ from benchmark.store import job
 from benchmark.store.files import file_digest
 from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
 from registry.weights.own import brought
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
@@ -48,7 +49,7 @@ class Config(job.Config):
     encoder: StoredEncoder
     frontend: StoredFrontend
     weights: StatedWeights
-    window_samples: int = Field(alias="window", description="samples in a window")
+    window_samples: Window = Field(alias="window", description="samples in a window, or whole")
 
 
 class Needs(job.Needs):
@@ -64,13 +65,14 @@ class Record(job.Record):
 
     large = frozenset({"embeddings.safetensors"})
 
-    windows: int
+    windows: int = Field(description="that were embedded, or whole clips")
     dim: int
     parameters: int | None = Field(
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
+    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
     data_hash: str = Field(description="of the pack's samples")
 
     @property
@@ -79,25 +81,35 @@ class Record(job.Record):
 
 
 class EmbedJob(job.Job[Config, Needs, Record]):
-    """Embeds every window of every clip."""
+    """Embeds every window of every clip, or every whole clip."""
 
     kind = "embed"
 
     def run(self, folder: Path, at: "Workplace") -> Record:
-        from benchmark.jobs.embedding import embed, save_embeddings
+        import torch
+
+        from benchmark.jobs.embedding import embed, save_embeddings, shortest_of
         from registry.views import Views
 
-        config = self.config
+        config, window = self.config, self.config.window_samples
         pack = opened_pack(self.needs.pack, at)
-        at.progress.expect(len(pack.ids))
+        clips = pack.recordings
+        at.progress.expect(len(clips))
         frontend, encoder = weighted_net(config, self.needs, at)
+        views = Views(frontend)
         began = time.monotonic()
-        made = embed(Views(frontend), encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
-        rate = len(pack.ids) / (time.monotonic() - began)
+        shortest = shortest_of(views, encoder, clips, at.device) if window == "whole" else 1
+        made = embed(views, encoder, clips, pack.ids, window, at.device, at.progress, shortest)
+        rate = len(clips) / (time.monotonic() - began)
         save_embeddings(made, folder / "embeddings.safetensors")
+        padded = int((clips.lengths(torch.arange(len(clips))) < shortest).sum())
         windows, dim = made.window_WD.shape
+        summary = f"{windows} {'whole clips' if window == 'whole' else 'windows'} of {dim}"
+        if padded:
+            summary += f"; {padded} of them padded with silence to {shortest / clips.sample_rate:.3f} s, the shortest"
         return Record(
-            summary=f"{windows} windows of {dim}",
+            summary=summary,
+            padded=padded,
             windows=windows,
             dim=dim,
             parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()) or None,

@@ -39,6 +39,7 @@ from registry.tasks import Task
 from registry.training import Pretraining
 from registry.weights.own import brought
 from registry.weights.pretrain import Pretrain
+from registry.windows import Crop
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
@@ -163,7 +164,7 @@ class _Resolver:
             self._mistake(what, (*at, key), fix)
         return few
 
-    def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
+    def _entry(self, name: str, columns: Mapping[str, Column], crop: Crop) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose(ENCODERS, (*at, "encoder"))
         frontend, weights = self._fed(encoder, at)
@@ -187,9 +188,13 @@ class _Resolver:
         paths |= {name: ("protocols", column.protocol) for name, column in columns.items()}
         places = {setting: self.document.where(path) for setting, path in paths.items()}
         entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, named, places)
-        if crop and entry.window_samples < 1:
-            what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
-            self._mistake(what, crop_at, "crop: 1.0")
+        if crop == "whole":
+            self._note(objections.of_whole_clips([columns[column] for column in named], weights), crop_at[:-1])
+        cut = weights.pretraining.crop if weights.pretraining else None
+        rate = frontend.component.rate_of(frontend.settings)
+        for seconds, place in ((crop, crop_at), (cut, (*at, "weights", "crop"))):
+            if isinstance(seconds, float) and seconds and round(seconds * rate) < 1:
+                self._mistake(f"{seconds} s are less than a sample at {rate} Hz", place, "crop: 1.0")
         return entry
 
     def _fed(
@@ -283,7 +288,8 @@ class _Resolver:
         augment = self._augmentations((*at, "augment"), frontend)
         # An unknown method may have a recipe, so its missing settings are no mistakes.
         recipe = method.component.recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
-        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
+        of_method = ("pretrain", "corpus", "augment", "monitor", "crop")
+        budget = {key: value for key, value in raw.items() if key not in of_method}
         try:
             training = Pretraining.model_validate({**recipe, **budget})
         except ValidationError as error:
@@ -302,9 +308,12 @@ class _Resolver:
             self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
         if corpus is None:
             return None
-        settings = Pretrain.Config(
-            method=method, corpus=corpus, exclude=exclude, augment=augment, monitor=monitor, training=training
-        )
+        named = {"method": method, "corpus": corpus, "exclude": exclude, "augment": augment, "monitor": monitor}
+        try:
+            settings = Pretrain.Config(**named, training=training, crop=raw.get("crop"))
+        except ValidationError as error:
+            self._report(error, at, Pretrain.Config)
+            return None
         return ResolvedWeights(Choice.of(WEIGHTS, "pretrain", settings))
 
     def _corpus(self, at: Keys) -> tuple[Choice[Task] | None, tuple[Choice[Task], ...]]:
@@ -375,5 +384,5 @@ def _tests(task: Choice[Task]) -> bool:
 def _is_branch(key: str | int) -> bool:
     """Whether a key in an error's location names a branch of a union type; the document has no such key."""
     return isinstance(key, str) and (
-        key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
+        key in ("str", "dict", "float") or key.startswith(("dict[", "list[", "literal[", "function-"))
     )

@@ -84,6 +84,7 @@ def _budget() -> dict[str, Any]:
         "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
         "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
+        "crop": _settings(WEIGHTS, "pretrain")["properties"]["crop"],
     }
 
 
