@@ -100,6 +100,13 @@ def test_an_onnx_model_of_one_length_and_one_clip_gets_pieces(tmp_path: Path) ->
     torch.testing.assert_close(encoder(WAVE_B1T), torch.cat(halves, 1), atol=1e-5, rtol=0)
 
 
+def test_an_onnx_model_refuses_what_is_too_short_for_it(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    encoder = brought({"name": "onnx", "sample_rate": RATE}, onnx_file(tmp_path / "net.onnx"))
+    with pytest.raises(Mistake, match=r"does not take waveforms of shape \[3, 399\]"):
+        encoder.embed(WAVE_B1T[..., :399])
+
+
 @pytest.mark.parametrize("form", ["pt2", "ts"])
 def test_what_torch_exported_gives_what_the_net_gives_and_gradients(tmp_path: Path, form: str) -> None:
     path, net = tmp_path / f"net.{form}", Net(pooled=True).eval()
@@ -204,6 +211,20 @@ def test_onnx_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(Mistake, match=answer):
             brought({"name": "onnx", "sample_rate": RATE, **settings}, path)
+
+
+@pytest.mark.parametrize(
+    "reference", [{"name": "module", "class": "own_nets:Mine"}, {"name": "hear", "module": "a_hear"}]
+)
+def test_what_training_did_to_a_model_is_gone_when_it_is_loaded_again(package: Path, reference: dict[str, Any]) -> None:
+    (package / "own_nets.py").write_text(MODULE)
+    (package / "a_hear.py").write_text(HEAR.format(size=6))
+    first = brought(reference)
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.zero_()
+    assert not first.embed(WAVE_B1T).any()
+    torch.testing.assert_close(brought(reference).embed(WAVE_B1T), expected()[1])
 
 
 @pytest.mark.parametrize("name", ["exported", "onnx", "module", "hear"])
