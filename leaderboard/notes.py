@@ -217,7 +217,7 @@ def _whole(table: Table, measured: list[Cell]) -> list[str]:
         if count:
             padded.setdefault((count, cell.task), {})[cell.entry] = None
     listed = "; ".join(f"{count} of {task} ({', '.join(names)})" for (count, task), names in padded.items())
-    sentence = f"whole: each clip was embedded in one piece, and not in windows{among}."
+    sentence = f"Whole clips: each was embedded in one piece, and not in windows{among}."
     return [f"{sentence} Clips that are too short for the net, padded with silence: {listed}." if listed else sentence]
 
 
