@@ -216,9 +216,9 @@ def _whole(table: Table, measured: list[Cell]) -> list[str]:
         count = max((e.padded for e in table.measured[cell.entry, cell.task, cell.protocol].embedding), default=0)
         if count:
             padded.setdefault((count, cell.task), {})[cell.entry] = None
-    listed = "; ".join(f"{count} of {task} ({', '.join(names)})" for (count, task), names in padded.items())
+    listed = "; ".join(f"{count} clips of {task} ({', '.join(names)})" for (count, task), names in padded.items())
     sentence = f"Whole clips: each was embedded in one piece, and not in windows{among}."
-    return [f"{sentence} Clips that are too short for the net, padded with silence: {listed}." if listed else sentence]
+    return [f"{sentence} Too short for the net, and padded with silence: {listed}." if listed else sentence]
 
 
 def _data(measured: list[Cell]) -> list[str]:

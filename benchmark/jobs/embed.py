@@ -106,7 +106,8 @@ class EmbedJob(job.Job[Config, Needs, Record]):
         windows, dim = made.window_WD.shape
         summary = f"{windows} {'whole clips' if window == 'whole' else 'windows'} of {dim}"
         if padded:
-            summary += f"; {padded} of them padded with silence to {shortest / clips.sample_rate:.3f} s, the shortest"
+            seconds = shortest / clips.sample_rate
+            summary += f"; {padded} of them padded with silence to {seconds:.3f} s, the shortest that the net embeds"
         return Record(
             summary=summary,
             padded=padded,
