@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from registry.frontends import Frontend
 
 
+_LONG = 30.0  # seconds
+
+
 class WeightsKey(BaseModel):
     """Names an encoder's weights in a key. Pretrained weights are named by the key of their pretraining.
 
@@ -94,6 +97,11 @@ class EmbedJob(job.Job[Config, Needs, Record]):
         config, window = self.config, self.config.window_samples
         pack = opened_pack(self.needs.pack, at)
         clips = pack.recordings
+        lengths_N = clips.lengths(torch.arange(len(clips)))
+        longest = int(lengths_N.max()) / clips.sample_rate
+        if window == "whole" and longest > _LONG:  # the system may end the process, which then says nothing
+            told = f"clips have up to {longest:.1f} s, each in one piece; if the memory does not suffice: crop: SECONDS"
+            at.progress.say(f"{self.title}: {told}")
         at.progress.expect(len(clips))
         frontend, encoder = weighted_net(config, self.needs, at)
         views = Views(frontend)
@@ -102,7 +110,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
         made = embed(views, encoder, clips, pack.ids, window, at.device, at.progress, shortest)
         rate = len(clips) / (time.monotonic() - began)
         save_embeddings(made, folder / "embeddings.safetensors")
-        padded = int((clips.lengths(torch.arange(len(clips))) < shortest).sum())
+        padded = int((lengths_N < shortest).sum())
         windows, dim = made.window_WD.shape
         summary = f"{windows} {'whole clips' if window == 'whole' else 'windows'} of {dim}"
         if padded:

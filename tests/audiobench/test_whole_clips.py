@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 import audiobench as door
+from benchmark.jobs import embed
 from benchmark.jobs.embedding import load_embeddings
 from benchmark.jobs.packing import Pack, open_pack
 from tests.audiobench.test_brought import export
@@ -169,9 +170,11 @@ def test_a_clip_that_the_memory_does_not_hold_is_named(
         return frames(self, wave_BT)
 
     monkeypatch.setattr(Exported, "frames", of_little_memory)
+    monkeypatch.setattr(embed, "_LONG", 2.0)
     arguments = ("--data", made, "--runs", tmp_path / "runs", "--entry", "net", "--device", "cpu")
     told = audiobench("run", made / "lengths.yaml", *arguments)
     assert told.status == 1
+    assert "embed own with net: clips have up to 2.3 s, each in one piece; if the memory does not" in told.err
     assert "2.wav is 2.3 s long, and cannot be embedded in one piece: out of memory" in told.err
     assert "crop: SECONDS" in told.err
     files = (made / "clips" / "hum" / "2.wav", made / "clips" / "hum" / "0.wav")
