@@ -52,3 +52,16 @@ def test_statistics_of_whole_clips_are_over_every_frame_that_they_have() -> None
     padded = [recordings.windows(clips[i : i + 1], max(length, 129))[0] for i, length in enumerate(lengths[:3])]
     values = torch.cat([plain(wave_1T).double().flatten() for wave_1T in padded])
     assert measured["normalisation"] == pytest.approx((values.mean().item(), values.std(correction=0).item()), rel=1e-6)
+
+
+def test_clips_as_long_as_a_window_are_embedded_to_the_same_bits_whole() -> None:
+    views = build_views(FRONTENDS.choose({"name": "logmel", "sample_rate": 8000, "fmax": 4000, "n_mels": 16}))
+    samples = np.random.default_rng(0).integers(-9000, 9000, 19 * 8000).astype(np.int16)
+    recordings = Recordings(samples, np.arange(20) * 8000, 8000)
+    seed_everything(0, "weights")
+    encoder = build_encoder(ENCODERS.choose({"name": "cnn6", "width": 2}), views.frontend)
+    given = views, encoder, recordings, [str(i) for i in range(19)]
+    device = choose_device("cpu", "fp32")
+    windows, whole = (embed(*given, window, device, Progress()) for window in (8000, "whole"))
+    assert torch.equal(windows.window_WD, whole.window_WD)
+    assert torch.equal(windows.clip_W, whole.clip_W)
