@@ -49,6 +49,7 @@ class Measured:
     epochs: dict[int, int] | None = None  # by fold, the epoch whose predictions count; None for those at the end
     keys: list[str] = field(default_factory=list)  # of the records
     classes: list[str] = field(default_factory=list)
+    data_hash: str = ""  # of the pack's samples
 
     @staticmethod
     def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule) -> "Measured":
@@ -63,7 +64,7 @@ class Measured:
         folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
         measured.target, measured.judge = find_target(results[0].target), find_judge(results[0].judge)
-        measured.classes = list(results[0].classes)
+        measured.classes, measured.data_hash = list(results[0].classes), results[0].data_hash
         if not measured.classes and not measured.target.outputs(0):  # older records do not name them
             measured.classes = list(plan.pack_of(done[0]).config.task.build().classes)
         chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])

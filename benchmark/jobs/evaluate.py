@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -123,6 +124,11 @@ class Record(job.Record):
     def files(self) -> tuple[str, ...]:
         return "predictions.parquet", "epochs.parquet"
 
+    def figures(self) -> dict[str, float]:
+        """The chief metric: of each fold, and the mean over folds."""
+        of_folds = {f"{self.metric}/fold-{at}": fold.figure(self.metric) for at, fold in self.folds.items()}
+        return {f"{self.metric}/mean": fmean(of_folds.values()), **of_folds}
+
     def disagreement(self, folder: Path, *, thorough: bool) -> str:
         from benchmark.jobs.agreement import disagreement
 
@@ -133,6 +139,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
     """Runs a protocol on some folds of a task."""
 
     kind = "evaluate"
+    tracked = True
 
     def run(self, folder: Path, at: "Workplace") -> Record:
         import numpy as np
@@ -154,7 +161,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             Split(pack.known(), config.shots, config.draw, config.seed),
             config.folds,
             config.seed,
-            lambda status: at.progress.advance(1, status),
+            at.told,
         )
         seen_N, pretraining = self._seen(pack, at)
         predictions.write(outcomes, pack, seen_N, folder)

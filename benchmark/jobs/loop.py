@@ -26,6 +26,7 @@ from benchmark.jobs.model import Device
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
 from registry.errors import Damaged, Mistake
 from registry.methods import Method
@@ -220,6 +221,7 @@ def pretrain(
     checkpoint: Path,
     progress: Progress,
     probe: Probe | None = None,
+    tracking: Tracking = UNTRACKED,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
 
@@ -233,6 +235,7 @@ def pretrain(
         checkpoint: its path.
         progress: advances with each step.
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
+        tracking: gets the row of each epoch, with the steps a second.
 
     Raises:
         Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
@@ -256,11 +259,14 @@ def pretrain(
             progress.advance()
             if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
                 continue
+            rate = clock.rate(run.step - first)
             with clock.stopped():
                 seen = look(method, corpus, window_samples, seed, device)
                 run.check(seen)
                 if step + 1 == steps:
                     progress.advance(0, run.end_epoch(steps, seen, probe))
+                    row = {**run.metrics[-1], "steps_per_second": rate}
+                    tracking.scalars(int(row.pop("epoch")), row)
                 if stop.is_set() or clock.save_is_due():
                     run.save()
                     clock.saved = time.monotonic()

@@ -13,6 +13,7 @@ from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
 from benchmark.store.store import Store, write_json
+from benchmark.trackers import make_tracking
 from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def carry_out(
     *,
     skip_bad: bool = False,
     debug: bool = False,
+    track: Sequence[str] = (),
 ) -> Ending:
     """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
 
@@ -90,7 +92,9 @@ def carry_out(
     from benchmark.jobs.workplace import Workplace
 
     with progress_for(sys.stderr) as progress:
-        at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
+        tracking = make_tracking(track, store.root / "trackers", plan.name, progress.say)
+        to_use = choose_device(device, precision)
+        at = Workplace(store, data, plan.jobs, plan.files, to_use, progress, skip_bad, tracking)
         return run_jobs(jobs, at, debug=debug)
 
 
@@ -144,9 +148,11 @@ def _run(job: AnyJob, at: "Workplace") -> str:
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if folder is None:
             return "done by another run"
-        began = time.monotonic()
-        made = job.run(folder, at)
-        seconds = time.monotonic() - began
+        with at.tracking.following(job) as note:
+            began = time.monotonic()
+            made = job.run(folder, at)
+            seconds = time.monotonic() - began
+            note(made.figures())
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
         update = {"key": job.key, **costs, "environment": environment(at.device)}
         record = made.model_copy(update=update).model_dump(mode="json")

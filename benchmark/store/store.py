@@ -5,6 +5,7 @@ RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
 RUNS/.partial/       unfinished work, locks, checkpoints; damaged checkpoints have a number at the end
 RUNS/.aside/         damaged records, <kind>/<key>.N
+RUNS/trackers/       what trackers write, which no record depends on
 """
 
 import json

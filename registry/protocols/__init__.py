@@ -1,7 +1,9 @@
 """Protocols. Input: embeddings or a model, labels, and folds. Output: a prediction for every test clip."""
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -191,6 +193,15 @@ class Outcome:
     chosen: dict[str, float] = field(default_factory=dict)
 
 
+class Tell(typing.Protocol):
+    """Tells how far a protocol is: a sentence, and, when an epoch ends, its number from 1 and its scalars by name.
+
+    A scalar of one fold is called ``NAME/fold-FOLD``.
+    """
+
+    def __call__(self, status: str, epoch: int = 0, scalars: Mapping[str, float] = MappingProxyType({}), /) -> None: ...
+
+
 class Protocol(Component[Own]):
     """Contract of a protocol.
 
@@ -208,9 +219,7 @@ class Protocol(Component[Own]):
     def __init__(self, config: Own) -> None:
         self.config = config
 
-    def evaluate(
-        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
-    ) -> list[Outcome]:
+    def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         """One outcome for each fold.
 
         Args:
@@ -218,6 +227,6 @@ class Protocol(Component[Own]):
             split: which of the task's clips train and which are tested for each fold, and their labels.
             folds: test folds.
             seed: of heads, order and augmentation.
-            tell: gets a sentence on the progress after every step.
+            tell: gets a sentence on the progress after every step, and may get the scalars of an epoch with it.
         """
         raise NotImplementedError

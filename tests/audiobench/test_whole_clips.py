@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -106,6 +106,18 @@ def test_the_board_says_who_embedded_whole_clips_and_how_many_were_padded(made: 
         "- Whole clips: each was embedded in one piece, and not in windows (moco, random, net). "
         "Too short for the net, and padded with silence: 2 clips of own (moco, random, net).\n"
     ) in board
+
+
+@pytest.mark.parametrize("form", ["safetensors", "hf"])
+def test_an_export_embeds_whole_recordings_too(made: Path, tmp_path: Path, form: Literal["safetensors", "hf"]) -> None:
+    door.export("moco", tmp_path / "net", form, suite=made / "lengths.yaml", runs=made / "runs")
+    again, net = door.load(tmp_path / "net"), door.load("moco", suite=made / "lengths.yaml", runs=made / "runs")
+    wave_BT = 0.1 * torch.randn(2, 3 * RATE, generator=torch.Generator().manual_seed(0))
+    assert again.window_samples == "whole"
+    assert torch.equal(again(wave_BT), net(wave_BT))
+    card = (tmp_path / "net" / "README.md").read_text()
+    assert "A recording of any length is embedded whole, in one piece." in card
+    assert "none: the whole recording" in card
 
 
 def test_windows_and_pretraining_keep_the_keys_that_they_have_without_whole_clips(

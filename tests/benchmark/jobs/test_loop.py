@@ -16,6 +16,7 @@ from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.encoders.cnn10 import Cnn10
 from registry.errors import Damaged, Mistake
 from registry.frontends.logmel import LogMel
@@ -67,12 +68,18 @@ def build(name: str) -> Method:
 
 
 def train(
-    name: str, folder: Path, progress: Progress | None = None, seed: int = 0, **settings: Any
+    name: str,
+    folder: Path,
+    progress: Progress | None = None,
+    seed: int = 0,
+    tracking: Tracking = UNTRACKED,
+    **settings: Any,
 ) -> tuple[Method, list[dict[str, float]]]:
     options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
     method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
     training = Pretraining(**options)
-    log = pretrain(method, CORPUS.recordings, training, 4000, seed, device, checkpoint, progress or Progress())
+    place = device, checkpoint, progress or Progress()
+    log = pretrain(method, CORPUS.recordings, training, 4000, seed, *place, tracking=tracking)
     return method, log.epochs
 
 
