@@ -206,8 +206,8 @@ def load(
         plugins: Python files with components, besides the suite's own.
 
     Returns:
-        Of the first of the suite's seeds. It has ``sample_rate`` (Hz), ``embedding_dim``, ``window_samples``, and
-        ``frames(wave_BT)``, the encoder's frames ``[B, N, D]``.
+        Of the first of the suite's seeds. It has ``sample_rate`` (Hz), ``embedding_dim``, ``window_samples`` (a number,
+        or ``whole``), and ``frames(wave_BT)``, the encoder's frames ``[B, N, D]``.
 
     Raises:
         Mistake: if there is no such model, or it is not pretrained here.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold
+from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold, model_of
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
@@ -44,6 +44,7 @@ class Measured:
     steps_per_second: float | None = None
     skipped: int = 0
     missing: int = 0
+    whole: bool = False  # whether clips were embedded in one piece, and not in windows
     embedding: list[Embedding] = field(default_factory=list)  # what the records say of the embeddings
     epochs: dict[int, int] | None = None  # by fold, the epoch whose predictions count; None for those at the end
     keys: list[str] = field(default_factory=list)  # of the records
@@ -59,6 +60,7 @@ class Measured:
         if not done:
             return measured
         results = [store.result(EvaluateJob, row.key) for row in done]
+        measured.whole = model_of(plan.evaluation(done[0]), plan.jobs)[0].window_samples == "whole"
         folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
         measured.target, measured.judge = find_target(results[0].target), find_judge(results[0].judge)

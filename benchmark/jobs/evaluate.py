@@ -14,6 +14,7 @@ from benchmark.jobs.pack import opened_pack
 from benchmark.jobs.pretrain import PretrainJob
 from benchmark.store import job
 from registry.lookup import StoredAugmentation, StoredEncoder, StoredFrontend, StoredProtocol
+from registry.windows import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Config(job.Config):
     encoder: StoredEncoder | None = None
     frontend: StoredFrontend | None = None
     weights: embed.StatedWeights | None = None
-    window_samples: int | None = Field(None, alias="window", description="samples in a window")
+    window_samples: Window | None = Field(None, alias="window", description="samples in a window, or whole")
     augment: tuple[StoredAugmentation, ...] = ()
 
     @property
@@ -63,6 +64,7 @@ class Embedding(BaseModel):
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     clips_per_second: float = Field(description="whole clips, front end included")
+    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
     device: str
     precision: str
 
@@ -215,7 +217,9 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             views.frontend.eval()
             return made
 
-        return Model(encoder, views, Views(views.frontend), self._model.window_samples)
+        window = self._model.window_samples
+        assert window != "whole"  # the suite was refused
+        return Model(encoder, views, Views(views.frontend), window)
 
     def _seen(self, pack: "Pack", at: "Workplace") -> "tuple[NDArray[np.bool_], dict[str, Any]]":
         """Which clips of the task the encoder's pretraining saw, and the record's fields about the pretraining."""
@@ -245,6 +249,7 @@ def _embedding(cost: embed.Record) -> Embedding:
         dim=cost.dim,
         parameters=cost.parameters,
         clips_per_second=cost.clips_per_second,
+        padded=cost.padded,
         device=where.device,
         precision=where.precision,
     )

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.jobs.embedding import require_finite
+from benchmark.jobs.embedding import in_one_piece, require_finite
 from benchmark.jobs.model import Device
 from benchmark.jobs.pack import Samples
 from benchmark.jobs.packing import Sound, stored_sound
@@ -119,8 +119,14 @@ def _read(sample_rate: int, samples: Samples, path: Path) -> Sound | str:
 def _embed(net: Net, group: Sequence[tuple[Path, Sound]], device: Device) -> Iterator[tuple[Path, Vector | str]]:
     """Embeds files of equal length."""
     wave_BT = to_float(np.stack([sound.samples for _, sound in group]))
-    with device.autocast():
-        z_BD = net(wave_BT.to(device.device)).cpu()
+    try:
+        with device.autocast(), in_one_piece(net.window_samples, "", wave_BT.shape[1] / net.sample_rate):
+            z_BD = net(wave_BT.to(device.device)).cpu()
+    except Mistake as mistake:
+        if net.window_samples != "whole":
+            raise
+        yield from ((path, f"{mistake.what}; {mistake.fix}") for path, _ in group)
+        return
     for (path, sound), z_D in zip(group, z_BD, strict=True):
         try:
             require_finite(z_D.unsqueeze(0), [path.name], "the embedding")

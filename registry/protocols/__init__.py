@@ -96,7 +96,7 @@ def _place_in_group(group_N: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The embeddings of every clip's windows.
+    """The embeddings of every clip's windows; a clip that is embedded whole has one.
 
     Args:
         window_WD: float32.
@@ -205,9 +205,9 @@ class Tell(typing.Protocol):
 class Protocol(Component[Own]):
     """Contract of a protocol.
 
-    ``uses_embeddings`` and ``uses_model`` say what the protocol works on. ``one_job`` says whether one job does all
-    folds, because they share most of the work, or each fold is a job. ``judge`` computes the metrics; None means that
-    the target does.
+    ``uses_embeddings`` and ``uses_model`` say what the protocol works on. The model comes with windows of one length:
+    entries with ``crop: whole`` are refused. ``one_job`` says whether one job does all folds, because they share most
+    of the work, or each fold is a job. ``judge`` computes the metrics; None means that the target does.
     """
 
     uses_embeddings: bool = False
