@@ -163,8 +163,9 @@ class _Schedule:
         if became.how == "done":
             self.done += 1
             return became.message
-        self.failed[job.key] = became.message
-        return f"failed: {became.message}"
+        in_vain = f", {_FORGIVEN} times in a row without a new checkpoint" * (became.how == "interrupted")
+        self.failed[job.key] = reason = f"{became.message}{in_vain}"
+        return f"failed: {reason}"
 
     def ending(self) -> Ending:
         """How the run ended."""

@@ -44,7 +44,8 @@ class Work:
         named = {"--suite": suite_name(request.suite), "--runs": str(self.store.root)}
         named |= {"--scale": request.scale} if request.scale else {}
         named |= {"--data": str(request.data)} if request.data else {}
-        named |= {"--device": self.device} if self.device != "auto" else {}
+        device = "cpu" if self.device == "cuda" and job.kind in ("pack", "measure") else self.device  # they have no GPU
+        named |= {"--device": device} if device != "auto" else {}
         named |= {"--precision": self.precision} if self.precision != "auto" else {}
         named |= {"--devices": str(count)} if (count := self.devices_of(job)) > 1 else {}
         arguments = ["job", job.key, *(word for pair in named.items() for word in pair)]

@@ -3,6 +3,7 @@
 RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
+RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
                      damaged ones have a number at the end
 RUNS/.aside/         damaged records, <kind>/<key>.N

@@ -15,11 +15,18 @@ from types import FrameType
 from typing import Any
 
 from benchmark.jobs.stopping import STOP_SIGNALS
-from benchmark.ledger.work import Became
+from benchmark.ledger.work import Became, Work
+from registry.errors import Mistake
 
 _INTERRUPTED = {status for number in STOP_SIGNALS for status in (-number, 128 + number)}
 _LINES = 20  # of the output of a job that says nothing else
 _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+
+
+def require_any_gpu(work: Work, name: str) -> None:
+    """Refuses a device with a number, where others choose the GPU of a job."""
+    if work.device.startswith("cuda:"):
+        raise Mistake(f"{name} chooses the GPU of each job, and --device is {work.device}", fix="use --device cuda")
 
 
 def do_in_process(arguments: Sequence[str], folder: str, environment: Mapping[str, str]) -> Became:

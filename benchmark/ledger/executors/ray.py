@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from benchmark.ledger.executors import Executor, Options
-from benchmark.ledger.executors._process import do_in_process
+from benchmark.ledger.executors._process import do_in_process, require_any_gpu
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
 from benchmark.store.files import write_text
@@ -31,6 +31,7 @@ class Ray(Executor):
 
     def __init__(self, work: Work, jobs: Sequence[AnyJob], options: Options, progress: Progress) -> None:
         super().__init__(work, jobs, options, progress)
+        require_any_gpu(work, "Ray")
         try:
             import ray
         except ImportError:
@@ -81,7 +82,7 @@ class Ray(Executor):
         try:
             became: Became = self.ray.get(task)
         except RayTaskError as error:
-            return Became("failed", f"the node cannot do jobs: {_last_line(error)}")
+            return Became("failed", f"the node cannot do jobs: {_last_line(str(error))}")
         except RayError as error:
             return Became("interrupted", f"lost ({type(error).__name__})")
         return became
@@ -98,18 +99,19 @@ class Ray(Executor):
         paths += [request.data] if request.data else []
         write_text(sign, "")
         try:
-            asked = {
-                node["NodeManagerHostname"]: self.ray.remote(missing)
+            asked = [
+                self.ray.remote(missing)
                 .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
                 .remote([str(path.absolute()) for path in paths])
                 for node in self.nodes
-            }
-            for name, task in asked.items():
+            ]
+            for node, task in zip(self.nodes, asked, strict=True):
+                name = node["NodeManagerHostname"]
                 try:
                     lacks = self.ray.get(task, timeout=_ANSWER_SECONDS)
                 except RayError as error:
                     raise Mistake(
-                        f"node {name} of the Ray cluster cannot do jobs: {_last_line(error)}",
+                        f"node {name} cannot do jobs: {_last_line(str(error))}",
                         fix="install this audiobench, and what it needs, in the Python of Ray on every node",
                     ) from None
                 if str(sign) in lacks:
@@ -135,22 +137,21 @@ def _connect(ray: Any, address: str | None) -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a task without a GPU sees none
-    no_answer = Mistake(
-        f"no Ray cluster answers at {address}",
-        fix="ray status on its head node; --address HOST:6379 or ray://HOST:10001",
-    )
+    fix = "ray status on its head node tells its address: --address HOST:6379, or ray://HOST:10001 from outside"
     if address and ":" in address and "://" not in address:  # ray.init itself would try for minutes
         command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
         try:
-            subprocess.run(command, capture_output=True, check=True, timeout=_ANSWER_SECONDS)
-        except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-            raise no_answer from None
+            subprocess.run(command, capture_output=True, text=True, check=True, timeout=_ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Mistake(f"no Ray cluster answers at {address} within {_ANSWER_SECONDS:.0f} s", fix=fix) from None
+        except subprocess.CalledProcessError as error:
+            raise Mistake(f"no Ray cluster answers at {address}: {_last_line(error.stderr)}", fix=fix) from None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise Mistake(f"{no_answer.what}: {_last_line(error)}", fix=no_answer.fix) from None
+        raise Mistake(f"no Ray cluster answers at {address}: {_last_line(str(error))}", fix=fix) from None
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it says nothing"

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmark.jobs import KINDS
 from benchmark.ledger.executors import Executor, Options
-from benchmark.ledger.executors._process import do_in_process
+from benchmark.ledger.executors._process import do_in_process, require_any_gpu
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
 from benchmark.store.job import AnyJob
@@ -69,6 +69,7 @@ class Slurm(Executor):
 
     def __init__(self, work: Work, jobs: Sequence[AnyJob], options: Options, progress: Progress) -> None:
         super().__init__(work, jobs, options, progress)
+        require_any_gpu(work, "Slurm")
         try:
             from submitit import SlurmExecutor
         except ImportError:
