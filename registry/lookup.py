@@ -43,6 +43,7 @@ class _Plugin(NamedTuple):
     digest: str  # of its file
 
 
+_PLUGIN = "audiobench_plugin_"  # begins the names of the modules of plugin files
 _plugins: dict[tuple[str, str], _Plugin] = {}
 
 
@@ -295,7 +296,7 @@ def load_plugin(path: Path) -> list[str]:
         raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
     text = path.read_bytes()
     digest = hashlib.sha256(text).hexdigest()
-    unique = f"audiobench_plugin_{path.stem}_{digest[:16]}"  # there may be two files of one name
+    unique = f"{_PLUGIN}{path.stem}_{digest[:16]}"  # there may be two files of one name
     module = sys.modules.get(unique)
     if module is None or module.__file__ != str(path):
         module = _execute(unique, path, text)
@@ -322,6 +323,13 @@ def _execute(name: str, path: Path, text: bytes) -> ModuleType:
         del sys.modules[name]
         raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
     return module
+
+
+def plugin_file(component: type) -> Path | None:
+    """The plugin file that a class stands in; None if it stands elsewhere."""
+    module = sys.modules.get(component.__module__)
+    is_plugin = component.__module__.startswith(_PLUGIN) and module and module.__file__
+    return Path(str(is_plugin)) if is_plugin else None
 
 
 def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from registry.errors import Mistake
 from registry.shares import as_share
@@ -54,10 +55,50 @@ class Ranks:
         if self.world == 1 or len(x) % self.world:
             return call(compute, x)
         share = x.chunk(self.world)[self.rank]
-        gathered = torch.cat(all_gather(call(partial(as_share, compute, self.rank, self.world), share)))
-        if gathered.requires_grad:
-            gathered.register_hook(Tensor.contiguous)  # torch 2.11 mixes up the values of a gradient of another layout
-        return gathered
+        return _gathered(call(partial(as_share, compute, self.rank, self.world), share))
+
+    def share_out(self, groups: Sequence[Tensor], net: nn.Module) -> bool:
+        """Whether ``by_groups`` can be: as many groups of one size for each rank, and no cumulative statistics."""
+        even = len(groups) % self.world == 0 and len({len(group) for group in groups}) == 1
+        return self.world > 1 and even and all(norm.momentum is not None for norm in _norms(net))
+
+    def by_groups(self, compute: Compute, groups: Sequence[Tensor], net: nn.Module) -> list[Tensor]:
+        """``compute`` of each group of rows, by the ranks in turn; a batch norm sees one group at a time.
+
+        Its running statistics become those of one device that computes all groups, one after the other.
+
+        Args:
+            compute: from rows to rows, in this process alone.
+            groups: that can be shared out.
+            net: has the batch norms of ``compute``.
+        """
+        first, count = self.rank * len(groups) // self.world, len(groups) // self.world
+        began = [(_statistics(norm), torch.as_tensor(norm.num_batches_tracked).clone()) for norm in _norms(net)]
+        mine = torch.cat([compute(group) for group in groups[first : first + count]])
+        for norm, (before, counted) in zip(_norms(net), began, strict=True):
+            self._follow_all(norm, before, counted)
+        return list(_gathered(mine).split(len(groups[0])))
+
+    @torch.no_grad()
+    def _follow_all(self, norm: _BatchNorm, before: Tensor, counted: Tensor) -> None:
+        """Lets a batch norm's statistics follow the batches of all ranks, in their order, from those before.
+
+        A rank's batches turn statistics s into ``kept * s + new``, with the same ``kept`` on each rank.
+        """
+        assert norm.momentum is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        batches = torch.as_tensor(norm.num_batches_tracked) - counted
+        kept = (1 - norm.momentum) ** batches
+        of_ranks = [torch.empty_like(before) for _ in range(self.world)]
+        dist.all_gather(of_ranks, _statistics(norm))
+        merged = before
+        for after in of_ranks:
+            merged = kept * merged + (after - kept * before)
+        # Through .data: a batch norm has saved them for its backward pass, which does not use them.
+        norm.running_mean.data.copy_(merged[0])
+        norm.running_var.data.copy_(merged[1])
+        torch.as_tensor(norm.num_batches_tracked).add_(batches * (self.world - 1))
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replaces gradients by their means over ranks; a parameter without a gradient has none on any rank."""
@@ -94,3 +135,22 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def _gathered(share: Tensor) -> Tensor:
+    """The rows of all ranks, in their order; the gradient is the sum over ranks."""
+    rows = torch.cat(all_gather(share))
+    if rows.requires_grad:
+        rows.register_hook(Tensor.contiguous)  # torch 2.11 mixes up the values of a gradient of another layout
+    return rows
+
+
+def _norms(net: nn.Module) -> list[_BatchNorm]:
+    """The batch norms of a net that keep running statistics."""
+    return [m for m in net.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
+
+
+def _statistics(norm: _BatchNorm) -> Tensor:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return torch.stack([norm.running_mean, norm.running_var])

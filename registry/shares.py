@@ -56,8 +56,9 @@ def batch_norm(
     normal, mean_C, var_C = _Normalise.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     if running_mean is not None and running_var is not None:
         count = x.numel() // x.shape[1] * dist.get_world_size()
-        running_mean.lerp_(mean_C.to(running_mean.dtype), momentum)
-        running_var.lerp_((var_C * (count / (count - 1))).to(running_var.dtype), momentum)
+        # Through .data, which leaves alone what torch's own batch norm has saved of an earlier call.
+        running_mean.data.lerp_(mean_C.to(running_mean.dtype), momentum)
+        running_var.data.lerp_((var_C * (count / (count - 1))).to(running_var.dtype), momentum)
     return normal
 
 

@@ -17,6 +17,7 @@ from audiobench.commands.options import (
     Scale,
     Seeds,
     SkipBad,
+    Track,
 )
 
 STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
@@ -34,6 +35,7 @@ def job(
     precision: Precision = "auto",
     plugin: Plugins = None,
     skip_bad: SkipBad = False,
+    track: Track = None,
     debug: Debug = False,
 ) -> None:
     """Do one job of a suite, unless it is done. This is what executors call; any machine that sees RUNS can do it.
@@ -54,6 +56,7 @@ def job(
     from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
+    from benchmark.trackers import chosen
 
     for name in STOP_SIGNALS:
         if hasattr(signal, name):  # Windows has no SIGUSR1
@@ -62,7 +65,9 @@ def job(
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     found = find_job(plan, key)
-    became = do_job(Work(request, plan, store, device, precision, skip_bad, debug, devices), found)
+    trackers = None if track is None else chosen(track)
+    work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
+    became = do_job(work, found)
     if torchrun.rank() == 0 or became.how == "failed":
         print(json.dumps({"key": found.key, "title": found.title, **asdict(became)}))
     if became.how == "failed":

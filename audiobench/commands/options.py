@@ -8,6 +8,13 @@ import typer
 from benchmark.suite.rules import Rule
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
+Entry = Annotated[
+    str,
+    typer.Argument(help="An entry of a suite; or the folder of an export, or of a pretraining: RUNS/pretrain/KEY."),
+]
+SuiteOfEntry = Annotated[
+    str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
+]
 Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]
 Data = Annotated[
     Path | None, typer.Option(envvar="AUDIOBENCH_DATA", help="Folder that holds the data sets.", file_okay=False)
@@ -25,6 +32,14 @@ Precision = Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="auto: 
 Devices = Annotated[int, typer.Option(min=1, help="For each pretraining; a GPU each, or on a CPU a process.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")]
 OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, targets, protocols."
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Where scalars of running jobs go: tensorboard, mlflow, wandb, or none; may be repeated.",
+        show_default="tensorboard, if installed",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 RUNS = Path("runs")
 MergedRuns = Annotated[

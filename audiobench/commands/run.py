@@ -21,6 +21,7 @@ from audiobench.commands.options import (
     SkipBad,
     SuiteName,
     Tasks,
+    Track,
 )
 
 
@@ -48,6 +49,7 @@ def run(
             help="Parameter of sbatch, for all jobs or one kind; may be repeated: --slurm pretrain.gres=gpu:1.",
         ),
     ] = None,
+    track: Track = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -60,10 +62,11 @@ def run(
     from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
+    from benchmark.trackers import chosen
 
     options = Options(executor, at_once, address, parameters(slurm or []))
     find_executor(options)
-    store = Store(runs)
+    trackers, store = None if track is None else chosen(track), Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
@@ -74,7 +77,8 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(Work(request, plan, store, device, precision, skip_bad, debug, devices), rows, options)
+    work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
+    ending = fill(work, rows, options)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -9,7 +9,7 @@ replaces the trained net at the end. Of several ranks all do the same steps, and
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
 from registry.errors import Damaged, Interrupted, Mistake
 from registry.methods import Method
@@ -60,9 +61,18 @@ class Log:
 class _Run:
     """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
-    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path, ranks: Ranks) -> None:
+    def __init__(
+        self,
+        method: Method,
+        training: Pretraining,
+        device: Device,
+        checkpoint: Path,
+        tracking: Tracking,
+        require: Callable[[], None],
+        ranks: Ranks,
+    ) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
-        self.ranks = ranks
+        self.tracking, self.require, self.ranks = tracking, require, ranks
         self.optimizer = make_optimizer(method, training)
         method.chunk, method.autocast, method.ranks = training.chunk, device.autocast, ranks
         method.train()
@@ -102,8 +112,11 @@ class _Run:
                 fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
             )
 
-    def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None) -> str:
-        """Closes an epoch of so many steps: probes if it is due, adds a row to the log, and returns a status."""
+    def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None, rate: float) -> str:
+        """Closes an epoch of so many steps: probes if it is due, adds a row to the log, and returns a status.
+
+        Trackers get the row, with the rate in steps a second; it is 0 if it is not known.
+        """
         epoch = self.step // steps
         row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
@@ -113,6 +126,8 @@ class _Run:
                 self._note_best(row["knn"], probe.metric)
         self.metrics.append(row)
         self.sums = {}
+        scalars = {name: value for name, value in row.items() if name != "epoch"}
+        self.tracking.scalars(epoch, scalars | ({"steps_per_second": rate} if rate else {}))
         return ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row)
 
     def _note_best(self, figure: float, metric: Metric) -> None:
@@ -151,7 +166,11 @@ class _Run:
             raise Interrupted(paused.number) from None
 
     def save(self) -> None:
-        """Writes the checkpoint, if this is the first rank; the older one stays whole until the new one is."""
+        """Writes the checkpoint, if this is the first rank; the older one stays whole until the new one is.
+
+        Raises:
+            Lost: if another run has taken the pretraining over.
+        """
         if self.ranks.rank or not self.step:
             return
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
@@ -160,7 +179,12 @@ class _Run:
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
         metadata = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
-        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, metadata))
+
+        def write(path: Path) -> None:
+            write_tensors(path, tensors, metadata)
+            self.require()  # after the longest part: what another run has saved meanwhile stays
+
+        replace_file(self.checkpoint, write)
 
     def resume(self, progress: Progress) -> None:
         """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it.
@@ -260,6 +284,8 @@ def pretrain(
     checkpoint: Path,
     progress: Progress,
     probe: Probe | None = None,
+    tracking: Tracking = UNTRACKED,
+    require: Callable[[], None] = lambda: None,
     ranks: Ranks = ALONE,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
@@ -274,9 +300,12 @@ def pretrain(
         checkpoint: its path.
         progress: advances with each step.
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
+        tracking: gets the row of each epoch, with the steps a second.
+        require: is called before a checkpoint is saved; raises ``Lost`` if another run has taken the pretraining over.
         ranks: that do this together, each on its own device.
 
     Raises:
+        Lost: as ``require`` says.
         Mistake: if the corpus is smaller than a batch, ranks do not divide a batch or do not compute alike, a loss is
             no number, or the embeddings collapse.
         Interrupted: after the current step, or within a probe or a clustering, if this process, or that of another
@@ -284,7 +313,7 @@ def pretrain(
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
     training.require_division(ranks.world)
-    run = _Run(method, training, device, checkpoint, ranks)
+    run = _Run(method, training, device, checkpoint, tracking, require, ranks)
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
@@ -297,7 +326,7 @@ def pretrain(
         if first and first % steps == 0 and len(run.metrics) < first // steps:  # its probe was interrupted
             method.epoch = first // steps - 1
             set_learning_rate(run.optimizer, training.learning_rate_at((first - 1) / steps))
-            run.end_epoch(steps, seen(), probe)
+            run.end_epoch(steps, seen(), probe, 0.0)
         while run.step < total and not asked:
             epoch, step = divmod(run.step, steps)
             seed_everything(seed, "step", run.step)
@@ -311,10 +340,11 @@ def pretrain(
             asked, due = ranks.most(stop.number, clock.save_is_due())
             if step + 1 < steps and not asked and not due:
                 continue
+            rate = clock.rate(run.step - first)
             with clock.stopped():
                 run.check(now := seen())
                 if step + 1 == steps:
-                    progress.advance(0, run.end_epoch(steps, now, probe))
+                    progress.advance(0, run.end_epoch(steps, now, probe, rate))
                 if asked or due:
                     run.save()
                     clock.saved = time.monotonic()

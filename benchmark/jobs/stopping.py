@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from benchmark.store.leases import Lost
+from registry.errors import Interrupted
+
 # Ctrl-C; kill; and what batch systems send before a time limit. Windows has no SIGUSR1 and no SIGUSR2.
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 
@@ -47,6 +50,10 @@ def stop_signals() -> Iterator[Stop]:
         signal.signal(number, note)
     try:
         yield stop
+    except Lost:
+        if stop.number:
+            raise Interrupted(stop.number) from None  # this process ends in any case
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,10 +62,12 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
         Mistake: with the first reason, if a process failed.
         Interrupted: by a signal.
     """
+    import torch
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    torch.cuda.empty_cache()  # of this process, which may have embedded before
     with TemporaryDirectory() as folder, _as_before():
         config = LaunchConfig(
             run_id="audiobench",
@@ -118,7 +121,9 @@ def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> Base
 @contextmanager
 def _as_before() -> Iterator[None]:
     """Leaves handlers of signals, the environment and torch's log as they were."""
-    handlers = {number: signal.getsignal(number) for name in _SIGNALS if (number := getattr(signal, name, None))}
+    main = threading.current_thread() is threading.main_thread()  # which alone may change handlers
+    numbers = [getattr(signal, name) for name in _SIGNALS if main and hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     environment, silent = dict(os.environ), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

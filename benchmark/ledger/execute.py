@@ -15,6 +15,7 @@ from benchmark.ledger.work import Became, Work
 from benchmark.progress import progress_for
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
+from benchmark.store.leases import Lost
 from benchmark.store.store import Store, write_json
 from registry.errors import Damaged, Mistake, Mistakes
 
@@ -185,21 +186,34 @@ class _Schedule:
 def do_here(job: AnyJob, at: "Workplace") -> str:
     """Does a job in this process, and returns its figures in a line.
 
-    Of several ranks the first one writes the results; what the others write is thrown away.
+    If another run takes it over meanwhile, this one waits, and goes on only if the other one gives up. Of several ranks
+    the first one writes the results; what the others write is thrown away.
     """
-    from benchmark.jobs.environment import environment, peak_memory
-
     if at.group.ranks.rank:
         if at.group.begins(False):
             with TemporaryDirectory() as folder:
                 job.run(Path(folder), at)
         return "done by the first process"
+    while True:
+        try:
+            return _attempt(job, at)
+        except Lost as lost:
+            if at.group.ranks.world > 1:  # the others are in the midst of a step
+                raise Mistake(f"{lost.what}; what it made is not used", fix="run the same command again") from None
+            at.progress.say(f"{job.title}: {lost.what}; what it made is not used")
+
+
+def _attempt(job: AnyJob, at: "Workplace") -> str:
+    from benchmark.jobs.environment import environment, peak_memory
+
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if not at.group.begins(folder is not None) or folder is None:
             return "done by another run"
-        began = time.monotonic()
-        made = job.run(folder, at)
-        seconds = time.monotonic() - began
+        with at.tracking.following(job) as note:
+            began = time.monotonic()
+            made = job.run(folder, at)
+            seconds = time.monotonic() - began
+            note(made.figures())
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
         update = {"key": job.key, **costs, "environment": environment(at.device, at.group.ranks.world)}
         record = made.model_copy(update=update).model_dump(mode="json")

@@ -12,6 +12,7 @@ from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress, progress_for
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
+from benchmark.trackers import UNTRACKED
 from registry.errors import Mistake
 
 
@@ -79,7 +80,7 @@ def _do_with_others(work: Work, job: AnyJob) -> Became:
         progress_for(sys.stderr) if first else Progress() as progress,
     ):
         local = Local(work, [job], Options(), progress)
-        local.at = replace(local.at, group=group)
+        local.at = replace(local.at, group=group, tracking=local.at.tracking if first else UNTRACKED)
         return local.do(job)
 
 

@@ -9,6 +9,7 @@ from benchmark.ledger.request import Request
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
 from benchmark.suite.document import suite_name
+from benchmark.trackers import NONE
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Work:
         skip_bad: leave unusable recordings out instead of stopping.
         debug: let unexpected errors through, with their tracebacks.
         devices: how many do a pretraining together, by a process for each.
+        track: the trackers that follow the jobs; None where nobody asks.
     """
 
     request: Request
@@ -34,6 +36,7 @@ class Work:
     skip_bad: bool = False
     debug: bool = False
     devices: int = 1
+    track: tuple[str, ...] | None = None
 
     def arguments(self, job: AnyJob) -> list[str]:
         """The arguments of ``audiobench`` that do a job in the folder that this process is in."""
@@ -50,6 +53,8 @@ class Work:
             arguments += ["--seed", str(seed)]
         for plugin in request.plugins:
             arguments += ["--plugin", str(plugin)]
+        for tracker in (NONE,) if self.track == () else self.track or ():
+            arguments += ["--track", tracker]
         return arguments + ["--skip-bad"] * self.skip_bad + ["--debug"] * self.debug
 
     def devices_of(self, job: AnyJob) -> int:

@@ -1,5 +1,6 @@
 """A model that torch exported."""
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -53,7 +54,8 @@ def _open(path: Path) -> nn.Module:
     with zipfile.ZipFile(path) as archive:
         inside = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in inside:
-        script: nn.Module = torch.jit.load(str(path), map_location="cpu")
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # that torch.export is what to use now
+            script: nn.Module = torch.jit.load(str(path), map_location="cpu")
         return script
     return _AsExported(torch.export.load(str(path)).module())
 

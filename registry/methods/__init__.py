@@ -125,7 +125,10 @@ class Method(nn.Module, Component[Own]):
 
         Several devices share the rows, and all get all embeddings.
         """
-        encoder = encoder or self.encoder
+        return self._embed_on(x_BCFN, encoder or self.encoder, self.ranks)
+
+    def _embed_on(self, x_BCFN: Tensor, encoder: Encoder, ranks: Ranks) -> Tensor:
+        """What ``embed`` gives, by an encoder and on ranks that are named."""
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), _statistics_kept(encoder)
@@ -136,7 +139,7 @@ class Method(nn.Module, Component[Own]):
         chunks = x_BCFN.split(self.chunk or len(x_BCFN))
         call = cached if len(chunks) > 1 and torch.is_grad_enabled() else directly
         with self.autocast():
-            embedded = [self.ranks.divided(encoder.embed, chunk, call) for chunk in chunks]
+            embedded = [ranks.divided(encoder.embed, chunk, call) for chunk in chunks]
         return torch.cat(embedded).float()
 
     def before_epoch(self) -> None:

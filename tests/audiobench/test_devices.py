@@ -79,7 +79,7 @@ def test_two_devices_give_the_figures_of_one(tmp_path: Path) -> None:
         runs = tmp_path / str(devices)
         command = [*COMMAND, "run", suite, "--runs", runs, "--entry", "moco", "--protocol", "knn"]
         done = subprocess.run(
-            [*command, "--devices", str(devices)], capture_output=True, text=True, check=False, timeout=200
+            [*map(str, command), "--devices", str(devices)], capture_output=True, text=True, check=False, timeout=200
         )
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("pretrain moco on sounds: loss") == 1
@@ -111,7 +111,7 @@ def test_all_processes_end_together(how: str, status: int, told: str, tmp_path: 
     with suite.open("a") as file:
         file.write("plugins: [odd.py]\n")
     command = [*COMMAND, "run", suite, "--runs", runs, "--entry", "npid", "--protocol", "knn", "--devices", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == status, done.stderr
     assert done.stderr.count(f"pretrain npid on sounds: {'' if how == 'asks' else 'failed: '}{told}") == 1
     assert "Traceback" not in done.stderr

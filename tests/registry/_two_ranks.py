@@ -1,7 +1,8 @@
 """A process of two that train methods together: ``python -m tests.registry._two_ranks RANK FILE CASES``.
 
-It trains every case for three steps, together with the other process and then alone, and writes how far the two differ,
-as JSON. All is computed in float64: what rounding leaves is then far below any mistake, and no choice hangs on it.
+It trains every case for three steps, together with the other process and then alone, and writes as JSON how far the two
+differ, and its share of the encoder's work. All is computed in float64: what rounding leaves is then far below any
+mistake, and no choice hangs on it.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
@@ -19,13 +20,14 @@ torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign] # method
 
 from registry.contracts import Beside  # noqa: E402
 from registry.contracts.methods import Specimen, _forward  # noqa: E402
+from registry.frontends import Frontend  # noqa: E402
 from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS, load_plugin  # noqa: E402
 from registry.methods import Method  # noqa: E402
 from registry.ranks import ALONE, Ranks  # noqa: E402
 
 STEPS = 3
 _ENCODER = {"name": "cnn6", "width": 2, "dropout": 0.3}  # batch norm, and dropout that differs from clip to clip
-_TINY = 1e-6  # share of the largest gradient: smaller ones are zero but for rounding, such as those of biases
+_TINY = 1e-3  # share of the largest tensor: differences of smaller ones are measured by it, as some are all rounding
 
 
 def method_of(case: dict[str, Any]) -> Method:
@@ -45,10 +47,18 @@ def method_of(case: dict[str, Any]) -> Method:
     return method
 
 
-def trained(case: dict[str, Any], ranks: Ranks) -> dict[str, dict[str, Tensor]]:
-    """Losses, the last gradients, and parameters and buffers after the steps."""
+def trained(case: dict[str, Any], ranks: Ranks) -> tuple[int, dict[str, dict[str, Tensor]]]:
+    """How many rows the encoder got; losses, the last gradients, and parameters and buffers after the steps."""
     method = method_of(case)
-    method.ranks = ranks
+    method.ranks, rows = ranks, [0]
+
+    def count(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        rows[0] += len(given[0])
+
+    inside = {m for frontend in method.encoder.modules() if isinstance(frontend, Frontend) for m in frontend.modules()}
+    for module in method.encoder.modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d) and module not in inside:
+            module.register_forward_pre_hook(count)
     optimizer = torch.optim.SGD(method.parameters(), 1e-3)
     losses = {}
     for step in range(STEPS):
@@ -60,7 +70,7 @@ def trained(case: dict[str, Any], ranks: Ranks) -> dict[str, dict[str, Tensor]]:
         method.after_step()
         losses[f"{step}"] = loss.detach()
     gradients = {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
-    return {
+    return rows[0], {
         "loss": losses,
         "encoder": {name: g for name, g in gradients.items() if name.startswith("encoder.")},
         "frontend": {name: g for name, g in gradients.items() if name.startswith("views.")},
@@ -88,8 +98,8 @@ def main(rank: int, file: Path, cases: dict[str, dict[str, Any]]) -> None:
     dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
     found = {}
     for name, case in cases.items():
-        two, one = trained(case, Ranks(rank, 2)), trained(case, ALONE)
-        found[name] = {part: apart(two[part], one[part]) for part in one}
+        (rows_of_two, two), (rows, one) = trained(case, Ranks(rank, 2)), trained(case, ALONE)
+        found[name] = {part: apart(two[part], one[part]) for part in one} | {"work": rows_of_two / rows}
     file.with_suffix(f".{rank}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
 

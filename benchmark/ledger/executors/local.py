@@ -11,6 +11,7 @@ from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
 from benchmark.store.files import refusal
 from benchmark.store.job import AnyJob
+from benchmark.trackers import chosen, make_tracking
 from registry.errors import Damaged, Mistake
 
 
@@ -27,7 +28,10 @@ class Local(Executor):
             require_devices(work.devices_of(job), work.device)
         plan, device = work.plan, choose_device(work.device, work.precision)
         work.request.load_plugins()
-        self.at = Workplace(work.store, work.request.data, plan.jobs, plan.files, device, progress, work.skip_bad)
+        tracking = make_tracking(chosen(work.track), work.store.root / "trackers", plan.name, progress.say)
+        self.at = Workplace(
+            work.store, work.request.data, plan.jobs, plan.files, device, progress, work.skip_bad, tracking
+        )
         self.taken: list[AnyJob] = []
 
     def take(self, jobs: Sequence[AnyJob]) -> None:

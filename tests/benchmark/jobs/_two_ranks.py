@@ -1,7 +1,7 @@
 """A process of two that pretrain: ``python -m tests.benchmark.jobs._two_ranks RANK FOLDER``.
 
 Both go on from a checkpoint of one process to the end. Then they begin another pretraining, and the second process,
-which writes nothing, is asked to stop.
+which writes nothing, is asked to stop. At last only one of them finds the checkpoint.
 """
 
 import json
@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from benchmark.progress import Progress
-from registry.errors import Interrupted
+from registry.errors import Interrupted, Mistake
 from registry.ranks import Ranks
 from tests.benchmark.jobs.test_loop import Interrupts, train
 
@@ -29,6 +29,10 @@ def main(rank: int, folder: Path) -> None:
         train("moco", folder / "from two", stops, ranks=ranks)
     except Interrupted as stopped:
         (folder / f"told.{rank}.json").write_text(json.dumps([log, stopped.status]))
+    try:
+        train("moco", folder / ("from two" if rank else "not shared"), ranks=ranks)
+    except Mistake as mistake:
+        (folder / f"refused.{rank}").write_text(str(mistake))
     dist.destroy_process_group()
 
 

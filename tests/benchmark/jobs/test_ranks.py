@@ -24,6 +24,8 @@ def test_a_checkpoint_goes_on_with_another_number_of_ranks(tmp_path: Path) -> No
     (first, status), (second, other_status) = (json.loads((tmp_path / f"told.{r}.json").read_text()) for r in (0, 1))
     assert status == other_status == 128 + signal.SIGUSR2
     assert read_tensors(tmp_path / "from two" / "checkpoint")[1]["step"] == "3"
+    for rank in (0, 1):
+        assert "the steps and weights to begin with differ" in (tmp_path / f"refused.{rank}").read_text()
     _, unbroken = train("moco", tmp_path / "unbroken")
     _, from_two = train("moco", tmp_path / "from two")
     for log in (first, second, from_two):
