@@ -8,12 +8,14 @@ TYPE_CHECKING = False  # importing ``typing`` would double the time until the co
 if TYPE_CHECKING:
     from typing import Any
 
+    from audiobench.api import export as export
     from audiobench.api import leaderboard as leaderboard
     from audiobench.api import load as load
     from audiobench.api import plan as plan
     from audiobench.api import records as records
     from audiobench.api import run as run
     from audiobench.embedder import Embedder as Embedder
+    from benchmark.export.description import blank_net as blank_net
 
 _PUBLIC = {
     "Answers": "registry.metrics",
@@ -39,6 +41,8 @@ _PUBLIC = {
     "Target": "registry.targets",
     "Task": "registry.tasks",
     "Weights": "registry.weights",
+    "blank_net": "benchmark.export.description",
+    "export": "audiobench.api",
     "leaderboard": "audiobench.api",
     "load": "audiobench.api",
     "plan": "audiobench.api",

@@ -1,4 +1,4 @@
-"""What the command line does, as Python functions: plan and run suites, read leaderboards and records, use models."""
+"""What the command line does, as Python functions: run suites, read leaderboards and records, use and export models."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from benchmark.export import FormName
+    from benchmark.ledger.entry import Model
     from benchmark.ledger.finished import Finished
     from benchmark.suite.rules import Rule
     from leaderboard.board import Board
@@ -185,13 +187,14 @@ def load(
     runs: Place = "runs",
     plugins: Sequence[Place] = (),
 ) -> "Net":
-    """The model of an entry, or of a finished pretraining, as one torch module on the CPU, in eval mode.
+    """The model of an entry, of an export, or of a finished pretraining, as one torch module on the CPU, in eval mode.
 
     >>> net = audiobench.load("moco", suite="esc10", scale="cpu")
     >>> z_BD = net(wave_BT)  # [B, T] float32 in [-1, 1] at net.sample_rate
 
     Args:
-        entry: of a suite, pretrained or brought; or the folder of a finished pretraining, ``RUNS/pretrain/KEY``.
+        entry: of a suite, pretrained or brought; or the folder of an export (``safetensors``, ``hf``), or of a finished
+            pretraining, ``RUNS/pretrain/KEY``.
         suite: path or name of the suite; None for the only suite that was run and has such an entry.
         scale: one of the suite's scales.
         data: the folder of data sets, for a suite as it is now; None for the suite as it was run last.
@@ -205,13 +208,68 @@ def load(
     Raises:
         Mistake: if there is no such model, or it is not pretrained here.
     """
+    return _model(entry, suite, scale, data, runs, plugins).net
+
+
+def export(
+    entry: Place,
+    to: Place,
+    format: "FormName" = "safetensors",
+    *,
+    suite: Place | None = None,
+    scale: str | None = None,
+    data: Place | None = None,
+    runs: Place = "runs",
+    plugins: Sequence[Place] = (),
+) -> Path:
+    """Writes the model of an entry into a folder, to be used without audiobench's records, with a model card.
+
+    The card, ``README.md``, states what the model is, the data and the method of its pretraining, and its figures as
+    the leaderboard has them. The model is that of the first of the suite's seeds.
+
+    Args:
+        entry: as for ``load``; the card of a folder has no figures.
+        to: a new folder, or an empty one. It is written whole, or not at all.
+        format: ``safetensors`` (read by ``load``), ``hf`` (read by ``transformers.AutoModel``), ``pt2``
+            (``torch.export``), ``onnx``, or ``hear`` (a module with HEAR's API, and X-ARES' class).
+        suite: path or name of the suite; None for the only suite that was run and has such an entry.
+        scale: one of the suite's scales.
+        data: the folder of data sets, for a suite as it is now; None for the suite as it was run last.
+        runs: the folder of records.
+        plugins: Python files with components, besides the suite's own.
+
+    Returns:
+        The folder.
+
+    Raises:
+        Mistake: if there is no such model, it cannot be exported in this form, or the folder is not free.
+    """
+    from benchmark.export.forms import publish, require_free
+    from leaderboard.card import card
+
+    folder = Path(to)
+    require_free(folder)
+    model = _model(entry, suite, scale, data, runs, plugins)
+    publish(model, format, folder, card(model, format, Path(runs)))
+    return folder
+
+
+def _model(
+    entry: Place,
+    suite: Place | None,
+    scale: str | None,
+    data: Place | None,
+    runs: Place,
+    plugins: Sequence[Place],
+) -> "Model":
+    """The model of an entry, or in a folder, on the CPU."""
     from benchmark.jobs.model import choose_device
     from benchmark.ledger.entry import Wanted, load_model
     from benchmark.store.store import Store
 
     named = fspath(suite) if suite else None
     wanted = Wanted(fspath(entry), named, scale, _path(data), tuple(map(Path, plugins)), _tell)
-    return load_model(wanted, Store(Path(runs)), choose_device("cpu", "fp32")).net
+    return load_model(wanted, Store(Path(runs)), choose_device("cpu", "fp32"))
 
 
 def _path(place: Place | None) -> Path | None:

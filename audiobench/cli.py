@@ -75,7 +75,20 @@ def _call() -> int:
 def _app() -> "Typer":
     from typer import Typer
 
-    from audiobench.commands import check, data, embed, leaderboard, list_, plan, report, run, schema, show, store
+    from audiobench.commands import (
+        check,
+        data,
+        embed,
+        export,
+        leaderboard,
+        list_,
+        plan,
+        report,
+        run,
+        schema,
+        show,
+        store,
+    )
 
     app = Typer(
         name="audiobench",
@@ -93,6 +106,7 @@ def _app() -> "Typer":
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
     app.command("embed")(embed.embed)
+    app.command("export")(export.export)
     app.add_typer(store.app, name="store")
     app.command("schema")(schema.schema)
     return app

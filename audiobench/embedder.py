@@ -29,7 +29,8 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> pipeline = make_pipeline(audiobench.Embedder("moco", suite="esc10", scale="cpu"), LogisticRegression())
 
     Args:
-        entry: of a suite, pretrained or brought; or the folder of a finished pretraining, ``RUNS/pretrain/KEY``.
+        entry: of a suite, pretrained or brought; or the folder of an export (``safetensors``, ``hf``), or of a finished
+            pretraining, ``RUNS/pretrain/KEY``.
         suite: path or name of the suite; None for the only suite that was run and has such an entry.
         scale: one of the suite's scales.
         data: the folder of data sets, for a suite as it is now; None for the suite as it was run last.

@@ -29,7 +29,7 @@ def notes(table: Table) -> list[str]:
         *_figures(table, measured),
         *_comparisons(table, measured),
         *_learning(measured),
-        *_seen(measured),
+        *overlaps(measured),
         *_data(measured),
         *_published(table, measured),
     ]
@@ -180,7 +180,7 @@ def _learning(measured: list[Cell]) -> list[str]:
     return [*sentences, *area]
 
 
-def _seen(measured: list[Cell]) -> list[str]:
+def overlaps(measured: list[Cell]) -> list[str]:
     """Which entries saw test recordings in pretraining, and how many."""
     sentences = []
     for learned, (sign, meaning) in _SEEN.items():

@@ -17,7 +17,7 @@ from torch import Tensor
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend
-from registry.net import net_state
+from registry.net import FRONTEND_OF_NET, OF_FRONTEND, net_state
 from registry.tensors import read_tensors
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")  # used by torch and Lightning; many tutorials; PANNs
@@ -75,6 +75,11 @@ def open_checkpoint(path: Path, encoder: Encoder, frontend: Frontend) -> Opened:
     expected = net_state(encoder, frontend)
     prefix = max(_prefixes(tensors), key=lambda p: (sum(p + name in tensors for name in expected), -len(p)))
     state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if frontend.learns() and prefix.endswith("encoder."):  # as a whole ``Net`` names its tensors
+        inside = prefix.removesuffix("encoder.") + FRONTEND_OF_NET
+        learnt = {name: tensor for name, tensor in tensors.items() if name.startswith(inside)}
+        state |= {OF_FRONTEND + name.removeprefix(inside): tensor for name, tensor in learnt.items()}
+    beside = len(tensors) - len(state)
     if prefix:
         notes.append(f"{prefix!r} before every name")
     if _misfits(expected, state) and (_reads_published(encoder) or not set(expected) & set(state)):
@@ -89,7 +94,7 @@ def open_checkpoint(path: Path, encoder: Encoder, frontend: Frontend) -> Opened:
             where=str(path),
             fix="give the entry the encoder settings that the checkpoint was trained with",
         )
-    if prefix and (beside := len(tensors) - sum(name.startswith(prefix) for name in tensors)):
+    if prefix and beside:
         notes.append(f"{beside} tensors beside them left out")
     if counts:
         notes.append("counts of batches, which it lacks, set to 0")

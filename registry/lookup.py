@@ -43,6 +43,7 @@ class _Plugin(NamedTuple):
     digest: str  # of its file
 
 
+_PLUGIN = "audiobench_plugin_"  # begins the names of the modules of plugin files
 _plugins: dict[tuple[str, str], _Plugin] = {}
 
 
@@ -293,7 +294,7 @@ def load_plugin(path: Path) -> list[str]:
         raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
     text = path.read_bytes()
     digest = hashlib.sha256(text).hexdigest()
-    module = ModuleType(f"audiobench_plugin_{path.stem}_{digest[:16]}")  # there may be two files of one name
+    module = ModuleType(f"{_PLUGIN}{path.stem}_{digest[:16]}")  # there may be two files of one name
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
@@ -310,6 +311,13 @@ def load_plugin(path: Path) -> list[str]:
     if not registered:
         raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
     return registered
+
+
+def plugin_file(component: type) -> Path | None:
+    """The plugin file that a class stands in; None if it stands elsewhere."""
+    module = sys.modules.get(component.__module__)
+    is_plugin = component.__module__.startswith(_PLUGIN) and module and module.__file__
+    return Path(str(is_plugin)) if is_plugin else None
 
 
 def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:

@@ -21,13 +21,31 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping
     Raises:
         OSError: with its number, which safetensors hides in the message: a full disk must be told from a defect.
     """
+    plain = _plain(tensors)
+    entry = {"facts": dict(metadata or {}), "sha256": _digest(plain, metadata or {})}
+    # In one entry, because several entries would be in another order every time.
+    _save(path, plain, {_ENTRY: json.dumps(entry, sort_keys=True)})
+
+
+def write_for_others(path: Path, tensors: "Mapping[str, Tensor]") -> None:
+    """Writes a safetensors file with the header that transformers and its relatives ask for, and without a digest.
+
+    Raises:
+        OSError: as ``write_tensors`` does.
+    """
+    _save(path, _plain(tensors), {"format": "pt"})
+
+
+def _plain(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+
+
+def _save(path: Path, plain: "dict[str, Tensor]", header: dict[str, str]) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    entry = {"facts": dict(metadata or {}), "sha256": _digest(plain, metadata or {})}
-    try:  # in one entry, because several entries would be in another order every time
-        save_file(plain, path, {_ENTRY: json.dumps(entry, sort_keys=True)})
+    try:
+        save_file(plain, path, header)
     except SafetensorError as error:
         hidden = re.search(r"([^:]*) \(os error (\d+)\)", str(error))
         if hidden is None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Answer
@@ -81,5 +82,32 @@ def test_a_net_is_brought_in_two_ways_to_equal_rows(
     sys.modules.pop("net")
 
 
-def test_bringing_a_model_is_linked_from_the_readme() -> None:
-    assert "(docs/bringing-a-model.md)" in (ROOT / "README.md").read_text()
+@pytest.mark.slow
+def test_a_model_is_exported_used_and_tuned(
+    audiobench: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    page = ROOT / "docs" / "exporting.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    for name, text in blocks(page):
+        (tmp_path / name).write_text(text)
+    lines = re.findall(r"^    ((?:audiobench|python) [^#\n]*)", page.read_text(), re.M)
+    rows: dict[str, list[str]] = {}
+    for program, *arguments in [shlex.split(line) for line in lines if "ENTRY" not in line]:
+        if program == "python":
+            runpy.run_path(str(tmp_path / arguments[0]))
+            continue
+        answer = audiobench(*arguments)
+        assert answer.status == 0, answer.out + answer.err
+        told = [line for line in answer.out.splitlines() if re.search(FIGURE, line)]
+        rows |= {line.split()[0]: re.findall(FIGURE, line) for line in told}
+    assert rows["published"] == rows["moco"]  # the figures of the checkpoint are those of the entry
+    z_D, tuned_D = np.load("vectors.npy")[0], np.load("tuned.npy")[0]
+    assert z_D.shape == tuned_D.shape
+    assert not np.array_equal(z_D, tuned_D)
+
+
+@pytest.mark.parametrize("page", ["bringing-a-model", "exporting"])
+def test_a_page_is_linked_from_the_readme(page: str) -> None:
+    assert f"(docs/{page}.md)" in (ROOT / "README.md").read_text()

@@ -6,20 +6,16 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale
+from audiobench.commands.options import RUNS, Data, Debug, Entry, Plugins, Runs, Scale, SuiteOfEntry
 
 
 def embed(
-    entry: Annotated[
-        str, typer.Argument(help="An entry of a suite, or the folder of a pretraining: RUNS/pretrain/KEY.")
-    ],
+    entry: Entry,
     files: Annotated[list[Path], typer.Argument(help="Sound files, and folders of them.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="x.parquet; or x.npy, with x.paths.csv beside it.", dir_okay=False)
     ],
-    suite: Annotated[
-        str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
-    ] = None,
+    suite: SuiteOfEntry = None,
     scale: Scale = None,
     data: Data = None,
     runs: Runs = RUNS,

@@ -8,6 +8,13 @@ import typer
 from benchmark.suite.rules import Rule
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
+Entry = Annotated[
+    str,
+    typer.Argument(help="An entry of a suite; or the folder of an export, or of a pretraining: RUNS/pretrain/KEY."),
+]
+SuiteOfEntry = Annotated[
+    str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
+]
 Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]
 Data = Annotated[
     Path | None, typer.Option(envvar="AUDIOBENCH_DATA", help="Folder that holds the data sets.", file_okay=False)

@@ -58,7 +58,10 @@ def publish(model: Exported, form: FormName, folder: Path, card: str) -> None:
     try:
         form_called(form).write(model, aside)
         write_text(aside / CARD, card)
+        mode = (aside / CARD).stat().st_mode  # safetensors writes files that only their owner may read
         for path in aside.rglob("*"):
+            if path.is_file():
+                path.chmod(mode)
             sync(path)
         if folder.exists():
             folder.rmdir()

@@ -1,10 +1,13 @@
-"""The model of a suite's entry, or of a finished pretraining, to be used outside the suite."""
+"""The model of a suite's entry, of a finished pretraining, or of an export's folder, to be used outside a suite."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from benchmark.export.description import require_version
+from benchmark.export.exported import Exported
+from benchmark.export.folder import is_export, read_export
 from benchmark.jobs import embed
 from benchmark.jobs.evaluate import model_of
 from benchmark.jobs.pack import PackJob, Samples
@@ -14,30 +17,23 @@ from benchmark.ledger.planner import weights_hold
 from benchmark.ledger.request import Request
 from benchmark.progress import Progress
 from benchmark.store.integrity import read_json
-from benchmark.store.job import Job, key_of
+from benchmark.store.job import AnyJob, Job, key_of
 from benchmark.store.store import Store
 from benchmark.suite.document import suite_path
 from registry.errors import Mistake
-from registry.lookup import AnyComponent, Choice, load_plugin, nearest
+from registry.lookup import load_plugin, nearest
 
 if TYPE_CHECKING:
     from benchmark.jobs.model import Device
-    from registry.net import Net
+
+_AGAIN = "run the suite again"
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model that is ready to embed.
+class Model(Exported):
+    """A model that is ready to embed; ``plan`` is its suite's, None for a model that is in a folder."""
 
-    Args:
-        net: waveforms to embeddings, on the device.
-        samples: the type that recordings are stored as before they are embedded.
-        digest: SHA-256 of all that determines its embeddings of a recording, the first 32 digits.
-    """
-
-    net: "Net"
-    samples: Samples
-    digest: str
+    plan: Plan | None
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,8 @@ class Wanted:
     """Which model is wanted.
 
     Args:
-        name: an entry of a suite, or the folder of a finished pretraining (``RUNS/pretrain/KEY``).
-        suite: a suite's file or name; None for the only suite that was run and has such an entry.
+        name: an entry of a suite, the folder of an export, or that of a finished pretraining (``RUNS/pretrain/KEY``).
+        suite: a suite's file or name, whose entry it is; None for the only suite that was run and has such an entry.
         scale: one of the suite's scales, or None.
         data: the folder of data sets, for a suite as it is now; None for a suite as it was run last.
         plugins: Python files with components, besides the suite's own.
@@ -75,11 +71,13 @@ def load_model(wanted: Wanted, store: Store, device: "Device") -> Model:
     for path in wanted.plugins:
         load_plugin(path)
     folder = Path(wanted.name)
+    if wanted.suite is None and is_export(folder):
+        return Model(**vars(read_export(folder, device)), plan=None)
     if (folder / "job.json").is_file():
         return _of_pretraining(folder.resolve(), device)
     plan = _plan(wanted, store)
     config, needs = _of_entry(wanted.name, plan, store)
-    return _load(config, needs, plan, plan.facts.samples, store, device)
+    return _load(wanted.name, config, needs, plan, plan.jobs, plan.facts.samples, store, device)
 
 
 def _plan(wanted: Wanted, store: Store) -> Plan:
@@ -114,7 +112,8 @@ def _only_plan(wanted: Wanted, store: Store) -> Plan:
         raise Mistake(
             f"no suite that was run here has an entry {wanted.name!r}",
             where=str(store.root),
-            fix=f"{hint}Name the suite (--suite), the folder of its records (--runs), or a folder RUNS/pretrain/KEY",
+            fix=f"{hint}Name the suite (--suite), the folder of its records (--runs), a folder RUNS/pretrain/KEY, or"
+            " the folder of an export",
         )
     if len(holding) > 1:
         several = ", ".join(plan.name for plan in holding)
@@ -138,7 +137,7 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
             fix="name the folder of its pretraining, RUNS/pretrain/KEY" if needs.pretrain else "use normalise: clip",
         )
     for choice in (config.encoder, config.frontend):
-        _require_version(choice)
+        require_version(choice, _AGAIN)
     code = config.weights.stated.get("code", "")
     if code and code != config.encoder.component.digest_of(config.encoder.settings):
         raise Mistake(f"the code of the model of {entry} has changed since the suite was run", fix="run it again")
@@ -151,7 +150,7 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
     named = config.weights.sha256 or config.weights.revision
     if named and not weights_hold(plan, named):
         where = plan.files[named]
-        raise Mistake(f"the weights of {entry} are not what they were", where=where, fix="run the suite again")
+        raise Mistake(f"the weights of {entry} are not what they were", where=where, fix=_AGAIN)
     return config, needs
 
 
@@ -164,7 +163,7 @@ def _of_pretraining(folder: Path, device: "Device") -> Model:
         )
     store = Store(folder.parent.parent)
     for choice in (job.config.encoder, job.config.frontend):
-        _require_version(choice)
+        require_version(choice, _AGAIN)
     config = embed.Config(
         encoder=job.config.encoder,
         frontend=job.config.frontend,
@@ -172,26 +171,22 @@ def _of_pretraining(folder: Path, device: "Device") -> Model:
         window_samples=job.config.window_samples,
     )
     needs = embed.Needs(pack=job.needs.corpus, pretrain=job.key, statistics=job.needs.statistics)
-    pack = store.find("pack", job.needs.corpus) / "job.json"
-    packed = Job.from_json(read_json(pack)) if pack.is_file() else None  # packs may be deleted
-    samples: Samples = packed.config.samples if isinstance(packed, PackJob) else "int16"
-    return _load(config, needs, None, samples, store, device)
-
-
-def _require_version(choice: Choice[AnyComponent]) -> None:
-    """Refuses a component that is no longer what the stored weights were made with."""
-    now = choice.kind.version(choice.name)
-    if choice.config["version"] != now:
-        raise Mistake(
-            f"{choice.name} is of version {now}, and its weights are of version {choice.config['version']}",
-            fix="run the suite again",
-        )
+    of_packs = [job.needs.corpus, *job.needs.exclude]
+    stored = [store.find("pack", key) / "job.json" for key in of_packs]  # packs may be deleted
+    packs = [Job.from_json(read_json(path)) for path in stored if path.is_file()]
+    jobs = {one.key: one for one in [job, *packs]}
+    corpus = jobs.get(job.needs.corpus)
+    samples: Samples = corpus.config.samples if isinstance(corpus, PackJob) else "int16"
+    name = f"{job.config.method.name}-{job.key[:8]}"
+    return _load(name, config, needs, None, jobs, samples, store, device)
 
 
 def _load(
+    name: str,
     config: embed.Config,
     needs: embed.Needs,
     plan: Plan | None,
+    jobs: Mapping[str, AnyJob],
     samples: Samples,
     store: Store,
     device: "Device",
@@ -199,9 +194,28 @@ def _load(
     from benchmark.jobs.workplace import Workplace
     from registry.net import Net
 
-    jobs, files = (plan.jobs, plan.files) if plan else ({}, {})
-    at = Workplace(store, None, jobs, files, device, Progress(), skip_bad=False)
+    at = Workplace(store, None, jobs, plan.files if plan else {}, device, Progress(), skip_bad=False)
     frontend, encoder = embed.weighted_net(config, needs, at)
     without_pack = {role: key for role, key in needs.canonical().items() if role != "pack"}
     digest = key_of("embed", {**config.canonical(), "samples": samples}, without_pack)
-    return Model(Net(frontend, encoder, config.window_samples), samples, digest)
+    net = Net(frontend, encoder, config.window_samples)
+    return Model(name, net, config, samples, digest, _pretraining(jobs.get(needs.pretrain or ""), jobs, store), plan)
+
+
+def _pretraining(job: AnyJob | None, jobs: Mapping[str, AnyJob], store: Store) -> dict[str, Any] | None:
+    """The settings and the record of a pretraining, as plain data; None if there was none."""
+    if not isinstance(job, PretrainJob):
+        return None
+
+    def task_of(key: str) -> dict[str, Any] | None:
+        pack = jobs.get(key)
+        return dict(pack.config.task.config) if isinstance(pack, PackJob) else None
+
+    record = store.result(PretrainJob, job.key)
+    return {
+        "key": job.key,
+        "corpus": task_of(job.needs.corpus),
+        "exclude": [task for key in job.needs.exclude if (task := task_of(key))],
+        **{name: job.config.canonical()[name] for name in ("method", "augment", "training", "seed")},
+        **record.model_dump(mode="json", include={"clips", "excluded", "loss", "kept_epoch", "seconds", "environment"}),
+    }
