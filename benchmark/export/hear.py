@@ -8,7 +8,7 @@ from benchmark.export.pt2 import FILE, save
 from benchmark.export.window import WindowWithFrames
 from benchmark.store.files import file_digest, write_text
 
-NEEDS = "torch"
+NEEDS = "pip install torch"
 
 
 def write(model: Exported, folder: Path) -> None:

@@ -20,7 +20,7 @@ from benchmark.export.onnx_forms import with_onnx_forms
 from benchmark.export.window import Window, difference, facts, require_equal, traced
 from registry.errors import Mistake
 
-NEEDS = "numpy onnxruntime"
+NEEDS = "pip install onnxruntime"
 FILE = "model.onnx"
 _OPSET = 20  # the first whose DFT and STFT suffice
 _MOST = 1e-4  # of the largest value

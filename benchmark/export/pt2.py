@@ -10,7 +10,7 @@ from benchmark.export import beside
 from benchmark.export.exported import Exported
 from benchmark.export.window import Window, difference, facts_file, require_equal, traced
 
-NEEDS = "torch"
+NEEDS = "pip install torch"
 FILE = "model.pt2"
 _MOST = 1e-6  # of the largest value: the graph runs the same kernels
 

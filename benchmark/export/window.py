@@ -95,7 +95,7 @@ def traced(model: Exported, window: Window) -> ExportedProgram:
         told = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Mistake(
             f"torch.export cannot follow {type(net.encoder).__name__}, the encoder of {model.name}: {told[:200]}",
-            fix="export it as safetensors",
+            fix="use it where it is" if net.encoder.brings_weights else "export it as safetensors",
         ) from error
     _make_portable(program)
     return program
