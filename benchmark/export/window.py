@@ -93,6 +93,8 @@ def traced(model: Exported, window: Window) -> ExportedProgram:
         raise
     except Exception as error:  # torch.export has many, and no common class
         told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if told.startswith("Constraints violated"):
+            told = "what it computes depends on how many windows it gets"
         raise Mistake(
             f"torch.export cannot follow {type(net.encoder).__name__}, the encoder of {model.name}: {told[:200]}",
             fix="use it where it is" if net.encoder.brings_weights else "export it as safetensors",

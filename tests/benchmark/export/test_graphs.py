@@ -154,8 +154,8 @@ def test_a_graph_trains_on_and_follows_its_weights_to_another_device(folders: Pa
 def test_hear_embeds_scenes_as_the_net_does(folders: Path, hear: Any, loaded: Any, seconds: float) -> None:
     written = model()
     wave_BT = waves(written.net, 3, seconds)
-    assert isinstance(loaded, nn.Module)
     assert (loaded.sample_rate, loaded.scene_embedding_size) == (written.net.sample_rate, written.net.embedding_dim)
+    assert isinstance(loaded, nn.Module)
     with torch.no_grad():
         z_BD = hear.get_scene_embeddings(wave_BT, loaded)
         door = brought({"name": "hear", "module": "hear_model"}, folders / "hear" / "model.pt2")
@@ -319,10 +319,13 @@ def test_every_component_leaves_in_every_form(
         for wave_WT in inputs(written.net.window_samples):
             z_WD = embeddings(written, wave_WT)
             largest = max(largest, float(z_WD.abs().max()))
-            for form, way in ways.items():
-                apart[form] = max(apart[form], float((way(wave_WT) - z_WD).abs().max()))
+            for way, embed in ways.items():
+                apart[way] = max(apart[way], float((embed(wave_WT) - z_WD).abs().max()))
         assert hear.get_timestamp_embeddings(wave_WT, loaded)[0].isfinite().all()
     with capsys.disabled():
-        print(f"\n{name}: largest value {largest:.2g}; apart by " + ", ".join(f"{f} {d:.1e}" for f, d in apart.items()))
+        print(
+            f"\n{name}: largest value {largest:.2g}; apart by "
+            + ", ".join(f"{way} {d:.1e}" for way, d in apart.items())
+        )
     assert max(apart["pt2"], apart["hear"]) <= 1e-6 * largest
     assert apart["onnx"] <= min(1e-4, 1e-4 * largest)
