@@ -1,6 +1,7 @@
 """The model card of an export: what the model is, what it learned from, and its figures, all from the records."""
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from leaderboard.notes import overlaps
 from leaderboard.selection import MEANING
 from leaderboard.table import Cell, Table, make_table
 from registry.errors import Mistake
-from registry.lookup import METHODS, TASKS, WEIGHTS, AnyComponent, Choice
+from registry.lookup import METHODS, PROTOCOLS, TASKS, WEIGHTS, C, Choice, Kind
 
 if TYPE_CHECKING:
     from benchmark.ledger.entry import Model
@@ -66,8 +67,9 @@ def _result(cell: Cell, table: Table) -> dict[str, Any]:
     metrics = [
         {"type": cell.metric.column, "name": f"{cell.metric.name}, {cell.selection}", "value": _rounded(cell.mean)},
     ]
-    if cell.interval:
-        for end, value in (("low", cell.interval.low), ("high", cell.interval.high)):
+    ends = (("low", cell.interval.low), ("high", cell.interval.high)) if cell.interval else ()
+    for end, value in ends:
+        if math.isfinite(value):
             name = f"{cell.metric.name}, {end} end of the 95 % interval"
             metrics.append({"type": f"{cell.metric.column}_{end}", "name": name, "value": _rounded(value)})
     return {
@@ -110,10 +112,8 @@ def _weights(model: "Model") -> str:
     if pretraining:
         corpus = f" on {pretraining['corpus']['name']}" if pretraining["corpus"] else ""
         return f"pretrained by {pretraining['method']['name']}{corpus}"
-    try:
-        meaning = (inspect.getdoc(WEIGHTS.find(key.kind)) or key.kind).splitlines()[0].rstrip(".")
-    except Mistake:  # of a plugin that is not here
-        meaning = key.kind
+    source = _component(WEIGHTS, key.kind)
+    meaning = (inspect.getdoc(source) or key.kind).splitlines()[0].rstrip(".") if source else key.kind
     named = {**key.stated, "SHA-256": key.sha256, "revision": key.revision}
     file = model.plan.files.get(key.sha256 or key.revision or "") if model.plan else None
     if file:
@@ -137,7 +137,10 @@ def _training(model: "Model") -> Iterator[str]:
     yield "## Training"
     pretraining = model.pretraining
     if not pretraining:
-        yield "The benchmark did not train these weights. What they were trained on is not audited."
+        source = _component(WEIGHTS, model.config.weights.kind)
+        untrained = bool(source and source.untrained)
+        others = "The benchmark did not train these weights. What they were trained on is not audited."
+        yield "These weights have learned nothing." if untrained else others
         return
     left_out = ", ".join(f"{count:,} {why}" for why, count in pretraining["excluded"].items() if count)
     rows = {
@@ -172,7 +175,7 @@ def _figures(model: "Model", table: Table | None, cells: Sequence[Cell]) -> Iter
     head += [f"minus {control} [95 %]"] * compared + ["unseen [95 %]"] * unseen
     rows = [[*_row(cell), *_others(cell, compared=compared, unseen=unseen)] for cell in cells]
     yield _table(head, rows)
-    yield "\n".join(f"- {sentence}" for sentence in _remarks(table, cells))
+    yield "\n".join(f"- {sentence}" for sentence in _remarks(model, table, cells))
 
 
 def _row(cell: Cell) -> list[str]:
@@ -189,14 +192,20 @@ def _others(cell: Cell, *, compared: bool, unseen: bool) -> Iterator[str]:
         yield bounds(cell.unseen, cell.metric) if cell.unseen else ""
 
 
-def _remarks(table: Table, cells: Sequence[Cell]) -> Iterator[str]:
+def _remarks(model: "Model", table: Table, cells: Sequence[Cell]) -> Iterator[str]:
     """What the figures are of, and how the epoch was selected."""
     facts = table.facts
+    assert model.plan
     scale = f" --scale {facts.scale}" if facts.scale else ""
     yield f"`audiobench leaderboard {facts.suite}{scale}` makes these figures from the records of the suite."
     seeds = max(cell.seeds for cell in cells)
     if seeds > 1:
         yield f"Figures are means over {seeds} seeds. The weights here are those of seed {facts.seeds[0]}."
+    jobs = {row.protocol: model.plan.evaluation(row) for row in model.plan.rows if row.entry == model.name}
+    for protocol in dict.fromkeys(cell.protocol for cell in cells):
+        judged = _component(PROTOCOLS, jobs[protocol].config.protocol.name)
+        if judged and judged.trains_encoder:
+            yield f"{protocol} trains the encoder further in each fold. The weights here are those from before."
     yield "Intervals are a bootstrap over recordings within folds, and over seeds where there are several."
     for rule in dict.fromkeys(cell.selection for cell in cells):
         of_k = all(cell.k for cell in cells if cell.selection == rule)
@@ -233,11 +242,8 @@ def _task_of(model: "Model", cell: Cell) -> str:
 
 def _of_task(name: str) -> tuple[str, str]:
     """Licence and source of a data set."""
-    try:
-        task = TASKS.find(name)
-    except Mistake:  # of a plugin that is not here
-        return "not stated", "not stated"
-    return task.licence, " ".join(filter(None, [task.source, task.url]))
+    task = _component(TASKS, name)
+    return (task.licence, " ".join(filter(None, [task.source, task.url]))) if task else ("not stated", "not stated")
 
 
 def _origin(model: "Model", table: Table | None) -> Iterator[str]:
@@ -251,19 +257,21 @@ def _origin(model: "Model", table: Table | None) -> Iterator[str]:
     yield "## Versions\n\n" + _table(["", ""], rows)
     sources = {"encoder": model.config.encoder.component.source, "front end": model.config.frontend.component.source}
     if model.pretraining:
-        method: Choice[AnyComponent] = Choice(METHODS, model.pretraining["method"])
-        sources[f"method, {method.name}"] = _source(method)
+        name = model.pretraining["method"]["name"]
+        method = _component(METHODS, name)
+        sources[f"method, {name}"] = method.source if method else "not stated"
     if table and table.facts.reproduces:
         sources["table that the suite reproduces"] = table.facts.reproduces
     cited = "\n".join(f"- {what}: {source}" for what, source in sources.items())
     yield f"## To cite\n\n{cited}"
 
 
-def _source(choice: Choice[AnyComponent]) -> str:
+def _component(kind: Kind[C], name: str) -> type[C] | None:
+    """The component with a name; None if it is a plugin's, and the plugin is not here."""
     try:
-        return choice.component.source
-    except Mistake:  # of a plugin that is not here
-        return "not stated"
+        return kind.find(name)
+    except Mistake:
+        return None
 
 
 def _yaml_line(component: "Choice[Any] | Mapping[str, Any]") -> str:

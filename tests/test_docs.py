@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,13 +67,12 @@ def test_a_net_is_brought_in_two_ways_to_equal_rows(
 ) -> None:
     page = ROOT / "docs" / "bringing-a-model.md"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     for name, text in blocks(page):
         (tmp_path / name).write_text(text)
     for line in re.findall(r"^    ((?:audiobench|python) [^#\n]*)", page.read_text(), re.M):
         program, *arguments = shlex.split(line)
         if program == "python":
-            runpy.run_path(str(tmp_path / arguments[0]))
+            subprocess.run([sys.executable, *arguments], check=True, cwd=tmp_path)
             continue
         answer = audiobench(*arguments)
         assert answer.status == 0, answer.out + answer.err

@@ -47,7 +47,7 @@ def read_export(folder: Path, device: "Device") -> Exported:
         return _read_export(content[HF_FIELD] if hf else content, weights, device)
     except Mistake as mistake:
         raise Mistake(mistake.what, where=mistake.where or str(stated), fix=mistake.fix or _AGAIN) from mistake
-    except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors
         what = f"this is no description of a model: {type(error).__name__} {str(error).splitlines()[0]}"
         raise Mistake(what, where=str(stated), fix=_AGAIN) from error
 

@@ -40,7 +40,12 @@ def form_called(name: FormName) -> Form:
 
 
 def require_free(folder: Path) -> None:
-    """Refuses a folder that is there and not empty, so that nothing is overwritten."""
+    """Refuses a folder that is there and not empty, so that nothing is overwritten.
+
+    The working folder is refused, too: an empty folder is replaced, and the user would stand in one that is gone.
+    """
+    if folder.exists() and folder.samefile(Path()):
+        raise Mistake("this is the working folder, and an export makes its own", where=str(folder), fix="--to NAME")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise Mistake("there is something in this place already", where=str(folder), fix="name a new folder: --to")
 

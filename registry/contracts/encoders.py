@@ -27,7 +27,7 @@ _LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; the secon
 class Specimen(contracts.Specimen[Encoder]):
     """An encoder behind a front end, in eval mode."""
 
-    place = "behind the front end of the check; --frontend names another"
+    place = "while it was checked; --frontend names the front end before it"
 
     frontend: Frontend
     encoder: Encoder

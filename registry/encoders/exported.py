@@ -1,5 +1,6 @@
 """A model that torch exported."""
 
+import warnings
 import zipfile
 from collections.abc import Callable
 from itertools import chain
@@ -62,7 +63,8 @@ def _open(path: Path) -> tuple[nn.Module, int | None]:
     with zipfile.ZipFile(path) as archive:
         inside = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in inside:
-        script: nn.Module = torch.jit.load(str(path), map_location="cpu")
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # that torch.export is what to use now
+            script: nn.Module = torch.jit.load(str(path), map_location="cpu")
         return script, None
     exported = torch.export.load(str(path))
     (name, *_) = exported.graph_signature.user_inputs

@@ -1,10 +1,7 @@
 """A model with the API of HEAR 2021."""
 
-import importlib
-import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -12,7 +9,7 @@ from torch import Tensor
 
 from registry.encoders._brought import Brought
 from registry.errors import Mistake
-from registry.lookup import package_digest
+from registry.own_code import code_digest, imported
 from registry.settings import Outside, Settings
 
 _API = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
@@ -29,7 +26,11 @@ class Hear(Brought["Hear.Config"]):
     source: ClassVar[str] = "HEAR 2021, hearbenchmark.com (common API)"
 
     class Config(Settings):
-        module: str = Field(..., min_length=1, description="an importable module, such as hearbaseline.wav2vec2")
+        module: str = Field(
+            ...,
+            min_length=1,
+            description="an importable module, such as hearbaseline.wav2vec2, or the path of its file, NAME.py",
+        )
         weights: Outside[str] = Field("", description="file for load_model, which else gets an empty path")
 
     @classmethod
@@ -38,7 +39,7 @@ class Hear(Brought["Hear.Config"]):
 
     @classmethod
     def digest_of(cls, config: Config) -> str:
-        return package_digest(config.module.partition(".")[0])
+        return code_digest(config.module)
 
     @classmethod
     def own_rate(cls, config: Config, path: Path | None) -> int:
@@ -73,16 +74,12 @@ def _loaded(name: str, path: Path | None) -> tuple[Any, Any]:
     Raises:
         Mistake: if the module does not import, lacks a function of the API, or loads no model.
     """
-    try:
-        module: ModuleType = importlib.import_module(name)
-    except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise Mistake(f"the module {name} does not import: {told}", fix="install its package") from error
+    module: Any = imported(name)
     lacking = [function for function in _API if not callable(getattr(module, function, None))]
     if lacking:
         raise Mistake(
             f"{name} has no {', '.join(lacking)}: it is no module of HEAR 2021",
-            where=str(sys.modules[name].__file__),
+            where=str(module.__file__),
             fix="name a module with HEAR's API; encoder: module takes any class",
         )
     try:

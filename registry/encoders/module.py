@@ -1,6 +1,5 @@
 """A class of the user's own."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from registry.encoders._brought import Brought
 from registry.errors import Mistake
-from registry.lookup import package_digest
+from registry.own_code import code_digest, imported
 from registry.settings import Outside, Settings
 
 
@@ -27,7 +26,9 @@ class Module(Brought["Module.Config"]):
     source: ClassVar[str] = "the user's; X-ARES (sampling_rate, output_dim, hop_size_in_ms)"
 
     class Config(Settings):
-        of: str = Field(..., alias="class", pattern=r"^[\w.]+:\w+$", description="package.module:Class")
+        of: str = Field(
+            ..., alias="class", pattern=r"^[^:].*:\w+$", description="package.module:Class, or path/of/file.py:Class"
+        )
         arguments: dict[str, Any] = Field({}, description="of the class, by name")
         weights: Outside[str] = Field("", description="file of its tensors: safetensors, or a .pth of tensors alone")
         sample_rate: int | None = Field(None, gt=0, description="Hz; by default the class's own")
@@ -38,7 +39,7 @@ class Module(Brought["Module.Config"]):
 
     @classmethod
     def digest_of(cls, config: Config) -> str:
-        return package_digest(config.of.partition(":")[0].partition(".")[0])
+        return code_digest(config.of.rpartition(":")[0])
 
     @classmethod
     def own_rate(cls, config: Config, path: Path | None) -> int:
@@ -74,14 +75,13 @@ def make(of: str, arguments: Mapping[str, Any]) -> nn.Module:
     Raises:
         Mistake: if the class cannot be imported or called, or is no ``nn.Module``.
     """
-    module, name = of.split(":")
+    module, _, name = of.rpartition(":")
+    made_by = imported(module)
     try:
-        made = getattr(importlib.import_module(module), name)(**arguments)
+        made = getattr(made_by, name)(**arguments)
     except Exception as error:
         told = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Mistake(
-            f"{of} cannot be made: {type(error).__name__}: {told}", fix="install its package, or mend class, arguments"
-        ) from error
+        raise Mistake(f"{of} cannot be made: {type(error).__name__}: {told}", fix="mend class or arguments") from error
     if not isinstance(made, nn.Module):
         raise Mistake(f"{of} is no torch.nn.Module", fix="name a class of modules")
     return made.eval()

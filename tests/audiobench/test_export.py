@@ -3,6 +3,7 @@
 Exported folders stand wherever an entry does, on a machine with no records.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -117,6 +118,11 @@ def test_an_export_is_a_checkpoint_of_a_suite(folders: Path, finished: Finished,
         for board, name in zip(boards, ("moco", "copy"), strict=True)
     )
     assert copied["figure"].tolist() == moco["figure"].tolist()
+    door.export("copy", tmp_path / "copied", runs=tmp_path / "runs")
+    text = card_of(tmp_path / "copied")[1]
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert f"(SHA-256 {digest}, file model.safetensors)" in text
+    assert "What they were trained on is not audited." in text
 
 
 def test_the_card_has_the_figures_of_the_leaderboard(folders: Path, finished: Finished, audiobench: Call) -> None:
@@ -188,6 +194,7 @@ def test_a_card_without_figures_says_why(tmp_path: Path, finished: Finished, fol
     assert "model-index" not in metadata
     assert "weights | Random weights, as the encoder draws them; each seed gives others" in text
     assert "(seed 0)" in text
+    assert "These weights have learned nothing." in text
     door.export(folders / "hf", tmp_path / "again")
     metadata, text = card_of(tmp_path / "again")
     assert "exported from a folder, which holds no records" in text
@@ -199,6 +206,31 @@ def test_a_card_without_figures_says_why(tmp_path: Path, finished: Finished, fol
     wave_BT = torch.zeros(1, 9000).uniform_(-0.5, 0.5)
     nets = [door.load(pretrained), door.load(tmp_path / "pretraining")]
     assert torch.equal(nets[0](wave_BT), nets[1](wave_BT))
+
+
+def test_the_card_says_what_its_figures_are_not_of(finished: Finished, tmp_path: Path) -> None:
+    suite, runs = finished
+    door.export("random", tmp_path / "random", suite=suite, runs=runs)
+    metadata, text = card_of(tmp_path / "random")
+    assert len(metadata["model-index"][0]["results"]) == 3
+    assert "- finetune trains the encoder further in each fold. The weights here are those from before." in text
+    assert "freeze trains" not in text
+    assert "Transductive" not in text
+
+
+@pytest.mark.slow
+def test_the_card_of_a_committed_board_has_its_figures(tmp_path: Path) -> None:
+    """Of three seeds, of which the first one's weights leave."""
+    folder = Path(__file__).parents[2] / "leaderboard"
+    door.export("random", tmp_path / "random", suite="esc10", scale="cpu", runs=folder / "records")
+    text = card_of(tmp_path / "random")[1]
+    assert "Figures are means over 3 seeds. The weights here are those of seed 0." in text
+    board = (folder / "esc10.cpu.md").read_text()
+    figures = re.findall(r"\| esc10 \| (\w+) \| accuracy \| (0\.\d{3}) \[", text)
+    assert [protocol for protocol, _ in figures] == ["freeze", "knn"]
+    row = next(line for line in board.splitlines() if line.startswith("| random "))
+    assert [figure for _, figure in figures] == re.findall(r"(0\.\d{3}) ± ", row)
+    assert "CC BY 3.0" in text
 
 
 def test_an_entry_of_a_named_suite_comes_before_a_folder_of_its_name(
@@ -230,6 +262,7 @@ def test_the_command_lists_what_it_wrote(finished: Finished, audiobench: Call, t
     ("arguments", "told"),
     [
         (("mocoo", "--to", "x"), "did you mean moco"),
+        (("moco", "--to", "."), "this is the working folder"),
         (("moco", "--to", "full"), "there is something in this place already"),
         (("moco", "--to", "x", "--format", "tf"), "safetensors"),
         (("moco",), "--to"),

@@ -1,5 +1,6 @@
 """Encoders that are models made elsewhere: they give what the models give, or say in words why they cannot."""
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -171,6 +172,27 @@ def test_a_module_of_hear_gives_scene_and_timestamp_embeddings(package: Path) ->
     torch.testing.assert_close(encoder.embed(WAVE_B1T), mean_BD)
 
 
+def test_code_may_be_named_by_the_path_of_its_file_and_import_its_neighbours(tmp_path: Path) -> None:
+    before = list(sys.path)
+    (tmp_path / "beside_it.py").write_text(HEAR.format(size=6))
+    (tmp_path / "one.py").write_text("from beside_it import *")
+    (tmp_path / "net.py").write_text(MODULE)
+    hear = brought({"name": "hear", "module": str(tmp_path / "one.py")})
+    own = brought({"name": "module", "class": f"{tmp_path / 'net.py'}:Mine"})
+    torch.testing.assert_close(hear.embed(WAVE_B1T), expected()[1])
+    torch.testing.assert_close(own.embed(WAVE_B1T), expected()[1])
+    assert own.digest_of(own.config) == hashlib.sha256(MODULE.encode()).hexdigest()
+    sys.path[:] = before
+    del sys.modules["beside_it"]
+
+
+def test_a_class_in_the_working_folder_is_found_by_the_program(tmp_path: Path) -> None:
+    (tmp_path / "own_nets.py").write_text("import torch\n\n\nclass Flat(torch.nn.Flatten):\n    sample_rate = 8000\n")
+    program = [str(Path(sys.executable).parent / "audiobench"), "check", "{name: module, class: 'own_nets:Flat'}"]
+    answer = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert "It is made from its settings" in answer.stdout, answer.stderr
+
+
 def test_what_cannot_be_used_is_said_in_words(package: Path) -> None:
     (package / "own_nets.py").write_text(MODULE)
     (package / "wrong_size.py").write_text(HEAR.format(size=7))
@@ -180,7 +202,7 @@ def test_what_cannot_be_used_is_said_in_words(package: Path) -> None:
         ({"name": "module", "class": "own_nets:Text"}, None, "gives a str, and not a tensor"),
         ({"name": "module", "class": "own_nets:Nan"}, None, "not finite"),
         ({"name": "module", "class": "own_nets:Absent"}, None, "cannot be made: AttributeError"),
-        ({"name": "module", "class": "no_such_package:Net"}, None, "cannot be made: ModuleNotFoundError"),
+        ({"name": "module", "class": "no_such_package:Net"}, None, "does not import: ModuleNotFoundError"),
         ({"name": "hear", "module": "no_api"}, None, "has no get_scene_embeddings, get_timestamp_embeddings"),
         ({"name": "hear", "module": "wrong_size"}, None, "gives 6 values, and says 7"),
         ({"name": "hear", "module": "no_such_module"}, None, "does not import"),

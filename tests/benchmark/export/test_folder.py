@@ -128,6 +128,14 @@ def test_bytes_that_changed_are_told(made: Path, tmp_path: Path) -> None:
         read_export(folder, CPU)
 
 
+@pytest.mark.parametrize("content", [None, [], "cnn10"])
+def test_a_field_that_is_no_description_is_told(made: Path, tmp_path: Path, content: Any) -> None:
+    folder = shutil.copytree(made / "hf", tmp_path / "out")
+    (folder / "config.json").write_text(json.dumps({"audiobench": content}))
+    with pytest.raises(Mistake, match="this is no description of a model"):
+        read_export(folder, CPU)
+
+
 def test_a_folder_of_something_else_is_no_export(tmp_path: Path) -> None:
     assert not is_export(tmp_path)
     assert not is_export(tmp_path / "none")
