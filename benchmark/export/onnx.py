@@ -1,11 +1,8 @@
 """The form ``onnx``: a graph that needs no torch."""
 
-import contextlib
 import importlib.util
-import io
-import logging
+import re
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ from torch.export import Dim, ExportedProgram
 from benchmark.export import beside
 from benchmark.export.exported import Exported
 from benchmark.export.onnx_forms import with_onnx_forms
-from benchmark.export.window import Window, difference, facts, require_equal, traced
+from benchmark.export.window import Window, difference, facts, quiet, require_equal, traced
 from registry.errors import Mistake
 
 NEEDS = "pip install onnxruntime"
@@ -43,7 +40,8 @@ def write(model: Exported, folder: Path) -> None:
         )
     window = Window(model.net)
     path = folder / FILE
-    made = _converted(with_onnx_forms(traced(model, window)), model)
+    with quiet():
+        made = _converted(traced(model, window), model)
     made.model.metadata_props.update(facts(model))
     for node in made.model.graph.all_nodes():
         node.metadata_props.clear()  # they name files of this machine
@@ -58,41 +56,29 @@ def snippet(model: Exported) -> str:
 
 
 def _converted(program: ExportedProgram, model: Exported) -> Any:
-    """torch's ``ONNXProgram`` of a graph. torch tells about its work, on every stream, what is no use to a user."""
+    """torch's ``ONNXProgram`` of a graph."""
     from onnxscript import optimizer
 
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
-            warnings.simplefilter("ignore")
-            made: Any = torch.onnx.export(
-                program,
-                verbose=False,
-                opset_version=_OPSET,
-                input_names=["wave"],
-                output_names=["embedding"],
-                dynamic_shapes=({0: Dim("windows", min=1)},),
-                optimize=False,
-            )
-            # Not torch's own optimisation, which takes the addition of 1e-8 for one of 0 (onnxscript 0.7.2).
-            optimizer.fold_constants(made.model)
-            optimizer.remove_unused_nodes(made.model)
-            return made
+        made: Any = torch.onnx.export(
+            with_onnx_forms(program),
+            verbose=False,
+            opset_version=_OPSET,
+            input_names=["wave"],
+            output_names=["embedding"],
+            dynamic_shapes=({0: Dim("windows", min=1)},),
+            optimize=False,
+        )
+        # Not torch's own optimisation, which takes the addition of 1e-8 for one of 0 (onnxscript 0.7.2).
+        optimizer.fold_constants(made.model)
+        optimizer.remove_unused_nodes(made.model)
+        return made
     except Exception as error:  # the exporter's own errors have no public class
-        lines = [line.strip() for line in str(error).splitlines() if "No ONNX function" in line]
-        told = (lines or [type(error).__name__])[0]
+        lacking = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", str(error))
+        told = f"there is none of torch's {lacking[1]}" if lacking else type(error).__name__
         raise Mistake(
-            f"the graph of {model.name} has no form in ONNX: {told[-200:]}", fix="export it as pt2 or safetensors"
+            f"the graph of {model.name} has no form in ONNX: {told}", fix="export it as pt2 or safetensors"
         ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 class _Session:
@@ -101,7 +87,13 @@ class _Session:
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
-        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own errors have no common class
+            told = str(error).strip().splitlines()[0]
+            raise Mistake(
+                f"onnxruntime cannot run the graph: {told[-200:]}", fix="export it as pt2 or safetensors"
+            ) from error
 
     def __call__(self, wave_WT: Tensor) -> Tensor:
         (z_WD,) = self.session.run(["embedding"], {"wave": wave_WT.numpy()})

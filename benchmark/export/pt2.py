@@ -1,14 +1,13 @@
 """The form ``pt2``: a graph of torch, which needs no code of audiobench."""
 
 import shutil
-import warnings
 from pathlib import Path
 
 import torch
 
 from benchmark.export import beside
 from benchmark.export.exported import Exported
-from benchmark.export.window import Window, difference, facts_file, require_equal, traced
+from benchmark.export.window import Window, difference, facts_file, quiet, require_equal, traced
 
 NEEDS = "pip install torch"
 FILE = "model.pt2"
@@ -33,8 +32,7 @@ def save(model: Exported, window: Window, folder: Path) -> None:
     Raises:
         Mistake: if the model has no graph of torch, or the file does not give torch's embeddings.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch, about its own code
+    with quiet():
         torch.export.save(traced(model, window), folder / FILE, extra_files=facts_file(model))
         again = torch.export.load(folder / FILE).module()
     require_equal(difference(window, again, model.net.window_samples), _MOST, model.name, "pt2")

@@ -3,8 +3,12 @@
 Legend: W windows, T samples, N frames, D embedding.
 """
 
+import contextlib
+import io
 import json
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -128,6 +132,19 @@ def _make_portable(program: ExportedProgram) -> None:
             for key in _PATHS:
                 node.meta.pop(key, None)
         module.recompile()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """A context in which torch tells nothing about its own work, on any stream."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 def probes(samples: int) -> Tensor:

@@ -66,7 +66,8 @@ def _open(path: Path) -> tuple[nn.Module, int | None]:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # that torch.export is what to use now
             script: nn.Module = torch.jit.load(str(path), map_location="cpu")
         return script, None
-    exported = torch.export.load(str(path))
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # about the bytes that hold the weights
+        exported = torch.export.load(str(path))
     (name, *_) = exported.graph_signature.user_inputs
     (given,) = [node.meta["val"] for node in exported.graph.nodes if node.name == name]
     samples = given.shape[-1]
