@@ -71,6 +71,7 @@ def run(
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     plugins: Sequence[Place] = (),
     skip_bad: bool = False,
+    track: Sequence[str] | None = None,
 ) -> "Board":
     """Pretrains and evaluates what a suite asks for; a finished job is not done again. Progress is on standard error.
 
@@ -87,6 +88,8 @@ def run(
         precision: ``auto`` is ``bf16`` on a GPU and ``fp32`` on a CPU.
         plugins: Python files with components, besides the suite's own.
         skip_bad: leave unusable recordings out, and record which.
+        track: where scalars of running jobs go: ``tensorboard``, ``mlflow``, ``wandb``; None for TensorBoard, if it is
+            installed; empty for none.
 
     Returns:
         The leaderboard, as ``leaderboard`` gives it.
@@ -100,17 +103,18 @@ def run(
     from benchmark.ledger.request import Request
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
+    from benchmark.trackers import chosen
     from leaderboard.board import Board
     from leaderboard.merge import separate
     from leaderboard.table import make_table
     from registry.errors import Mistake
 
-    store = Store(Path(runs))
+    trackers, store = chosen(track), Store(Path(runs))
     request = Request(suite_path(fspath(suite)), scale, _path(data), tuple(seeds), tuple(map(Path, plugins)))
     made = request.plan(store)
     rows = choose_rows(made, entries, tasks, protocols)
     request.keep(made, store)
-    ending = fill(made, rows, store, _path(data), device, precision, tell=_tell, skip_bad=skip_bad)
+    ending = fill(made, rows, store, _path(data), device, precision, tell=_tell, skip_bad=skip_bad, track=trackers)
     if ending.failed:
         raise Mistake(str(ending))
     return Board([make_table(separate(made, store), store)])
@@ -202,8 +206,8 @@ def load(
         plugins: Python files with components, besides the suite's own.
 
     Returns:
-        Of the first of the suite's seeds. It has ``sample_rate`` (Hz), ``embedding_dim``, ``window_samples``, and
-        ``frames(wave_BT)``, the encoder's frames ``[B, N, D]``.
+        Of the first of the suite's seeds. It has ``sample_rate`` (Hz), ``embedding_dim``, ``window_samples`` (a number,
+        or ``whole``), and ``frames(wave_BT)``, the encoder's frames ``[B, N, D]``.
 
     Raises:
         Mistake: if there is no such model, or it is not pretrained here.

@@ -19,6 +19,7 @@ from registry.lookup import METHODS, PROTOCOLS, TASKS, WEIGHTS, C, Choice, Kind
 
 if TYPE_CHECKING:
     from benchmark.ledger.entry import Model
+    from registry.net import Net
 
 _HOME = "audiobench"
 _LIBRARY = {"hf": "transformers", "onnx": "onnx"}  # as the hub names what reads a folder; audiobench for the others
@@ -94,16 +95,24 @@ def _model(model: "Model") -> Iterator[str]:
         "front end": f"`{_yaml_line(config.frontend)}`; {config.frontend.component.source}",
         "parameters": f"{parameters:,}" if parameters else "not counted",
         "sample rate": f"{net.sample_rate:,} Hz",
-        "window": f"{net.window_samples:,} samples, {net.window_samples / net.sample_rate:g} s",
+        "window": _window(net),
         "embedding": f"{net.embedding_dim:,} numbers" + (f" ({parts})" if parts else ""),
     }
     for name, module in net.views.frontend.measured().items():
         rows[f"statistics, {name}"] = f"mean {module.mean:g}, deviation {module.std:g}"
+    cut = "A longer recording is cut into windows at half-window stride, and its embedding is the mean over windows."
+    whole = "A recording of any length is embedded whole, in one piece."
     yield (
-        f"An encoder of sound: waveforms at {net.sample_rate:,} Hz to embeddings of {net.embedding_dim:,} numbers. A"
-        " longer recording is cut into windows at half-window stride, and its embedding is the mean over windows."
+        f"An encoder of sound: waveforms at {net.sample_rate:,} Hz to embeddings of {net.embedding_dim:,} numbers."
+        f" {whole if net.window_samples == 'whole' else cut}"
     )
     yield _table(["", ""], list(rows.items()))
+
+
+def _window(net: "Net") -> str:
+    if net.window_samples == "whole":
+        return "none: the whole recording"
+    return f"{net.window_samples:,} samples, {net.window_samples / net.sample_rate:g} s"
 
 
 def _weights(model: "Model") -> str:

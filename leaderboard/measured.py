@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold
+from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold, model_of
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
@@ -44,10 +44,12 @@ class Measured:
     steps_per_second: float | None = None
     skipped: int = 0
     missing: int = 0
+    whole: bool = False  # whether clips were embedded in one piece, and not in windows
     embedding: list[Embedding] = field(default_factory=list)  # what the records say of the embeddings
     epochs: dict[int, int] | None = None  # by fold, the epoch whose predictions count; None for those at the end
     keys: list[str] = field(default_factory=list)  # of the records
     classes: list[str] = field(default_factory=list)
+    data_hash: str = ""  # of the pack's samples
 
     @staticmethod
     def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule) -> "Measured":
@@ -58,10 +60,11 @@ class Measured:
         if not done:
             return measured
         results = [store.result(EvaluateJob, row.key) for row in done]
+        measured.whole = model_of(plan.evaluation(done[0]), plan.jobs)[0].window_samples == "whole"
         folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
         measured.target, measured.judge = find_target(results[0].target), find_judge(results[0].judge)
-        measured.classes = list(results[0].classes)
+        measured.classes, measured.data_hash = list(results[0].classes), results[0].data_hash
         if not measured.classes and not measured.target.outputs(0):  # older records do not name them
             measured.classes = list(plan.pack_of(done[0]).config.task.build().classes)
         chosen = measured._select(folds, len(repeats), rule, plan.facts.tasks[rows[0].task].folds[0])

@@ -30,6 +30,7 @@ def notes(table: Table) -> list[str]:
         *_comparisons(table, measured),
         *_learning(measured),
         *overlaps(measured),
+        *_whole(table, measured),
         *_data(measured),
         *_published(table, measured),
     ]
@@ -201,6 +202,23 @@ def overlaps(measured: list[Cell]) -> list[str]:
     if unknown:
         sentences.append(f"Of {', '.join(unknown)} the records do not tell which clips these are.")
     return sentences
+
+
+def _whole(table: Table, measured: list[Cell]) -> list[str]:
+    """Which entries embedded clips in one piece, and how many clips were too short for that."""
+    whole = [cell for cell in measured if table.measured[cell.entry, cell.task, cell.protocol].whole]
+    if not whole:
+        return []
+    entries = dict.fromkeys(cell.entry for cell in whole)
+    among = "" if len(whole) == len(measured) else f" ({', '.join(entries)})"
+    padded: dict[tuple[int, str], dict[str, None]] = {}  # entries, each once, by the number of clips and the task
+    for cell in whole:
+        count = max((e.padded for e in table.measured[cell.entry, cell.task, cell.protocol].embedding), default=0)
+        if count:
+            padded.setdefault((count, cell.task), {})[cell.entry] = None
+    listed = "; ".join(f"{count} clips of {task} ({', '.join(names)})" for (count, task), names in padded.items())
+    sentence = f"Whole clips: each was embedded in one piece, and not in windows{among}."
+    return [f"{sentence} Too short for the net, and padded with silence: {listed}." if listed else sentence]
 
 
 def _data(measured: list[Cell]) -> list[str]:

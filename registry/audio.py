@@ -1,5 +1,6 @@
 """Decoded recordings of a data set, and the windows cut from them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from registry.windows import Window
+
 FULL_SCALE = 32767
+SAMPLES_AT_ONCE = 2**21  # of whole clips in a batch: so memory does not grow with the number of clips
 Sample = np.int16 | np.float32
 
 
@@ -53,8 +57,8 @@ class Recordings:
         Returns:
             ``[B, crops, samples]`` float32, full scale 1, on the CPU.
         """
+        lengths_B = self.lengths(clips)
         clips = self._among_all(clips)
-        lengths_B = torch.from_numpy(np.diff(self.offsets))[clips]
         slack_BV = (lengths_B - samples).unsqueeze(1).expand(-1, crops)
         place_BV = torch.rand(len(clips), crops, dtype=torch.float64, generator=generator)
         start_BV = (place_BV * (slack_BV.abs() + 1)).long() * slack_BV.sign()
@@ -85,6 +89,39 @@ class Recordings:
                 self._copy(clip, start, next(rows))
         owner_W = torch.repeat_interleave(torch.arange(len(starts)), torch.tensor([len(s) for s in starts]))
         return to_float(out_WT), owner_W
+
+    def lengths(self, clips: Tensor) -> Tensor:
+        """Samples ``[B]`` of some clips."""
+        return torch.from_numpy(np.diff(self.offsets))[self._among_all(clips)]
+
+    def batches(
+        self, clips: Tensor, window: Window, at_once: int, shortest: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Cuts clips into windows, or gives them whole, in batches.
+
+        Windows come in the order of the clips. Whole clips of one length are together, without padding. The longest
+        come first: if a clip is too long for the memory, that shows at the beginning.
+
+        Args:
+            clips: ``[N]`` indices of clips.
+            window: samples of a window, or ``whole``.
+            at_once: clips in a batch. Whole clips are fewer where they have more than ``SAMPLES_AT_ONCE`` samples.
+            shortest: samples; a whole clip that is shorter is padded with silence at its end.
+
+        Yields:
+            ``[W, samples]`` float32, full scale 1, and ``[W]`` the clip of each, one of ``clips``.
+        """
+        if window != "whole":
+            for clips_B in clips.split(at_once):
+                wave_WT, owner_W = self.windows(clips_B, window)
+                yield wave_WT, clips_B[owner_W]
+            return
+        lengths_N = self.lengths(clips).clamp_min(shortest)
+        order_N = lengths_N.argsort(descending=True, stable=True)
+        lengths, counts = lengths_N[order_N].unique_consecutive(return_counts=True)
+        for length, equal in zip(lengths.tolist(), clips[order_N].split(counts.tolist()), strict=True):
+            for clips_B in equal.split(max(min(at_once, SAMPLES_AT_ONCE // length), 1)):
+                yield self.windows(clips_B, length)[0], clips_B
 
     def _among_all(self, clips: Tensor) -> Tensor:
         return clips if self.chosen is None else self.chosen[clips]

@@ -6,6 +6,7 @@ from typing import Any
 
 from registry.lookup import FRONTENDS, kind_called
 from registry.pipelines import PIPELINES
+from registry.weights.own import brought
 
 
 def summary(kind: str, name: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def _encoder_traits(component: Any) -> dict[str, Any]:
     """The kind of input, the embedding's size, and the trainable parameters, counted on an encoder without storage."""
     import torch
 
-    if component.brings_weights:
+    if brought(component):
         return {"inputs": component.takes}
     bins = FRONTENDS.choose("logmel").settings.n_mels if component.takes == "spectrogram" else 0
     with torch.device("meta"):

@@ -62,8 +62,8 @@ def train_heads(
     learning_rate: float,
     weight_decay: float,
     seeds: Sequence[int],
-) -> Iterator[tuple[int, float]]:
-    """Trains the heads with AdamW; yields the epoch and its mean loss after every epoch.
+) -> Iterator[tuple[int, list[float]]]:
+    """Trains the heads with AdamW; after every epoch yields the epoch, from 0, and the mean loss of each head.
 
     Adam works element by element, so each head ends where it would have ended alone.
 
@@ -92,16 +92,16 @@ def train_heads(
             row_M[torch.randperm(len(row_M), generator=generator_for(seed, "rows", epoch))]
             for row_M, seed in zip(rows, seeds, strict=True)
         ]
-        total = torch.zeros((), device=x_MD.device)
+        total_F = torch.zeros(len(seeds), device=x_MD.device)
         for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):
             row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1).to(x_MD.device)
             weight_FB = (row_FB >= 0).float()
             weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
             row_FB = row_FB.clamp_min(0)
             output_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
-            loss = (objective.loss(output_FBC, label_M[row_FB]) * weight_FB).sum()
+            loss_F = (objective.loss(output_FBC, label_M[row_FB]) * weight_FB).sum(1)
             optimizer.zero_grad()
-            loss.backward()
+            loss_F.sum().backward()
             optimizer.step()
-            total += loss.detach()
-        yield epoch, total.item() / (steps * len(seeds))
+            total_F += loss_F.detach()
+        yield epoch, (total_F / steps).tolist()

@@ -14,6 +14,7 @@ import pytest
 import threadpoolctl
 
 from registry import lookup
+from registry.weights.own import brought
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 DATA = Path(os.environ.pop("AUDIOBENCH_DATA", SHARED / "data"))  # for those tests that ask: others need there be none
@@ -118,4 +119,4 @@ def lite0_weights() -> Path:
 
 def encoders_made_here() -> list[str]:
     """The names of the encoders whose weights a suite draws or trains: others bring a model of somebody else's."""
-    return [name for name in lookup.ENCODERS.names() if not lookup.ENCODERS.find(name).brings_weights]
+    return [name for name in lookup.ENCODERS.names() if not brought(lookup.ENCODERS.find(name))]

@@ -1,12 +1,16 @@
 """``audiobench leaderboard``."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from audiobench.commands.options import Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
+
+if TYPE_CHECKING:
+    from leaderboard.table import Table
 
 
 def leaderboard(
@@ -17,8 +21,13 @@ def leaderboard(
     runs: MergedRuns = None,
     others: Others = None,
     selection: Selection = None,
-    form: Annotated[Literal["md", "latex", "csv", "json"], typer.Option("--format", help="What to write.")] = "md",
-    output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    form: Annotated[
+        Literal["md", "html", "latex", "csv", "json", "hear", "mteb", "hf"],
+        typer.Option("--format", help="What to write. hear, mteb, hf: many files, for these benchmarks' readers."),
+    ] = "md",
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file (hear, mteb, hf: folder) instead of standard output.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if --output is not what the records give.")
     ] = False,
@@ -27,26 +36,54 @@ def leaderboard(
 ) -> None:
     """Regenerate leaderboards from the records."""
     from benchmark.store.files import write_text
+    from leaderboard.exchange import FORMATS
     from leaderboard.render import render
     from leaderboard.sources import read_plans
     from leaderboard.table import make_table
     from registry.errors import Mistake
     from registry.lookup import load_plugin
 
-    for path in plugin or []:
-        load_plugin(path)
+    for file in plugin or []:
+        load_plugin(file)
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)
     plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
-    text = "\n".join(render(make_table(plan, store, selection), form) for plan, store in plans)
+    tables = [make_table(plan, store, selection) for plan, store in plans]
+    if form in FORMATS:
+        texts = _files(tables, form, output)
+    else:
+        texts = {output: "\n".join(render(table, form) for table in tables)}
     for damage in plans[0][1].damaged():
         print(damage, file=sys.stderr)
-    if output is None:
-        print(text, end="")
-    elif not check:
-        write_text(output, text)
-    elif not output.exists() or output.read_text(encoding="utf-8") != text:
-        named = " and ".join(map(str, folders))
-        print(f"{output} is not what the records in {named} give; write it again without --check", file=sys.stderr)
+    named, stale = " and ".join(map(str, folders)), False
+    for path, text in texts.items():
+        if path is None:
+            print(text, end="")
+        elif not check:
+            write_text(path, text)
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{path} is not what the records in {named} give; write it again without --check", file=sys.stderr)
+            stale = True
+    if stale:
         raise typer.Exit(1)
+
+
+def _files(tables: "Sequence[Table]", form: str, folder: Path | None) -> Mapping[Path | None, str]:
+    """The texts of a format with a file for each result, by path; one text alone may have no path.
+
+    Raises:
+        Mistake: if there are several suites, whose files would have the same paths, or several files and no folder.
+    """
+    from leaderboard.exchange import documents
+    from registry.errors import Mistake
+
+    if len(tables) > 1:
+        names = ", ".join(table.name for table in tables)
+        raise Mistake(f"the format {form} holds one suite, and there are {names}", fix="name one, and its --scale")
+    files = documents(tables[0], form)
+    if folder is None and len(files) != 1:
+        raise Mistake(
+            f"the format {form} has {len(files)} files here, and no folder is given", fix="add --output FOLDER"
+        )
+    return {folder / path if folder else None: text for path, text in files.items()}

@@ -28,6 +28,14 @@ Entries = Annotated[list[str] | None, typer.Option("--entry", help="Only this en
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
 Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
 OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, targets, protocols."
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Where scalars of running jobs go: tensorboard, mlflow, wandb, or none; may be repeated.",
+        show_default="tensorboard, if installed",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 RUNS = Path("runs")
 MergedRuns = Annotated[

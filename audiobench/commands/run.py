@@ -17,6 +17,7 @@ from audiobench.commands.options import (
     Seeds,
     SuiteName,
     Tasks,
+    Track,
 )
 
 
@@ -37,6 +38,7 @@ def run(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")
     ] = False,
+    track: Track = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -47,8 +49,9 @@ def run(
     from benchmark.ledger.request import Request
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
+    from benchmark.trackers import chosen
 
-    store = Store(runs)
+    trackers, store = chosen(track), Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
@@ -59,7 +62,18 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(plan, rows, store, data, device, precision, tell=request.tell, skip_bad=skip_bad, debug=debug)
+    ending = fill(
+        plan,
+        rows,
+        store,
+        data,
+        device,
+        precision,
+        tell=request.tell,
+        skip_bad=skip_bad,
+        debug=debug,
+        track=trackers,
+    )
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

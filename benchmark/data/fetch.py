@@ -11,8 +11,8 @@ from pooch.hashes import hash_matches
 from benchmark.data.download import download
 from benchmark.data.unpack import BadArchive, Megabytes, require_space, unpack, writing
 from benchmark.progress import Progress
-from benchmark.store.files import move
-from benchmark.store.locks import Hold, locked
+from benchmark.store.files import clear, move
+from benchmark.store.leases import Lease, leased
 from registry.errors import Mistake
 from registry.tasks import Archive, Task
 
@@ -46,12 +46,12 @@ def fetch(task: Task, name: str, data: Path, given: Path | None, progress: Progr
         lack = mistake
     if given is None:
         _require_something_to_fetch(task, name, data, lack)
-    with writing(data, 0, f"fetching {name}"), _alone(data) as work:
+    with writing(data, 0, f"fetching {name}"), _alone(data) as lease:
         if given is None:
             for archive in _wanted(task, data):
-                _fetch_archive(archive, data, work, progress)
+                _fetch_archive(archive, data, lease, progress)
         else:
-            _take(task, name, given, data, work, progress)
+            _take(task, name, given, data, lease, progress)
     try:
         return f"{name} is whole: {_count(task, data)}"
     except Mistake as mistake:
@@ -82,41 +82,41 @@ def _require_something_to_fetch(task: Task, name: str, data: Path, lack: Mistake
 
 
 @contextmanager
-def _alone(data: Path) -> Iterator[Path]:
-    """A folder for unfinished files. Its lock stops a second fetch, which would write into the same files."""
+def _alone(data: Path) -> Iterator[Lease]:
+    """A lock beside the unfinished files. It stops a second fetch, which would write into the same files."""
     work = data / _WORK
     work.mkdir(parents=True, exist_ok=True)
-    with locked(work / "lock", None, keep=False) as hold:
-        if hold == Hold.THEIRS:
+    with leased(work / "lease", None) as lease:
+        if lease is None:
             raise Mistake("another fetch is at work", where=str(data), fix="wait until it has ended")
-        yield work
+        yield lease
     with suppress(OSError):  # there is more in it, or another fetch has begun
         work.rmdir()
 
 
-def _fetch_archive(archive: Archive, data: Path, work: Path, progress: Progress) -> None:
-    folder = work / archive.folder.replace("/", "-")
+def _fetch_archive(archive: Archive, data: Path, lease: Lease, progress: Progress) -> None:
+    folder = lease.path.parent / archive.folder.replace("/", "-")
     folder.mkdir(exist_ok=True)
     pieces = (*archive.pieces, archive)
     here = sum(path.stat().st_size for path in folder.iterdir())
     require_space(folder, sum(piece.size for piece in pieces) - here, f"fetching {archive.name}")
     files = [download(piece, folder, progress) for piece in pieces]
     try:
-        _place(archive, files, data, work, progress)
+        _place(archive, files, data, lease, progress)
     except BadArchive:
         shutil.rmtree(folder)
         raise
     shutil.rmtree(folder)
 
 
-def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
+def _take(task: Task, name: str, given: Path, data: Path, lease: Lease, progress: Progress) -> None:
     """Uses archives or a folder that were fetched elsewhere, and leaves them there."""
     if not given.exists():
         raise Mistake(f"{given} does not exist", fix="give --from an archive or a folder")
     archives = task.archives or (Archive("", folder=task.folders[0]),)
     supplied = _supplied(given, archives)
     if not supplied and given.is_dir():
-        _copy(task, name, given, data, work, progress)
+        _copy(task, name, given, data, lease, progress)
         return
     if not supplied:
         raise Mistake(
@@ -134,7 +134,7 @@ def _take(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
                     where=str(path),
                     fix="fetch it again; if you trust it all the same, unpack it, and give --from its folder",
                 )
-        _place(archive, files, data, work, progress)
+        _place(archive, files, data, lease, progress)
 
 
 def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive, list[Path]]]:
@@ -147,10 +147,10 @@ def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive,
     return [(archive, files) for archive, files in files_of if archive.url and all(file.is_file() for file in files)]
 
 
-def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress: Progress) -> None:
+def _place(archive: Archive, files: list[Path], data: Path, lease: Lease, progress: Progress) -> None:
     """Unpacks into another folder first, so that the data set's folder is there only when it is whole."""
     target = data / archive.folder
-    with _aside(work) as aside:
+    with _aside(lease) as aside:
         progress.begin(f"unpack {files[-1].name}, MB")
         if archive.url and not archive.name.lower().endswith(_PACKED):
             made = Path(shutil.copy(files[-1], aside))
@@ -159,11 +159,12 @@ def _place(archive: Archive, files: list[Path], data: Path, work: Path, progress
             entries = [path for path in aside.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
             made = entries[0] if len(entries) == 1 and entries[0].is_dir() else aside
         target.parent.mkdir(parents=True, exist_ok=True)
+        lease.require()
         move(made, target)
         progress.end(f"unpacked into {target}")
 
 
-def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: Progress) -> None:
+def _copy(task: Task, name: str, given: Path, data: Path, lease: Lease, progress: Progress) -> None:
     """Copies a data set that was unpacked elsewhere. The copy takes its place only if it is whole."""
     sources = {folder: given / folder for folder in task.folders if (given / folder).is_dir()}
     sources = sources or {task.folders[0]: given}
@@ -172,7 +173,7 @@ def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
             raise Mistake(f"{data / folder} is there, but not whole", fix="move it away, and run this again")
     needed = sum(path.stat().st_size for source in sources.values() for path in source.rglob("*") if path.is_file())
     require_space(data, needed, f"copying {given}")
-    with _aside(work) as aside:
+    with _aside(lease) as aside:
         progress.begin(f"copy {given}, MB")
         megabytes = Megabytes(progress, needed)
 
@@ -189,6 +190,7 @@ def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
             raise Mistake(
                 f"{given} is not a whole {name}: {mistake.what}", where=str(given), fix=mistake.fix
             ) from mistake
+        lease.require()
         for folder in sources:
             (data / folder).parent.mkdir(parents=True, exist_ok=True)
             move(aside / folder, data / folder)
@@ -196,9 +198,10 @@ def _copy(task: Task, name: str, given: Path, data: Path, work: Path, progress: 
 
 
 @contextmanager
-def _aside(work: Path) -> Iterator[Path]:
-    aside = work / "aside"
-    shutil.rmtree(aside, ignore_errors=True)  # a killed run may have left one
+def _aside(lease: Lease) -> Iterator[Path]:
+    for leftover in lease.path.parent.glob("aside*"):  # of a killed run
+        clear(leftover)
+    aside = lease.path.with_name(f"aside.{lease.owner}")
     aside.mkdir()
     try:
         yield aside

@@ -59,7 +59,9 @@ def blank_net(description: Mapping[str, Any]) -> "Net":
     for choice in (encoder, frontend):
         require_version(choice, "export the model again, or install the audiobench that wrote it")
     views = build_views(frontend, statistics=description["statistics"])
-    return Net(views.frontend, build_encoder(encoder, views.frontend), int(description["window_samples"]))
+    window = description["window_samples"]
+    made = build_encoder(encoder, views.frontend)
+    return Net(views.frontend, made, "whole" if window == "whole" else int(window))
 
 
 def components(description: Mapping[str, Any]) -> tuple[Choice[Any], Choice[Any]]:

@@ -39,7 +39,7 @@ class AudiobenchModel(PreTrainedModel):
     def forward(
         self, input_values: Tensor, attention_mask: Tensor | None = None, **others: Any
     ) -> BaseModelOutputWithPooling:
-        """Embeddings ``pooler_output`` ``[B, D]``: the mean over windows at half-window stride.
+        """Embeddings ``pooler_output`` ``[B, D]``: the mean over windows at half-window stride, or of whole waveforms.
 
         Args:
             input_values: ``[B, T]`` float32 in [-1, 1] at the model's rate, of any length.

@@ -10,6 +10,7 @@ from benchmark.export.folder import WEIGHTS
 from benchmark.store.store import write_json
 from registry.errors import Mistake
 from registry.lookup import plugin_file
+from registry.weights.own import brought
 
 NEEDS = "pip install audiobench"
 
@@ -42,9 +43,10 @@ def plugin_files(model: Exported) -> list[Path]:
 def require_made_here(model: Exported) -> None:
     """Refuses a model that somebody else made: its weights are theirs to give, and it is in a file already."""
     encoder = model.config.encoder
-    if not encoder.component.brings_weights:
+    made_elsewhere = brought(encoder.component)
+    if made_elsewhere is None:
         return
-    name = encoder.component.file_of(encoder.settings)
+    name = made_elsewhere.file_of(encoder.settings)
     raise Mistake(
         f"{model.name} is a model that others made: it is in a file of theirs, which is not ours to copy",
         where=name or f"encoder: {encoder.name}",

@@ -12,11 +12,16 @@ from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
 from benchmark.store.files import file_digest
 from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
+from registry.weights.own import brought
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
     from registry.encoders import Encoder
     from registry.frontends import Frontend
+
+
+_LONG = 30.0  # seconds
 
 
 class WeightsKey(BaseModel):
@@ -47,7 +52,7 @@ class Config(job.Config):
     encoder: StoredEncoder
     frontend: StoredFrontend
     weights: StatedWeights
-    window_samples: int = Field(alias="window", description="samples in a window")
+    window_samples: Window = Field(alias="window", description="samples in a window, or whole")
 
 
 class Needs(job.Needs):
@@ -63,13 +68,14 @@ class Record(job.Record):
 
     large = frozenset({"embeddings.safetensors"})
 
-    windows: int
+    windows: int = Field(description="that were embedded, or whole clips")
     dim: int
     parameters: int | None = Field(
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
     clips_per_second: float = Field(description="whole clips, front end included")
+    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
     data_hash: str = Field(description="of the pack's samples")
 
     @property
@@ -78,25 +84,41 @@ class Record(job.Record):
 
 
 class EmbedJob(job.Job[Config, Needs, Record]):
-    """Embeds every window of every clip."""
+    """Embeds every window of every clip, or every whole clip."""
 
     kind = "embed"
 
     def run(self, folder: Path, at: "Workplace") -> Record:
-        from benchmark.jobs.embedding import embed, save_embeddings
+        import torch
+
+        from benchmark.jobs.embedding import embed, save_embeddings, shortest_of
         from registry.views import Views
 
-        config = self.config
+        config, window = self.config, self.config.window_samples
         pack = opened_pack(self.needs.pack, at)
-        at.progress.expect(len(pack.ids))
+        clips = pack.recordings
+        lengths_N = clips.lengths(torch.arange(len(clips)))
+        longest = int(lengths_N.max()) / clips.sample_rate
+        if window == "whole" and longest > _LONG:  # the system may end the process, which then says nothing
+            told = f"clips have up to {longest:.1f} s, each in one piece; if the memory does not suffice: crop: SECONDS"
+            at.progress.say(f"{self.title}: {told}")
+        at.progress.expect(len(clips))
         frontend, encoder = weighted_net(config, self.needs, at)
+        views = Views(frontend)
         began = time.monotonic()
-        made = embed(Views(frontend), encoder, pack.recordings, pack.ids, config.window_samples, at.device, at.progress)
-        rate = len(pack.ids) / (time.monotonic() - began)
+        shortest = shortest_of(views, encoder, clips, at.device) if window == "whole" else 1
+        made = embed(views, encoder, clips, pack.ids, window, at.device, at.progress, shortest)
+        rate = len(clips) / (time.monotonic() - began)
         save_embeddings(made, folder / "embeddings.safetensors")
+        padded = int((lengths_N < shortest).sum())
         windows, dim = made.window_WD.shape
+        summary = f"{windows} {'whole clips' if window == 'whole' else 'windows'} of {dim}"
+        if padded:
+            seconds = shortest / clips.sample_rate
+            summary += f"; {padded} of them padded with silence to {seconds:.3f} s, the shortest that the net embeds"
         return Record(
-            summary=f"{windows} windows of {dim}",
+            summary=summary,
+            padded=padded,
             windows=windows,
             dim=dim,
             parameters=sum(p.numel() for module in (frontend, encoder) for p in module.parameters()) or None,
@@ -136,7 +158,7 @@ def fetched_digest(config: Config) -> str | None:
 
     It is in no key, because the key would change with the first download.
     """
-    encoder, weights = config.encoder, config.weights
-    path = encoder.component.fetched_file(encoder.settings) if weights.kind == "own" else None
+    model, weights = brought(config.encoder.component), config.weights
+    path = model.fetched_file(config.encoder.settings) if model else None
     path = path or WEIGHTS.find(weights.kind).fetched(weights.stated)
     return file_digest(path) if path else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +14,7 @@ from benchmark.jobs.pack import opened_pack
 from benchmark.jobs.pretrain import PretrainJob
 from benchmark.store import job
 from registry.lookup import StoredAugmentation, StoredEncoder, StoredFrontend, StoredProtocol
+from registry.windows import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +37,7 @@ class Config(job.Config):
     encoder: StoredEncoder | None = None
     frontend: StoredFrontend | None = None
     weights: embed.StatedWeights | None = None
-    window_samples: int | None = Field(None, alias="window", description="samples in a window")
+    window_samples: Window | None = Field(None, alias="window", description="samples in a window, or whole")
     augment: tuple[StoredAugmentation, ...] = ()
 
     @property
@@ -62,6 +64,7 @@ class Embedding(BaseModel):
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     clips_per_second: float = Field(description="whole clips, front end included")
+    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
     device: str
     precision: str
 
@@ -121,6 +124,11 @@ class Record(job.Record):
     def files(self) -> tuple[str, ...]:
         return "predictions.parquet", "epochs.parquet"
 
+    def figures(self) -> dict[str, float]:
+        """The chief metric: of each fold, and the mean over folds."""
+        of_folds = {f"{self.metric}/fold-{at}": fold.figure(self.metric) for at, fold in self.folds.items()}
+        return {f"{self.metric}/mean": fmean(of_folds.values()), **of_folds}
+
     def disagreement(self, folder: Path, *, thorough: bool) -> str:
         from benchmark.jobs.agreement import disagreement
 
@@ -131,6 +139,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
     """Runs a protocol on some folds of a task."""
 
     kind = "evaluate"
+    tracked = True
 
     def run(self, folder: Path, at: "Workplace") -> Record:
         import numpy as np
@@ -152,7 +161,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             Split(pack.known(), config.shots, config.draw, config.seed),
             config.folds,
             config.seed,
-            lambda status: at.progress.advance(1, status),
+            at.told,
         )
         seen_N, pretraining = self._seen(pack, at)
         predictions.write(outcomes, pack, seen_N, folder)
@@ -208,7 +217,9 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             views.frontend.eval()
             return made
 
-        return Model(encoder, views, Views(views.frontend), self._model.window_samples)
+        window = self._model.window_samples
+        assert window != "whole"  # the suite was refused
+        return Model(encoder, views, Views(views.frontend), window)
 
     def _seen(self, pack: "Pack", at: "Workplace") -> "tuple[NDArray[np.bool_], dict[str, Any]]":
         """Which clips of the task the encoder's pretraining saw, and the record's fields about the pretraining."""
@@ -238,6 +249,7 @@ def _embedding(cost: embed.Record) -> Embedding:
         dim=cost.dim,
         parameters=cost.parameters,
         clips_per_second=cost.clips_per_second,
+        padded=cost.padded,
         device=where.device,
         precision=where.precision,
     )

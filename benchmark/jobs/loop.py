@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +26,8 @@ from benchmark.jobs.model import Device
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
+from benchmark.store.leases import Lost
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
 from registry.errors import Damaged, Mistake
 from registry.methods import Method
@@ -59,8 +61,11 @@ class Log:
 class _Run:
     """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
-    def __init__(self, method: Method, training: Pretraining, device: Device, checkpoint: Path) -> None:
+    def __init__(
+        self, method: Method, training: Pretraining, device: Device, checkpoint: Path, require: Callable[[], None]
+    ) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
+        self.require = require
         self.optimizer = make_optimizer(method, training)
         method.chunk, method.autocast = training.chunk, device.autocast
         method.train()
@@ -127,14 +132,23 @@ class _Run:
         return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
     def save(self) -> None:
-        """Writes the checkpoint; the older one stays whole until the new one is."""
+        """Writes the checkpoint; the older one stays whole until the new one is.
+
+        Raises:
+            Lost: if another run has taken the pretraining over.
+        """
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
         metadata = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
-        replace_file(self.checkpoint, lambda path: write_tensors(path, tensors, metadata))
+
+        def write(path: Path) -> None:
+            write_tensors(path, tensors, metadata)
+            self.require()  # after the longest part: what another run has saved meanwhile stays
+
+        replace_file(self.checkpoint, write)
 
     def resume(self, progress: Progress) -> None:
         """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it."""
@@ -220,6 +234,8 @@ def pretrain(
     checkpoint: Path,
     progress: Progress,
     probe: Probe | None = None,
+    tracking: Tracking = UNTRACKED,
+    require: Callable[[], None] = lambda: None,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
 
@@ -233,13 +249,16 @@ def pretrain(
         checkpoint: its path.
         progress: advances with each step.
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
+        tracking: gets the row of each epoch, with the steps a second.
+        require: is called before a checkpoint is saved; raises ``Lost`` if another run has taken the pretraining over.
 
     Raises:
+        Lost: as ``require`` says.
         Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
         KeyboardInterrupt: after the current step, if the process was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
-    run = _Run(method, training, device, checkpoint)
+    run = _Run(method, training, device, checkpoint, require)
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
@@ -256,11 +275,14 @@ def pretrain(
             progress.advance()
             if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
                 continue
+            rate = clock.rate(run.step - first)
             with clock.stopped():
                 seen = look(method, corpus, window_samples, seed, device)
                 run.check(seen)
                 if step + 1 == steps:
                     progress.advance(0, run.end_epoch(steps, seen, probe))
+                    row = {**run.metrics[-1], "steps_per_second": rate}
+                    tracking.scalars(int(row.pop("epoch")), row)
                 if stop.is_set() or clock.save_is_due():
                     run.save()
                     clock.saved = time.monotonic()
@@ -299,6 +321,10 @@ def _stop_signals() -> Iterator[threading.Event]:
         signal.signal(number, note)
     try:
         yield stop
+    except Lost:
+        if stop.is_set():
+            raise KeyboardInterrupt from None  # this process ends in any case
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

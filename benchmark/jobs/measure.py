@@ -9,6 +9,7 @@ from pydantic import Field
 from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
 from registry.lookup import StoredFrontend
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
@@ -20,7 +21,7 @@ class Config(job.Config):
     """The front end, and the fold that is left out."""
 
     frontend: StoredFrontend
-    window_samples: int = Field(alias="window", description="samples in a window")
+    window_samples: Window = Field(alias="window", description="samples in a window, or whole")
     held_out: int | None = Field(description="the fold whose clips are left out; None for the corpus of a pretraining")
 
 

@@ -1,6 +1,7 @@
 """Pretrains an encoder on a corpus."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,11 +58,15 @@ class Record(job.Record):
     def files(self) -> tuple[str, ...]:
         return "encoder.safetensors", "metrics.jsonl"
 
+    def figures(self) -> dict[str, float]:
+        return {"loss": self.loss, "steps_per_second": self.steps_per_second}
+
 
 class PretrainJob(job.Job[Config, Needs, Record]):
     """Trains a method on a corpus, and stores its encoder."""
 
     kind = "pretrain"
+    tracked = True
 
     def run(self, folder: Path, at: "Workplace") -> Record:
         import torch
@@ -94,6 +99,8 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             at.store.checkpoint(self),
             at.progress,
             self._probe(at),
+            at.tracking,
+            partial(at.store.require_lease, self),
         )
         write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")

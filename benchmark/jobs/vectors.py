@@ -4,21 +4,20 @@ Finished vectors are kept beside the result, in ``.NAME.DIGEST.parts``, until al
 does only what is missing.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.jobs.embedding import require_finite
+from benchmark.jobs.embedding import in_one_piece, require_finite
 from benchmark.jobs.model import Device
 from benchmark.jobs.pack import Samples
 from benchmark.jobs.packing import Sound, stored_sound
@@ -120,8 +119,14 @@ def _read(sample_rate: int, samples: Samples, path: Path) -> Sound | str:
 def _embed(net: Net, group: Sequence[tuple[Path, Sound]], device: Device) -> Iterator[tuple[Path, Vector | str]]:
     """Embeds files of equal length."""
     wave_BT = to_float(np.stack([sound.samples for _, sound in group]))
-    with device.autocast():
-        z_BD = net(wave_BT.to(device.device)).cpu()
+    try:
+        with device.autocast(), in_one_piece(net.window_samples, "", wave_BT.shape[1] / net.sample_rate):
+            z_BD = net(wave_BT.to(device.device)).cpu()
+    except Mistake as mistake:
+        if net.window_samples != "whole":
+            raise
+        yield from ((path, f"{mistake.what}; {mistake.fix}") for path, _ in group)
+        return
     for (path, sound), z_D in zip(group, z_BD, strict=True):
         try:
             require_finite(z_D.unsqueeze(0), [path.name], "the embedding")
@@ -159,10 +164,9 @@ class _Parts:
 
     def save(self) -> None:
         if self.pending:
-            names = (self.folder / f"{os.getpid()}.{n}.parquet" for n in count())
             columns = zip(*self.pending, strict=True)
             known = dict(zip(("path", "size", "changed"), map(list, columns), strict=True))
-            _write_parquet(next(name for name in names if not name.exists()), known, list(self.pending.values()))
+            _write_parquet(self.folder / f"{token_hex(8)}.parquet", known, list(self.pending.values()))
         self.pending, self.saved = {}, time.monotonic()
 
 

@@ -76,7 +76,7 @@ class Probe:
         )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
-        outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda status: None)
+        outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda *told: None)
         target = self.labels.target
         figures = [target.figure(self.pack.labels[outcome.clips], outcome.scores) for outcome in outcomes]
         return sum(figures) / len(figures)

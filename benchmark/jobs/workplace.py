@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from benchmark.progress import Progress
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
+from benchmark.trackers import UNTRACKED, Scalars, Tracking
 
 if TYPE_CHECKING:
     from benchmark.jobs.model import Device
@@ -25,6 +27,7 @@ class Workplace:
         device: where to compute.
         progress: shows how far a job is.
         skip_bad: leave unusable recordings out instead of stopping.
+        tracking: gets the scalars of jobs.
     """
 
     store: Store
@@ -34,3 +37,10 @@ class Workplace:
     device: "Device"
     progress: Progress
     skip_bad: bool
+    tracking: Tracking = UNTRACKED
+
+    def told(self, status: str, epoch: int = 0, scalars: Scalars = MappingProxyType({}), /) -> None:
+        """Hands on how far a protocol is: the sentence to the progress, and the scalars of an epoch to the trackers."""
+        self.progress.advance(1, status)
+        if scalars:
+            self.tracking.scalars(epoch, scalars)

@@ -20,7 +20,6 @@ from benchmark.ledger.upkeep import Surplus, delete, records
 from benchmark.store.files import move
 from benchmark.store.integrity import read_json, seal
 from benchmark.store.job import AnyJob
-from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store, write_json
 from registry.errors import Mistake
@@ -178,8 +177,8 @@ def _move_checkpoint(job: AnyJob, older: str, store: Store) -> None:
     """Lets an unfinished pretraining go on under its new key."""
     path, new = _checkpoint(older, job, store), store.checkpoint(job)
     if path.exists() and not new.exists() and not store.done(job):
-        with store.locked(older, None) as hold:
-            if hold != Hold.THEIRS:
+        with store.leased(older, None) as lease:
+            if lease:
                 move(path, new)
 
 

@@ -22,6 +22,7 @@ from benchmark.store.store import Store
 from benchmark.suite.document import suite_path
 from registry.errors import Mistake
 from registry.lookup import load_plugin, nearest
+from registry.weights.own import brought
 
 if TYPE_CHECKING:
     from benchmark.jobs.model import Device
@@ -139,7 +140,8 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
     for choice in (config.encoder, config.frontend):
         require_version(choice, _AGAIN)
     code = config.weights.stated.get("code", "")
-    if code and code != config.encoder.component.digest_of(config.encoder.settings):
+    model = brought(config.encoder.component)
+    if code and model and code != model.digest_of(config.encoder.settings):
         raise Mistake(f"the code of the model of {entry} has changed since the suite was run", fix="run it again")
     if needs.pretrain and not store.has("pretrain", needs.pretrain):
         raise Mistake(

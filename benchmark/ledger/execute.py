@@ -12,7 +12,9 @@ from benchmark.progress import progress_for
 from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
+from benchmark.store.leases import Lost
 from benchmark.store.store import Store, write_json
+from benchmark.trackers import make_tracking
 from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def carry_out(
     *,
     skip_bad: bool = False,
     debug: bool = False,
+    track: Sequence[str] = (),
 ) -> Ending:
     """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
 
@@ -90,7 +93,9 @@ def carry_out(
     from benchmark.jobs.workplace import Workplace
 
     with progress_for(sys.stderr) as progress:
-        at = Workplace(store, data, plan.jobs, plan.files, choose_device(device, precision), progress, skip_bad)
+        tracking = make_tracking(track, store.root / "trackers", plan.name, progress.say)
+        to_use = choose_device(device, precision)
+        at = Workplace(store, data, plan.jobs, plan.files, to_use, progress, skip_bad, tracking)
         return run_jobs(jobs, at, debug=debug)
 
 
@@ -139,14 +144,25 @@ def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) ->
 
 
 def _run(job: AnyJob, at: "Workplace") -> str:
+    """Runs a job. If another run takes it over meanwhile, waits for that one, and goes on only if it gives up."""
+    while True:
+        try:
+            return _attempt(job, at)
+        except Lost as lost:
+            at.progress.say(f"{job.title}: {lost.what}; what it made is not used")
+
+
+def _attempt(job: AnyJob, at: "Workplace") -> str:
     from benchmark.jobs.environment import environment, peak_memory
 
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if folder is None:
             return "done by another run"
-        began = time.monotonic()
-        made = job.run(folder, at)
-        seconds = time.monotonic() - began
+        with at.tracking.following(job) as note:
+            began = time.monotonic()
+            made = job.run(folder, at)
+            seconds = time.monotonic() - began
+            note(made.figures())
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
         update = {"key": job.key, **costs, "environment": environment(at.device)}
         record = made.model_copy(update=update).model_dump(mode="json")

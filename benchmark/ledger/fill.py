@@ -21,6 +21,7 @@ def fill(
     tell: Callable[[str], None],
     skip_bad: bool = False,
     debug: bool = False,
+    track: Sequence[str] = (),
 ) -> Ending:
     """Runs the jobs that the rows of a plan still need. A finished job is not done again.
 
@@ -34,6 +35,7 @@ def fill(
         tell: gets a line for each record that was damaged or taken over.
         skip_bad: leave unusable recordings out instead of stopping.
         debug: let unexpected errors through, with their tracebacks.
+        track: the trackers that follow the jobs, as ``trackers.chosen`` gives them.
 
     Raises:
         Mistake: before any work, if data are missing, or the device cannot be used.
@@ -43,7 +45,7 @@ def fill(
         return needed(plan, rows, store, lambda job, damage: tell(mended(job, damage, store)))
 
     def make(jobs: list[AnyJob]) -> Ending:
-        return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug)
+        return carry_out(plan, jobs, store, data, device, precision, skip_bad=skip_bad, debug=debug, track=track)
 
     jobs = still_needed()
     if take_over(plan, jobs, store, make, tell):

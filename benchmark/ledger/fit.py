@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from benchmark.jobs.embedding import in_one_piece
 from benchmark.jobs.model import build_encoder, build_views
 from registry.audio import Recordings
 from registry.augmentations import Augmentation
@@ -22,11 +23,14 @@ from registry.errors import Mistake, Mistakes
 from registry.frontends import Frontend
 from registry.lookup import Choice
 from registry.methods import Corpus
+from registry.net import shortest_embedded
 from registry.protocols import choose_parts
 from registry.targets import find_target
 from registry.tasks import Task
 from registry.views import Views
+from registry.weights.own import OwnWeights, brought
 from registry.weights.pretrain import Pretrain
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.suite.resolved import ResolvedEntry
@@ -68,11 +72,11 @@ class _Fitting:
         self.tried: set[str] = set()
 
     def try_entry(self, entry: "ResolvedEntry", columns: "Mapping[str, Column]") -> None:
-        net = [entry.encoder.config, entry.frontend.config]
-        if entry.encoder.component.brings_weights:
+        net: list[object] = [entry.encoder.config, entry.frontend.config]
+        window = entry.window_samples
+        if brought(entry.encoder.component):
             if not entry.weights.missing:
-                named = [*net, str(entry.weights.path), entry.window_samples]
-                self._once(named, entry.places["encoder"], lambda: _bring(entry))
+                self._once([*net, str(entry.weights.path), window], entry.places["encoder"], lambda: self._bring(entry))
             return
         key = json.dumps(net, sort_keys=True)
         if key not in self.built:
@@ -81,9 +85,7 @@ class _Fitting:
         if built is None:
             return
         frontend, encoder = built
-        self._once(
-            [*net, entry.window_samples], entry.places["crop"], lambda: _embed(frontend, encoder, entry.window_samples)
-        )
+        self._once([*net, window], entry.places["crop"], lambda: _embed(frontend, encoder, window, "meta"))
         weights = entry.weights
         if weights.path:
             path = weights.path
@@ -92,12 +94,13 @@ class _Fitting:
             if name in columns:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
                 self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
-        self._once([*net, entry.window_samples, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry))
+        if window != "whole":  # protocols that augment were refused
+            self._once([*net, window, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry, window))
         pretraining = weights.pretraining
         if pretraining:
             named = [pretraining.method.config, pretraining.training.canonical(), _configs(pretraining.augment)]
             self._once(
-                [*net, entry.window_samples, *named], entry.places["weights"], lambda: _steps(entry, pretraining)
+                [*net, entry.pretraining_samples, *named], entry.places["weights"], lambda: _steps(entry, pretraining)
             )
 
     def _once(self, combination: object, where: str, action: Callable[[], object]) -> None:
@@ -121,21 +124,19 @@ class _Fitting:
             self.mistakes.setdefault(what, Mistake(what, where=where))
         return None
 
+    def _bring(self, entry: "ResolvedEntry") -> None:
+        """Loads a model that brings its weights, and embeds silence: the model may accept only one length."""
+        frontend = build_views(entry.frontend).frontend
+        encoder = build_encoder(entry.encoder, frontend)
+        OwnWeights.load(encoder, frontend, {}, entry.weights.path)
+        self._attempt(entry.places["crop"], lambda: _embed(frontend, encoder, entry.window_samples, "cpu"))
+
     def _open(self, entry: "ResolvedEntry", path: Path, encoder: Encoder) -> None:
         source = entry.weights.source
         frontend = build_views(entry.frontend).frontend  # with real values: published weights are compared with them
         changes = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
         if changes:
             self.tell(f"{path}: opened {', '.join(changes)}")
-
-
-@torch.no_grad()
-def _bring(entry: "ResolvedEntry") -> None:
-    """Loads a model that brings its weights, and embeds a silent window: the model may accept only one length."""
-    frontend = build_views(entry.frontend).frontend
-    encoder = build_encoder(entry.encoder, frontend)
-    encoder.load_own(entry.weights.path)
-    encoder.embed(frontend(torch.zeros(1, entry.window_samples)))
 
 
 def _configs(choices: Sequence[Choice[Augmentation]]) -> list[Mapping[str, Any]]:
@@ -157,20 +158,30 @@ def _build(entry: "ResolvedEntry") -> tuple[Frontend, Encoder]:
 
 
 @torch.no_grad()
-def _embed(frontend: Frontend, encoder: Encoder, samples: int) -> None:
-    with torch.device("meta"):
-        encoder.embed(frontend(torch.empty(2, samples)))
+def _embed(frontend: Frontend, encoder: Encoder, window: Window, device: str) -> None:
+    """Embeds silent windows. Of whole clips it is not known yet how long they are: two lengths are tried."""
+    encoder.eval()
+    rate = frontend.sample_rate
+
+    def embed(samples: int) -> None:
+        with torch.device(device), in_one_piece(window, "a clip of silence", samples / rate):
+            encoder.embed(frontend(torch.zeros(2, samples)))
+
+    if window == "whole":
+        embed(shortest_embedded(embed, rate, rate) * 7 // 4)
+    else:
+        embed(window)
 
 
 def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
     choose_parts(torch.empty(1, encoder.embedding_dim, device="meta"), encoder.parts, inputs)
 
 
-def _augment(entry: "ResolvedEntry") -> None:
+def _augment(entry: "ResolvedEntry", samples: int) -> None:
     """Tries the augmentations on windows. Only their mistakes count, not the operations that meta does not know."""
     with torch.device("meta"):
         views = _views(entry, entry.augment)
-        _only_mistakes(lambda: views(torch.empty(2, entry.window_samples)))
+        _only_mistakes(lambda: views(torch.empty(2, samples)))
 
 
 def _steps(entry: "ResolvedEntry", pretraining: Pretrain.Config) -> None:
@@ -193,7 +204,7 @@ def _step(entry: "ResolvedEntry", pretraining: Pretrain.Config, augment: Sequenc
         def step() -> None:
             method = pretraining.method.build(encoder, views, _Imagined(silence, label_N, classes, target))
             method.chunk = training.chunk
-            method(torch.empty(batch, method.windows, entry.window_samples), torch.zeros(batch, dtype=torch.long))
+            method(torch.empty(batch, method.windows, entry.pretraining_samples), torch.zeros(batch, dtype=torch.long))
 
         return _only_mistakes(step)
 

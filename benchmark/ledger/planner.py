@@ -16,6 +16,7 @@ from registry.errors import Mistake
 from registry.hub import is_snapshot
 from registry.lookup import TARGETS, Choice
 from registry.tasks import Task, listing_hash
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
@@ -84,7 +85,8 @@ class _Planner:
             folds = task.build().folds
             # Statistics of the training clips belong to one held-out fold, and so do embeddings made with them.
             for group in [(fold,) for fold in folds] if _is_measured(entry.frontend.config) else [folds]:
-                statistics = self._statistics(entry, measure.Needs(pack=packed), column, group[0])
+                measured = measure.Needs(pack=packed)
+                statistics = self._statistics(entry, entry.window_samples, measured, column, group[0])
                 needs = embed.Needs(pack=packed, pretrain=pretrained, statistics=statistics)
                 title = f"embed {column} with {entry.name}" + (f", fold {group[0]}" if len(group) == 1 else "")
                 embedding = embed.EmbedJob(model, needs, title, entry.weights.missing)
@@ -120,11 +122,13 @@ class _Planner:
                 job = evaluate.EvaluateJob(config, evaluate.Needs(**needs), title + of_draw, embedding.blocked)
                 self._plan.rows.append(Row(entry.name, column, name, seed, self._plan.add(job), draw))
 
-    def _statistics(self, entry: "ResolvedEntry", needs: measure.Needs, clips: str, held_out: int | None) -> str | None:
+    def _statistics(
+        self, entry: "ResolvedEntry", window: Window, needs: measure.Needs, clips: str, held_out: int | None
+    ) -> str | None:
         """The job that measures a front end's statistics, if it needs any: on a corpus, or without one fold."""
         if not _is_measured(entry.frontend.config):
             return None
-        config = measure.Config(frontend=entry.frontend, window_samples=entry.window_samples, held_out=held_out)
+        config = measure.Config(frontend=entry.frontend, window_samples=window, held_out=held_out)
         title = f"measure {clips}" + (f" without fold {held_out}" if held_out is not None else "")
         return self._plan.add(measure.MeasureJob(config, needs, title))
 
@@ -151,7 +155,7 @@ class _Planner:
             frontend=entry.frontend,
             augment=weights.augment,
             training=weights.training,
-            window_samples=entry.window_samples,
+            window_samples=entry.pretraining_samples,
             seed=seed,
         )
         corpus = self._pack(weights.corpus, entry.frontend)
@@ -161,7 +165,7 @@ class _Planner:
         needs = pretrain.Needs(
             corpus=corpus,
             exclude=exclude,
-            statistics=self._statistics(entry, measured, weights.corpus.name, None),
+            statistics=self._statistics(entry, entry.pretraining_samples, measured, weights.corpus.name, None),
             monitor=self._pack(weights.monitor, entry.frontend) if weights.monitor else None,
         )
         without = ", ".join(task.name for task in weights.exclude)

@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
 from benchmark.store.files import move, set_aside
 from benchmark.store.integrity import is_sealed, read_json
-from benchmark.store.locks import Hold
 from benchmark.store.plan_file import read_plan
 from benchmark.store.store import Store
 from registry.errors import Damaged, Mistake
@@ -78,8 +77,8 @@ def put_aside(store: Store, damage: Mistake) -> Path | None:
     path = Path(damage.where)
     if path.suffix != ".checkpoint":
         return set_aside(path, store.aside("plans"))
-    with store.locked(path.stem, None) as hold:
-        return None if hold == Hold.THEIRS else set_aside(path, store.aside("checkpoint"))
+    with store.leased(path.stem, None) as lease:
+        return set_aside(path, store.aside("checkpoint")) if lease else None
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,17 @@ class Surplus:
 def surplus(store: Store, tell: Callable[[str], None]) -> list[Surplus]:
     """Lists what nobody needs.
 
-    That is: half-done work, checkpoints and locks that no process holds; files and folders that were set aside; results
-    that no plan asks for any more; and files that were not written to the end.
+    That is: half-done work, checkpoints and locks of jobs that no process works on; files and folders that were set
+    aside; results that no plan asks for any more; and files that were not written to the end. Processes on other
+    machines are watched for up to a minute, to see whether they live.
 
     Args:
         store: nothing in it is changed.
         tell: gets a line if all results must be kept, because a plan cannot be read or there is none.
     """
     aside = [Surplus("set aside", path) for path in sorted(store.root.glob(".aside/*/*"))]
-    return [*_partial(store), *aside, *_unasked(store, tell), *_unfinished(store)]
+    at_work = store.at_work()
+    return [*_partial(store, at_work), *aside, *_unasked(store, at_work, tell), *_unfinished(store)]
 
 
 def delete(store: Store, item: Surplus) -> bool:
@@ -122,15 +123,16 @@ def delete(store: Store, item: Surplus) -> bool:
     if not item.key:
         _remove(item.path)
         return True
-    with store.locked(item.key, None, keep=False) as hold:
-        if hold != Hold.OURS:
+    with store.leased(item.key, None) as lease:
+        if lease is None:
             return False
         gone = item.path
+        if gone == lease.path:
+            return True  # it is this process's now, and goes at the end
         if gone.is_dir():  # it is moved first, so that a record is never half there
             gone = store.root / ".partial" / f"{item.key}.gone"
             move(item.path, gone)
-        if gone.suffix != ".lock":  # the lock goes at the end
-            _remove(gone)
+        _remove(gone)
     return True
 
 
@@ -140,26 +142,23 @@ def records(store: Store) -> Iterator[tuple[str, Path]]:
         yield from ((kind, folder) for folder in sorted(store.root.glob(f"{kind}/*")) if folder.is_dir())
 
 
-def _partial(store: Store) -> Iterator[Surplus]:
-    words = {".lock": "lock of a job that nobody works on", ".checkpoint": "checkpoint of an unfinished pretraining"}
+def _partial(store: Store, at_work: Collection[str]) -> Iterator[Surplus]:
     for path in sorted(store.root.glob(".partial/*")):
         key = path.name.removeprefix(".").split(".")[0]
-        why = words.get(path.suffix, "half-done work")
-        if ".checkpoint." in path.name and not path.name.startswith("."):
-            why = "set aside"
-        if not _held(store, key):
-            yield Surplus(why, path, key)
+        if key not in at_work:
+            yield Surplus(_why(path.name), path, key)
 
 
-def _held(store: Store, key: str) -> bool:
-    """Whether a process works on a job, or may do so, where locks do not work."""
-    if not (store.root / ".partial" / f"{key}.lock").exists():
-        return False
-    with store.locked(key, None) as hold:
-        return hold != Hold.OURS
+def _why(name: str) -> str:
+    """What a name below ``.partial`` stands for."""
+    if ".lease" in name or name.endswith(".lock"):  # of earlier versions
+        return "lock of a job that nobody works on"
+    if name.endswith(".checkpoint"):
+        return "checkpoint of an unfinished pretraining"
+    return "set aside" if ".checkpoint." in name and not name.startswith(".") else "half-done work"
 
 
-def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
+def _unasked(store: Store, at_work: Collection[str], tell: Callable[[str], None]) -> Iterator[Surplus]:
     asked: set[str] = set()
     try:
         for path in _plans(store):
@@ -171,7 +170,7 @@ def _unasked(store: Store, tell: Callable[[str], None]) -> Iterator[Surplus]:
         tell("Results are all kept, since there is no plan to tell which are asked for.")
         return
     for _, folder in records(store):
-        if folder.name not in asked and not _held(store, folder.name):
+        if folder.name not in asked and folder.name not in at_work:
             yield Surplus("result that no plan asks for", folder, folder.name)
 
 

@@ -3,11 +3,14 @@
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
+from secrets import randbelow
 
 from registry.errors import Mistake
 
@@ -26,7 +29,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         OSError: if anything fails; it names the file.
     """
-    aside = path.parent / f".{path.name}.{os.getpid()}"
+    aside = path.parent / f".{path.name}.{randbelow(10**10)}"  # a process's id may be another machine's, too
     try:
         if path.exists() and not path.is_file():
             write(path)
@@ -78,6 +81,14 @@ def move(path: Path, target: Path) -> None:
         except PermissionError:
             time.sleep(pause_s)
     path.replace(target)
+
+
+def clear(folder: Path) -> None:
+    """Deletes a folder. It is renamed before: whoever is about to move it moves it whole, or finds it gone."""
+    gone = folder.with_name(f"{folder.name}.gone.{randbelow(10**10)}")
+    with suppress(OSError):  # Windows renames no folder in which a file is open
+        move(folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def sync(path: Path) -> None:

@@ -96,6 +96,10 @@ class Record(BaseModel):
         """The names of the files beside the record."""
         return ()
 
+    def figures(self) -> dict[str, float]:
+        """What trackers show of a finished job, by name."""
+        return {}
+
     def disagreement(self, folder: Path, *, thorough: bool) -> str:
         """How the record and the files beside it contradict each other, in words; empty if they do not.
 
@@ -128,6 +132,7 @@ class Job(Generic[C, N, R]):
 
     kind: ClassVar[str]
     types: ClassVar[tuple[type[Config], type[Needs], type[Record]]]  # the arguments of ``Job[...]``
+    tracked: ClassVar[bool] = False  # whether trackers follow this kind: it gives scalars while it runs
 
     config: C
     needs: N

@@ -3,24 +3,24 @@
 RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
-RUNS/.partial/       unfinished work, locks, checkpoints; damaged checkpoints have a number at the end
+RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
+                     damaged ones have a number at the end
 RUNS/.aside/         damaged records, <kind>/<key>.N
+RUNS/trackers/       what trackers write, which no record depends on
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, cast
 
-from benchmark.store.files import is_settled, move, set_aside, signature, sync
+from benchmark.store.files import clear, is_settled, move, set_aside, signature, sync
 from benchmark.store.integrity import check_record, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
-from benchmark.store.locks import Hold, locked
+from benchmark.store.leases import Lease, busy, leased
 from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
 from registry.errors import Damaged
 
@@ -41,6 +41,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._checked: dict[tuple[Path, bool], _Checked] = {}  # by a record's folder, and whether large files count
+        self._leases: dict[str, Lease] = {}  # by the keys of the jobs that are being done here
 
     def folder(self, job: AnyJob) -> Path:
         """The folder of a job's results, once it is finished."""
@@ -137,9 +138,9 @@ class Store:
         Returns:
             Its new place; None if it is no longer there, or whole by now, or another run is at work on it.
         """
-        with self.locked(key, None) as hold:
+        with self.leased(key, None) as lease:
             folder = self.find(kind, key)
-            if hold == Hold.THEIRS or not folder.exists() or self.check(kind, key, large=True) is None:
+            if lease is None or not folder.exists() or self.check(kind, key, large=True) is None:
                 return None
             for large in (False, True):
                 self._checked.pop((folder, large), None)
@@ -154,12 +155,24 @@ class Store:
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
-    def locked(self, key: str, waiting: Callable[[], None] | None, *, keep: bool = True) -> Iterator[Hold]:
-        """Holds the lock of a job; ``waiting`` and ``keep`` are those of ``locks.locked``."""
-        partial = self.root / ".partial"
-        partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial / f"{key}.lock", waiting, keep=keep) as hold:
-            yield hold
+    def leased(self, key: str, waiting: Callable[[str], None] | None) -> Iterator[Lease | None]:
+        """Holds the lock of a job; ``waiting`` is that of ``leases.leased``."""
+        lock = self._lock(key)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with leased(lock, waiting) as lease:
+            yield lease
+
+    def at_work(self) -> set[str]:
+        """The keys of the jobs at which a living process is at work; to know that may take the time of a lease."""
+        return {lock.stem for lock in busy(self.root.glob(".partial/*.lease"))}
+
+    def require_lease(self, job: AnyJob) -> None:
+        """Asks whether a job is still this process's, inside ``writing``.
+
+        Raises:
+            Lost: if another process took it over, because this one was stopped.
+        """
+        self._leases[job.key].require()
 
     @contextmanager
     def writing(self, job: AnyJob, tell: Callable[[str], None]) -> Iterator[Path | None]:
@@ -167,22 +180,25 @@ class Store:
 
         Yields None if another run on the same store has finished the job. ``tell`` gets a line if another run is at
         work on this job, so that this one waits, and if there was something damaged under the job's name.
+
+        Raises:
+            Lost: if another process took the job over, because this one was stopped: what it made is deleted.
         """
-        with self.locked(job.key, lambda: tell("another run is at work on it; waiting")) as hold:
+        with self.leased(job.key, lambda who: tell(f"another run is at work on it ({who}); waiting")) as lease:
+            assert lease
             if self.done(job):
                 yield None
                 return
-            if hold == Hold.OURS:
-                for leftover in self.root.glob(f".partial/{job.key}*/"):  # of a killed run
-                    shutil.rmtree(leftover, ignore_errors=True)
-            partial = self.root / ".partial" / f"{job.key}.{os.getpid()}.{token_hex(4)}"
+            self._clear(job)
+            partial = self.root / ".partial" / f"{job.key}.{lease.owner}"
             partial.mkdir()
+            self._leases[job.key] = lease
             try:
                 yield partial
-            except BaseException:
+                self._publish(job, partial, lease, tell)
+            finally:
                 shutil.rmtree(partial, ignore_errors=True)
-                raise
-            self._publish(job, partial, tell)
+                del self._leases[job.key]
 
     def save_plan(self, name: str, plan: dict[str, Any]) -> None:
         """Stores the plan of a suite, under the suite's name and scale, and the digest of what it asks (``asked``)."""
@@ -216,18 +232,30 @@ class Store:
         """The path of a suite's plan."""
         return plan_path(self.root / "plans", name, asked)
 
-    def _publish(self, job: AnyJob, partial: Path, tell: Callable[[str], None]) -> None:
+    def _lock(self, key: str) -> Path:
+        return self.root / ".partial" / f"{key}.lease"
+
+    def _clear(self, job: AnyJob) -> None:
+        """Clears away what runs left that were killed or have lost the job. The job's lock must be held."""
+        for leftover in self.root.glob(f".partial/{job.key}*/"):
+            if leftover != self._lock(job.key):
+                clear(leftover)
+
+    def _publish(self, job: AnyJob, partial: Path, lease: Lease, tell: Callable[[str], None]) -> None:
         for path in partial.iterdir():
             sync(path)
         sync(partial)
         final = self.folder(job)
         final.parent.mkdir(exist_ok=True)
-        if self.done(job):  # another run did it, where locks do not work
-            shutil.rmtree(partial)
-            return
-        if final.exists():
+        lease.require()
+        if final.exists() and not self.done(job):
             tell(f"what lay under its name is no whole record, and is kept in {set_aside(final, self.aside(job.kind))}")
-        move(partial, final)
+        try:
+            if not final.exists():
+                move(partial, final)
+        except OSError:  # a run that has lost the job may have published it just now: that is as good
+            if not self.done(job):
+                raise
         sync(final.parent)
         self.checkpoint(job).unlink(missing_ok=True)
 

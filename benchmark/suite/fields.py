@@ -5,9 +5,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.suite.rules import Rule
+from registry.windows import Crop
 
 Reference = str | dict[str, Any]
-_LONGEST_CROP = 3600.0  # seconds
 
 
 class Entry(BaseModel):
@@ -17,7 +17,7 @@ class Entry(BaseModel):
     encoder: Reference | None = Field(None, description="replaces or refines the suite's encoder")
     frontend: Reference | None = Field(None, description="replaces or refines the suite's front end")
     augment: list[Reference] | None = Field(None, description="augmentations, instead of the suite's")
-    crop: float | None = Field(None, gt=0, le=_LONGEST_CROP, description="seconds, instead of the suite's")
+    crop: Crop | None = Field(None, description="seconds, or whole, instead of the suite's")
     weights: Reference | None = Field(
         None,
         description="random, imagenet, {imagenet: PATH}, {checkpoint: PATH}, {pretrain: METHOD, ...}; or own, the "
@@ -59,8 +59,10 @@ class Suite(BaseModel):
         "int16",
         description="type of decoded samples on disk: float32 neither rounds nor clips, and takes twice the space",
     )
-    crop: float = Field(
-        ..., gt=0, le=_LONGEST_CROP, description="seconds of a training crop and of an evaluation window"
+    crop: Crop = Field(
+        ...,
+        description="seconds of a training crop and of an evaluation window; whole: evaluation embeds each clip in one "
+        "piece, and a pretraining has a crop of its own",
     )
     encoder: Reference | None = Field(None, description="of every entry that does not name its own")
     pretrain: dict[str, Any] = Field(

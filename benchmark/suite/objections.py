@@ -14,6 +14,8 @@ from registry.tasks import Clip, Task
 from registry.training import Pretraining
 
 if TYPE_CHECKING:
+    from benchmark.suite.resolved import ResolvedWeights
+    from benchmark.suite.shots import Column
     from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.methods import Method
@@ -75,6 +77,17 @@ def of_training(encoder: "Choice[Encoder]", protocols: "Iterable[Choice[Protocol
         if protocol.component.trains_encoder and not encoder.component.gives_gradients:
             what = f"{encoder.name} gives no gradients, so that {protocol.name} cannot train it"
             yield Objection("name", what, "leave it out here: protocols: [freeze, knn]")
+
+
+def of_whole_clips(columns: "Iterable[Column]", weights: "ResolvedWeights") -> Iterable[Objection]:
+    """The objections of protocols and of a pretraining that cut windows of one length to whole clips."""
+    for name in dict.fromkeys(column.protocol for column in columns if column.choice.build().uses_model):
+        what = f"the protocol {name} trains on windows of one length, and with crop: whole there are none"
+        fix = "give the entry a crop in seconds, or protocols on embeddings: knn, and freeze without augment"
+        yield Objection("crop", what, fix)
+    if weights.pretraining and not weights.pretraining.crop:
+        what = "a pretraining learns from windows of one length, and with crop: whole it has none"
+        yield Objection("crop", what, "give the pretraining a crop of its own: pretrain: {crop: 1.0}")
 
 
 def of_protocol(protocol: "Choice[Protocol]", task: Listed) -> Iterable[Objection]:

@@ -37,7 +37,9 @@ from registry.pipelines import expand
 from registry.standing import Objection
 from registry.tasks import Task
 from registry.training import Pretraining
+from registry.weights.own import brought
 from registry.weights.pretrain import Pretrain
+from registry.windows import Crop
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
@@ -162,7 +164,7 @@ class _Resolver:
             self._mistake(what, (*at, key), fix)
         return few
 
-    def _entry(self, name: str, columns: Mapping[str, Column], crop: float) -> ResolvedEntry | None:
+    def _entry(self, name: str, columns: Mapping[str, Column], crop: Crop) -> ResolvedEntry | None:
         at: Keys = ("entries", name)
         encoder = self._choose(ENCODERS, (*at, "encoder"))
         frontend, weights = self._fed(encoder, at)
@@ -186,20 +188,26 @@ class _Resolver:
         paths |= {name: ("protocols", column.protocol) for name, column in columns.items()}
         places = {setting: self.document.where(path) for setting, path in paths.items()}
         entry = ResolvedEntry(name, encoder, frontend, augment, crop, weights, named, places)
-        if crop and entry.window_samples < 1:
-            what = f"{crop} s are less than a sample at {frontend.component.rate_of(frontend.settings)} Hz"
-            self._mistake(what, crop_at, "crop: 1.0")
+        if crop == "whole":
+            self._note(objections.of_whole_clips([columns[column] for column in named], weights), crop_at[:-1])
+        cut = weights.pretraining.crop if weights.pretraining else None
+        rate = frontend.component.rate_of(frontend.settings)
+        for seconds, place in ((crop, crop_at), (cut, (*at, "weights", "crop"))):
+            if isinstance(seconds, float) and seconds and round(seconds * rate) < 1:
+                self._mistake(f"{seconds} s are less than a sample at {rate} Hz", place, "crop: 1.0")
         return entry
 
     def _fed(
         self, encoder: "Choice[Encoder] | None", at: Keys
     ) -> "tuple[Choice[Frontend] | None, ResolvedWeights | None]":
         """The front end and the weights of an entry. A model that brings its weights gets waveforms at its own rate."""
-        brings = encoder is not None and encoder.component.brings_weights
-        for key, required in (("encoder", True), ("frontend", not brings), ("weights", not brings)):
+        model = brought(encoder.component) if encoder else None
+        for key, required in (("encoder", True), ("frontend", not model), ("weights", not model)):
             if required and self.document.find((*at, key)) is None:
                 self._mistake(f"{key}: Field required", (*at, key))
-        if encoder is None or not brings:
+        if encoder is None or model is None:
+            if encoder and self.document.find((*at, "weights")) == "own":
+                self._mistake(f"{encoder.name} brings no weights", (*at, "weights"), "weights: random")
             frontend = self._choose(FRONTENDS, (*at, "frontend"))
             return frontend, self._weights((*at, "weights"), encoder, frontend)
         if self.document.find((*at, "weights")) not in (None, "own"):
@@ -209,7 +217,7 @@ class _Resolver:
         if self.stated.find((*at, "frontend")) is not None:
             return self._choose(FRONTENDS, (*at, "frontend")), weights
         try:
-            rate = encoder.component.own_rate(encoder.settings, weights.path)
+            rate = model.own_rate(encoder.settings, weights.path)
         except Mistake as mistake:
             what, *_, fix = weights.missing.splitlines() or [mistake.what, mistake.fix]
             self._mistake(what, (*at, "encoder"), fix.removeprefix("  to do: "))
@@ -280,7 +288,8 @@ class _Resolver:
         augment = self._augmentations((*at, "augment"), frontend)
         # An unknown method may have a recipe, so its missing settings are no mistakes.
         recipe = method.component.recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
-        budget = {key: value for key, value in raw.items() if key not in ("pretrain", "corpus", "augment", "monitor")}
+        of_method = ("pretrain", "corpus", "augment", "monitor", "crop")
+        budget = {key: value for key, value in raw.items() if key not in of_method}
         try:
             training = Pretraining.model_validate({**recipe, **budget})
         except ValidationError as error:
@@ -299,9 +308,12 @@ class _Resolver:
             self._mistake(what, (*at, "keep"), f"lower monitor_every: {training.monitor_every}")
         if corpus is None:
             return None
-        settings = Pretrain.Config(
-            method=method, corpus=corpus, exclude=exclude, augment=augment, monitor=monitor, training=training
-        )
+        named = {"method": method, "corpus": corpus, "exclude": exclude, "augment": augment, "monitor": monitor}
+        try:
+            settings = Pretrain.Config(**named, training=training, crop=raw.get("crop"))
+        except ValidationError as error:
+            self._report(error, at, Pretrain.Config)
+            return None
         return ResolvedWeights(Choice.of(WEIGHTS, "pretrain", settings))
 
     def _corpus(self, at: Keys) -> tuple[Choice[Task] | None, tuple[Choice[Task], ...]]:
@@ -372,5 +384,5 @@ def _tests(task: Choice[Task]) -> bool:
 def _is_branch(key: str | int) -> bool:
     """Whether a key in an error's location names a branch of a union type; the document has no such key."""
     return isinstance(key, str) and (
-        key in ("str", "dict") or key.startswith(("dict[", "list[", "literal[", "function-"))
+        key in ("str", "dict", "float") or key.startswith(("dict[", "list[", "literal[", "function-"))
     )

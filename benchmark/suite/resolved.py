@@ -12,6 +12,7 @@ from registry.lookup import Choice
 from registry.tasks import Task
 from registry.weights import Weights
 from registry.weights.pretrain import Pretrain
+from registry.windows import Crop, Window
 
 if TYPE_CHECKING:
     from registry.augmentations import Augmentation
@@ -48,15 +49,26 @@ class ResolvedEntry:
     encoder: "Choice[Encoder]"
     frontend: "Choice[Frontend]"
     augment: "tuple[Choice[Augmentation], ...]"
-    crop: float
+    crop: Crop
     weights: ResolvedWeights
     protocols: tuple[str, ...]  # columns
     places: Mapping[str, str] = field(default_factory=dict)  # of encoder, crop, weights, and each column
 
     @property
-    def window_samples(self) -> int:
-        """Samples of a training crop and of an evaluation window."""
-        return round(self.crop * self.frontend.component.rate_of(self.frontend.settings))
+    def window_samples(self) -> Window:
+        """Samples of a training crop and of an evaluation window; or whole, for an evaluation of whole clips."""
+        return "whole" if self.crop == "whole" else self._samples(self.crop)
+
+    @property
+    def pretraining_samples(self) -> int:
+        """Samples of a window of the pretraining."""
+        pretraining = self.weights.pretraining
+        crop = (pretraining and pretraining.crop) or self.crop
+        assert crop != "whole"  # the suite was refused
+        return self._samples(crop)
+
+    def _samples(self, seconds: float) -> int:
+        return round(seconds * self.frontend.component.rate_of(self.frontend.settings))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from benchmark.suite.shots import Few, takes_few
 from registry.lookup import ENCODERS, KINDS, PROTOCOLS, TARGETS, TASKS, WEIGHTS, AnyComponent, Kind
 from registry.pipelines import PIPELINES
 from registry.training import Pretraining
+from registry.weights.own import brought
 
 _REFERENCES = {"frontend": "frontends", "encoder": "encoders"}
 _GRID = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "array", "minItems": 1}}
@@ -58,9 +59,9 @@ def _allow_incomplete(schema: dict[str, Any]) -> None:
     whole: dict[str, Any] = {field: {"$ref": f"#/$defs/{kind}"} for field, kind in _REFERENCES.items()}
     for field in _REFERENCES:
         properties[field]["anyOf"] = [whole[field], {"type": "object"}]
-    brought = [name for name in ENCODERS.names() if ENCODERS.find(name).brings_weights]
-    settings = {"type": "object", "properties": {"name": {"enum": brought}}, "required": ["name"]}
-    names = {"anyOf": [{"enum": brought}, settings]}
+    with_weights = [name for name in ENCODERS.names() if brought(ENCODERS.find(name))]
+    settings = {"type": "object", "properties": {"name": {"enum": with_weights}}, "required": ["name"]}
+    names = {"anyOf": [{"enum": with_weights}, settings]}
     weighted = [{"required": ["weights"]}, {"required": ["encoder"], "properties": {"encoder": names}}]
     of_entries = {"anyOf": weighted, "properties": {"weights": {"$ref": "#/$defs/weights"}}}
     for field, complete_form in (("entries", of_entries), ("scales", {})):
@@ -83,6 +84,7 @@ def _budget() -> dict[str, Any]:
         "corpus": {"anyOf": [{"$ref": "#/$defs/tasks"}, _excluding()]},
         "monitor": {"anyOf": [{"$ref": "#/$defs/tasks"}, {"type": "null"}]},
         "augment": {"type": "array", "items": {"$ref": "#/$defs/augmentations"}},
+        "crop": _settings(WEIGHTS, "pretrain")["properties"]["crop"],
     }
 
 

@@ -10,6 +10,7 @@ from benchmark.suite.resolved import ResolvedWeights
 from registry.errors import Mistake
 from registry.lookup import Choice
 from registry.weights import Weights
+from registry.weights.own import brought
 
 if TYPE_CHECKING:
     from registry.encoders import Encoder
@@ -32,13 +33,13 @@ def with_file(
     name = source.build().file(encoder)
     if not name:
         return ResolvedWeights(source)
-    brought = encoder.component if source.name == "own" else None
+    model = brought(encoder.component)
     folders = [Path(), document.file(at).parent, *([data, data.parent] if data else [])]
-    is_there = Path.is_dir if brought and brought.is_folder else Path.is_file
+    is_there = Path.is_dir if model and model.is_folder else Path.is_file
     path = next((folder / name for folder in folders if is_there(folder / name)), None)
-    if path is None and brought:
+    if path is None and model:
         try:
-            path = brought.hub_folder(encoder.settings)
+            path = model.hub_folder(encoder.settings)
         except Mistake as mistake:
             absent = Mistake(mistake.what, where=document.where(at), fix=mistake.fix)
             return ResolvedWeights(source, missing=str(absent))
@@ -48,6 +49,7 @@ def with_file(
     if path:
         return ResolvedWeights(source, path)
     looked = ", ".join(str(folder) for folder in folders)
-    fix = encoder.component.remedy(encoder.settings) or f"looked in {looked}; give its path, or --data beside it"
-    kind = "folder" if brought and brought.is_folder else "file"
+    remedy = model.remedy(encoder.settings) if model else ""
+    fix = remedy or f"looked in {looked}; give its path, or --data beside it"
+    kind = "folder" if model and model.is_folder else "file"
     return ResolvedWeights(source, missing=str(Mistake(f"no such {kind}: {name}", where=document.where(at), fix=fix)))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from registry.contracts import Beside, Broken
 from registry.encoders import Encoder
+from registry.encoders._brought import Brought
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
 from registry.lookup import Choice
@@ -20,17 +21,17 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1)) / 10
 
 
-def model_path(encoder: Choice[Encoder]) -> Path | None:
-    """The file or folder of the model that an encoder brings, which may lie in a hub's cache; None where it has none.
+def model_path(model: type[Brought], encoder: Choice[Encoder]) -> Path | None:
+    """The file or folder of a model made elsewhere, which may lie in a hub's cache; None of a model that has none.
 
     Raises:
         Mistake: if it is nowhere.
     """
-    name = encoder.component.file_of(encoder.settings)
+    name = model.file_of(encoder.settings)
     path = Path(name) if name else None
     if path is None or path.exists():
         return path
-    found = encoder.component.hub_folder(encoder.settings)
+    found = model.hub_folder(encoder.settings)
     if found is None:
         raise Mistake(f"{name}, the model of {encoder.name}, does not exist", fix="give the path of a model")
     return found

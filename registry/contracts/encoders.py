@@ -16,9 +16,11 @@ from registry import contracts
 from registry.contracts import Broken, NotApplicable
 from registry.contracts._nets import frontend_before, model_path, noise, require_equal
 from registry.encoders import Encoder
+from registry.encoders._brought import Brought
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
 from registry.standing import Standing
+from registry.weights.own import brought
 
 _HALF = 0.99  # least cosine between embeddings in half and in full precision
 _LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; the seconds of work and bytes a tensor allowed
@@ -34,10 +36,10 @@ class Specimen(contracts.Specimen[Encoder]):
 
     def prepare(self) -> None:
         self.path: Path | None = None
-        if self.component.brings_weights:
-            settings = self.choice.settings
-            self.path = model_path(self.choice)
-            rate = self.component.own_rate(settings, self.path)
+        model = brought(self.component)
+        if model:
+            self.path = model_path(model, self.choice)
+            rate = model.own_rate(self.choice.settings, self.path)
             self.frontend = make_frontend(self.beside.frontend or {"name": "waveform", "sample_rate": rate})
         else:
             self.frontend = frontend_before(self.component, self.beside)
@@ -47,7 +49,7 @@ class Specimen(contracts.Specimen[Encoder]):
         """The encoder with the weights that a seed draws, or with those that it brings, in eval mode."""
         torch.manual_seed(seed)
         made = self.choice.build(self.frontend.channels, self.frontend.bins)
-        if self.component.brings_weights:
+        if isinstance(made, Brought):
             made.load_own(self.path)
         return made.eval()
 
@@ -227,7 +229,7 @@ def is_whole_in_its_state(specimen: Specimen) -> str:
 
 def is_tried_without_values(specimen: Specimen) -> str:
     """It is made and embeds on the device ``meta``, which knows shapes alone: so ``plan`` tries windows and weights."""
-    if specimen.component.brings_weights:
+    if brought(specimen.component):
         raise NotApplicable("plan loads the model, and tries a window")
     with torch.device("meta"):
         frontend = frontend_before(specimen.component, specimen.beside)

@@ -1,7 +1,7 @@
 """The checks of a protocol, on 120 clips in four folds and three classes; embeddings show the class, or nothing."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ from registry.contracts._nets import frontend_before
 from registry.encoders import Encoder
 from registry.lookup import ENCODERS
 from registry.metrics import Judge
-from registry.protocols import Embeddings, Labels, Model, Outcome, Protocol, Split, Subject
+from registry.protocols import Embeddings, Labels, Model, Outcome, Protocol, Split, Subject, Tell
 from registry.standing import Standing
 from registry.targets import Target, find_target
 from registry.views import Views
@@ -76,7 +76,7 @@ class Specimen(contracts.Specimen[Protocol]):
         *,
         told: bool = True,
         before: int = 0,
-        tell: Callable[[str], None] = lambda said: None,
+        tell: Tell = lambda *told: None,
     ) -> list[Outcome]:
         """Outcomes on clips whose sound shows the class, or nothing; ``before`` seeds the generators beforehand."""
         subject = self.subject(told=told)
@@ -214,7 +214,7 @@ def folds_stand_alone(specimen: Specimen) -> None:
 def says_how_far_it_is(specimen: Specimen) -> str:
     """While it works it tells how far it is, in words."""
     said: list[str] = []
-    specimen.evaluated(specimen.split(), _FOLDS[:1], tell=said.append)
+    specimen.evaluated(specimen.split(), _FOLDS[:1], tell=lambda status, *told: said.append(status))
     if not said or not all(isinstance(sentence, str) for sentence in said):
         raise Broken("words", repr(said[:1]), 'call tell(f"fold {fold}") after every step')
     return f"{said[-1]!r} at the end"

@@ -17,7 +17,7 @@ from registry.frontends import Frontend
 from registry.lookup import ENCODERS, Choice
 from registry.seeding import seed_everything
 from registry.weights import Weights
-from registry.weights.own import OwnWeights
+from registry.weights.own import OwnWeights, brought
 from registry.weights.pretrain import Pretrain
 
 _PLAIN = {"name": "cnn6", "width": 4}
@@ -36,10 +36,11 @@ class Specimen(contracts.Specimen[Weights]):
         self.weights = self.choice.build()
         self.encoder = self.beside.encoder or ENCODERS.choose(_PLAIN)
         self.frontend = frontend_before(self.encoder.component, self.beside)
-        if isinstance(self.weights, OwnWeights) and not self.encoder.component.brings_weights:
-            raise Mistake(f"{self.encoder.name} brings no weights of its own", fix="name one that does: --encoder")
+        model = brought(self.encoder.component)
         if isinstance(self.weights, OwnWeights):
-            self.path = model_path(self.encoder)
+            if model is None:
+                raise Mistake(f"{self.encoder.name} brings no weights of its own", fix="name one that does: --encoder")
+            self.path = model_path(model, self.encoder)
         else:
             file = self.weights.file(self.encoder)
             self.path = Path(file) if file else None
@@ -95,7 +96,7 @@ def takes_its_value(specimen: Specimen) -> str:
 
 def fills_every_tensor(specimen: Specimen) -> str:
     """Loaded, an encoder has the tensors that it had, all finite, and embeds noise in finite values."""
-    if specimen.encoder.component.brings_weights:
+    if brought(specimen.encoder.component):
         raise NotApplicable("the model is there once its weights are")
     encoder, said = specimen.loaded(0)
     fresh = specimen.encoder.build(specimen.frontend.channels, specimen.frontend.bins)

@@ -18,8 +18,6 @@ class Encoder(nn.Module, Component[Own]):
     ``takes`` says what its input is: a spectrogram ``[B, C, F, N]``, or a waveform ``[B, 1, T]``. ``shortest`` is the
     smallest number of frames (or samples, for a waveform) that it accepts, or 1 if it is not known. ``parts`` are the
     names and sizes of the parts of the embedding, in their order, where a protocol may choose among them.
-    ``brings_weights`` says that the encoder is a model made elsewhere: it takes only its own weights, and its
-    ``embedding_dim`` is known once these are loaded. ``is_folder`` says that such a model is a folder, not a file.
     ``gives_gradients`` says whether the encoder can be trained.
 
     Args:
@@ -35,8 +33,6 @@ class Encoder(nn.Module, Component[Own]):
     embedding_dim: int
     shortest: int = 1
     parts: Mapping[str, int]
-    brings_weights: ClassVar[bool] = False
-    is_folder: ClassVar[bool] = False
     gives_gradients: ClassVar[bool] = True
 
     def __init__(self, config: Settings, channels: int, bins: int) -> None:
@@ -63,53 +59,6 @@ class Encoder(nn.Module, Component[Own]):
     def embed(self, x_BCFN: Tensor) -> Tensor:
         """One embedding of each clip, ``[B, D]``."""
         return self.pool(self(x_BCFN))
-
-    @classmethod
-    def file_of(cls, config: Any) -> str:
-        """The file or folder of a model made elsewhere, as the suite names it; empty if there is none."""
-        return ""
-
-    @classmethod
-    def hub_folder(cls, config: Any) -> Path | None:
-        """The folder of a hub's cache with the model that it brings; None of a model that is at no hub.
-
-        Raises:
-            Mistake: if the model is not in the cache, and the hub does not give it.
-        """
-        return None
-
-    @classmethod
-    def fetched_file(cls, config: Any) -> Path | None:
-        """The file that a library fetched for the model that it brings, once it is there; records state its digest."""
-        return None
-
-    @classmethod
-    def remedy(cls, config: Any) -> str:
-        """How the user gets the file of the model that it brings; empty where only the user knows."""
-        return ""
-
-    @classmethod
-    def digest_of(cls, config: Any) -> str:
-        """A digest of the code of a model made elsewhere, for keys; empty if there is none."""
-        return ""
-
-    @classmethod
-    def own_rate(cls, config: Any, path: Path | None) -> int | None:
-        """The sample rate in Hz of the input of a model made elsewhere; None for encoders that a front end feeds.
-
-        Args:
-            config: the encoder's own ``Config``.
-            path: of the model's file.
-        """
-        return None
-
-    def load_own(self, path: Path | None) -> None:
-        """Loads a model made elsewhere, from its file if it has one.
-
-        Raises:
-            Mistake: if this encoder is no such model, the file contains no model, or the model does not fit.
-        """
-        raise Mistake(f"{type(self).__name__} brings no weights", fix="use weights: random")
 
     def load_imagenet(self, path: Path | None) -> None:
         """Loads ImageNet weights: those of timm's pretrained tag, or of a local timm checkpoint.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -17,16 +17,60 @@ from registry.settings import Outside, Own, Settings
 class Brought(Encoder[Own]):
     """A model made elsewhere, with its weights: from waveforms ``[B, 1, T]`` at its own rate to frames.
 
-    A subclass loads the model in ``open``, and computes with it in ``frames``.
+    It takes no weights but its own, and its ``embedding_dim`` is known once these are loaded. A subclass says where the
+    model is and which rate it takes, loads the model in ``open``, and computes with it in ``frames``. ``is_folder``
+    says that the model is a folder, not a file.
     """
 
     takes = "waveform"
-    brings_weights: ClassVar[bool] = True
+    is_folder: ClassVar[bool] = False
 
     def __init__(self, config: Own, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)
         self.config = config
         self.embedding_dim = 0  # it is known once the model is loaded
+
+    @classmethod
+    def file_of(cls, config: Any) -> str:
+        """The file or folder of the model, as the suite names it; empty if there is none."""
+        return ""
+
+    @classmethod
+    def hub_folder(cls, config: Any) -> Path | None:
+        """The folder of a hub's cache with the model; None of a model that is at no hub.
+
+        Raises:
+            Mistake: if the model is not in the cache, and the hub does not give it.
+        """
+        return None
+
+    @classmethod
+    def fetched_file(cls, config: Any) -> Path | None:
+        """The file that a library fetched for the model, once it is there; records state its digest."""
+        return None
+
+    @classmethod
+    def remedy(cls, config: Any) -> str:
+        """How the user gets the file of the model; empty where only the user knows."""
+        return ""
+
+    @classmethod
+    def digest_of(cls, config: Any) -> str:
+        """A digest of the model's code, for keys; empty if the model has no code of its own."""
+        return ""
+
+    @classmethod
+    def own_rate(cls, config: Any, path: Path | None) -> int:
+        """The sample rate in Hz of the model's input.
+
+        Args:
+            config: the encoder's own ``Config``.
+            path: of the model's file.
+
+        Raises:
+            Mistake: if the model does not say it.
+        """
+        raise NotImplementedError
 
     def open(self, path: Path | None) -> None:
         """Loads the model.
@@ -41,9 +85,13 @@ class Brought(Encoder[Own]):
         raise NotImplementedError
 
     def load_own(self, path: Path | None) -> None:
+        """Loads the model, from its file if it has one, and tries it on noise.
+
+        Raises:
+            Mistake: if the file contains no model, or the model does not fit.
+        """
         self.open(path)
         rate = self.own_rate(self.config, path)
-        assert rate
         with torch.no_grad():
             tried = self.frames(0.1 * torch.randn(2, rate, generator=torch.Generator().manual_seed(0)))
         shape = list(tried.shape)

@@ -33,9 +33,7 @@ class Unpadded(Brought[Own]):
     def load_own(self, path: Path | None) -> None:
         """Loads the model, and freezes what its embedding does not need, such as layers above the one that is taken."""
         super().load_own(path)
-        noise_BT = 0.1 * torch.randn(
-            1, self.own_rate(self.config, path) or 1, generator=torch.Generator().manual_seed(0)
-        )
+        noise_BT = 0.1 * torch.randn(1, self.own_rate(self.config, path), generator=torch.Generator().manual_seed(0))
         with torch.enable_grad():
             needed = parameters_behind(self.frames(noise_BT))
         for parameter in self.parameters():

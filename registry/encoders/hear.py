@@ -24,6 +24,7 @@ class Hear(Brought["Hear.Config"]):
     """
 
     source: ClassVar[str] = "HEAR 2021, hearbenchmark.com (common API)"
+    version = 2  # in version 1 jobs of one process shared a model: what a fold had trained, the next one began with
 
     class Config(Settings):
         module: str = Field(
@@ -43,7 +44,7 @@ class Hear(Brought["Hear.Config"]):
 
     @classmethod
     def own_rate(cls, config: Config, path: Path | None) -> int:
-        return int(_loaded(config.module, path)[1].sample_rate)
+        return _rate(config.module, path)
 
     def open(self, path: Path | None) -> None:
         self.api, self.model = _loaded(self.config.module, path)
@@ -68,8 +69,13 @@ class Hear(Brought["Hear.Config"]):
 
 
 @cache
+def _rate(name: str, path: Path | None) -> int:
+    """The sample rate of a model in Hz. The model itself is not kept: jobs train their own."""
+    return int(_loaded(name, path)[1].sample_rate)
+
+
 def _loaded(name: str, path: Path | None) -> tuple[Any, Any]:
-    """The module and its model.
+    """The module and a model of it, as it is before any training.
 
     Raises:
         Mistake: if the module does not import, lacks a function of the API, or loads no model.

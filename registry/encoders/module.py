@@ -45,11 +45,7 @@ class Module(Brought["Module.Config"]):
     def own_rate(cls, config: Config, path: Path | None) -> int:
         if config.sample_rate:
             return config.sample_rate
-        made = _made(config.of, json.dumps(config.arguments, sort_keys=True))
-        for name in ("sampling_rate", "sample_rate"):
-            if isinstance(rate := getattr(made, name, None), int):
-                return rate
-        raise Mistake(f"{config.of} does not say its sample rate", fix="add sample_rate: HZ")
+        return _rate(config.of, json.dumps(config.arguments, sort_keys=True))
 
     def open(self, path: Path | None) -> None:
         self.net = make(self.config.of, self.config.arguments)
@@ -88,6 +84,11 @@ def make(of: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 @cache
-def _made(of: str, arguments: str) -> nn.Module:
+def _rate(of: str, arguments: str) -> int:
+    """The sample rate of a class in Hz, which an object of it says; the object is not kept."""
     with torch.random.fork_rng():
-        return make(of, json.loads(arguments))
+        made = make(of, json.loads(arguments))
+    for name in ("sampling_rate", "sample_rate"):
+        if isinstance(rate := getattr(made, name, None), int):
+            return rate
+    raise Mistake(f"{of} does not say its sample rate", fix="add sample_rate: HZ")

@@ -79,7 +79,14 @@ class Onnx(FileModel["Onnx.Config"]):
 
     def _session(self, wave_PT: "np.ndarray[Any, Any]") -> Tensor:
         given = {1: wave_PT[0], 2: wave_PT, 3: wave_PT[:, None]}[self.rank]
-        (output,) = self.session.run([self.output], {self.input: np.ascontiguousarray(given, np.float32)})
+        try:
+            (output,) = self.session.run([self.output], {self.input: np.ascontiguousarray(given, np.float32)})
+        except Exception as error:  # onnxruntime's own errors have no common class
+            told = str(error).strip().splitlines()[0]
+            raise Mistake(
+                f"the model does not take waveforms of shape {list(given.shape)}: {told[:200]}",
+                fix="use windows of a length that it takes",
+            ) from error
         made = torch.from_numpy(np.asarray(output, np.float32))
         if self.rank == 1 and made.shape[:1] != (1,):
             made = made.unsqueeze(0)

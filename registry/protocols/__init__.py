@@ -1,7 +1,9 @@
 """Protocols. Input: embeddings or a model, labels, and folds. Output: a prediction for every test clip."""
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,7 +96,7 @@ def _place_in_group(group_N: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The embeddings of every clip's windows.
+    """The embeddings of every clip's windows; a clip that is embedded whole has one.
 
     Args:
         window_WD: float32.
@@ -191,12 +193,21 @@ class Outcome:
     chosen: dict[str, float] = field(default_factory=dict)
 
 
+class Tell(typing.Protocol):
+    """Tells how far a protocol is: a sentence, and, when an epoch ends, its number from 1 and its scalars by name.
+
+    A scalar of one fold is called ``NAME/fold-FOLD``.
+    """
+
+    def __call__(self, status: str, epoch: int = 0, scalars: Mapping[str, float] = MappingProxyType({}), /) -> None: ...
+
+
 class Protocol(Component[Own]):
     """Contract of a protocol.
 
-    ``uses_embeddings`` and ``uses_model`` say what the protocol works on. ``one_job`` says whether one job does all
-    folds, because they share most of the work, or each fold is a job. ``judge`` computes the metrics; None means that
-    the target does.
+    ``uses_embeddings`` and ``uses_model`` say what the protocol works on. The model comes with windows of one length:
+    entries with ``crop: whole`` are refused. ``one_job`` says whether one job does all folds, because they share most
+    of the work, or each fold is a job. ``judge`` computes the metrics; None means that the target does.
     """
 
     uses_embeddings: bool = False
@@ -208,9 +219,7 @@ class Protocol(Component[Own]):
     def __init__(self, config: Own) -> None:
         self.config = config
 
-    def evaluate(
-        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
-    ) -> list[Outcome]:
+    def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         """One outcome for each fold.
 
         Args:
@@ -218,6 +227,6 @@ class Protocol(Component[Own]):
             split: which of the task's clips train and which are tested for each fold, and their labels.
             folds: test folds.
             seed: of heads, order and augmentation.
-            tell: gets a sentence on the progress after every step.
+            tell: gets a sentence on the progress after every step, and may get the scalars of an epoch with it.
         """
         raise NotImplementedError

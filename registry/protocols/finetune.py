@@ -1,7 +1,7 @@
 """Fine-tuning: the head, the encoder, and a front end with parameters train together."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.optimizers import make_optimizer, set_learning_rate
-from registry.protocols import Outcome, Protocol, Split, Subject
+from registry.protocols import Outcome, Protocol, Split, Subject, Tell
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.training import Training
 
@@ -38,12 +38,10 @@ class Finetune(Protocol["Finetune.Config"]):
         batch_size: int = Field(64, ge=2, description="clips a step")
         learning_rate: float = Field(1e-3, gt=0, description="at its peak, of encoder and head")
 
-    def evaluate(
-        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
-    ) -> list[Outcome]:
+    def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         return [self._fold(subject, split, fold, seed, tell) for fold in folds]
 
-    def _fold(self, subject: Subject, split: Split, fold: int, seed: int, tell: Callable[[str], None]) -> Outcome:
+    def _fold(self, subject: Subject, split: Split, fold: int, seed: int, tell: Tell) -> Outcome:
         config = self.config
         labels, target = split.labels, split.labels.target
         fold_seed = seed_for(seed, "finetune", fold)
@@ -77,6 +75,7 @@ class Finetune(Protocol["Finetune.Config"]):
                 loss.backward()
                 optimizer.step()
                 total += loss.detach()
+            scalars = {f"loss/fold-{fold}": total.item() / steps}
             progress = f"fold {fold}, epoch {epoch + 1}, loss {total.item() / steps:.3f}"
             if target.every_epoch or epoch + 1 == config.epochs:
                 scores_NC = objective.scores(0, clip_outputs(subject, encoder, head, test))
@@ -87,9 +86,10 @@ class Finetune(Protocol["Finetune.Config"]):
                         fix="a lower learning_rate",
                     )
                 predicted.append(target.predict(scores_NC.numpy()))
-                (reached,) = target.chief.write(target.figure(labels.label_N[test].numpy(), scores_NC.numpy()))
-                progress += f", {target.chief.name} {reached}"
-            tell(progress)
+                reached = target.figure(labels.label_N[test].numpy(), scores_NC.numpy())
+                scalars[f"{target.chief.column}/fold-{fold}"] = reached
+                progress += f", {target.chief.name} {target.chief.write(reached)[0]}"
+            tell(progress, epoch + 1, scalars)
         return Outcome(
             fold=fold,
             clips=test.numpy(),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from registry.heads import FoldHeads, train_heads
-from registry.protocols import Outcome, Protocol, Split, Subject, choose_parts
+from registry.protocols import Outcome, Protocol, Split, Subject, Tell, choose_parts
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.settings import Settings
 from registry.targets import Objective
@@ -50,9 +51,7 @@ class Freeze(Protocol["Freeze.Config"]):
         super().__init__(config)
         self.uses_model = config.augment
 
-    def evaluate(
-        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
-    ) -> list[Outcome]:
+    def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         config = self.config
         assert subject.embeddings is not None
         embeddings = subject.embeddings.of(config.inputs)
@@ -67,14 +66,16 @@ class Freeze(Protocol["Freeze.Config"]):
         in_test = [_rows(test, clip_W) for test in tests]
         predicted: list[list[NDArray[Any]]] = [[] for _ in folds]
         scores: dict[int, NDArray[Any]] = {}
-        for epoch, loss in losses:
-            tell(f"epoch {epoch + 1}, loss {loss:.3f}")
-            if not target.every_epoch and epoch + 1 < config.epochs:
-                continue
-            for f, rows_W in enumerate(in_test):
-                output_WC = _outputs(heads, f, window_WD[rows_W], moments)
-                scores[f] = objective.scores(f, _clip_means(output_WC, clip_W[rows_W], tests[f])).numpy()
-                predicted[f].append(target.predict(scores[f]))
+        for epoch, loss_F in losses:
+            scalars = {f"loss/fold-{fold}": loss for fold, loss in zip(folds, loss_F, strict=True)}
+            if target.every_epoch or epoch + 1 == config.epochs:
+                for f, rows_W in enumerate(in_test):
+                    output_WC = _outputs(heads, f, window_WD[rows_W], moments)
+                    scores[f] = objective.scores(f, _clip_means(output_WC, clip_W[rows_W], tests[f])).numpy()
+                    predicted[f].append(target.predict(scores[f]))
+                    reached = target.figure(split.labels.label_N[tests[f]].numpy(), scores[f])
+                    scalars[f"{target.chief.column}/fold-{folds[f]}"] = reached
+            tell(f"epoch {epoch + 1}, loss {fmean(loss_F):.3f}", epoch + 1, scalars)
         return [
             Outcome(
                 fold=fold,
@@ -94,8 +95,8 @@ class Freeze(Protocol["Freeze.Config"]):
         folds: Sequence[int],
         seed: int,
         device: torch.device,
-    ) -> tuple[FoldHeads, Objective, Iterator[tuple[int, float]]]:
-        """New heads of all folds, their objective, and their training, which yields each epoch with its loss."""
+    ) -> tuple[FoldHeads, Objective, Iterator[tuple[int, list[float]]]]:
+        """New heads of all folds, their objective, and their training, which yields each epoch with its losses."""
         config = self.config
         labels = split.labels
         label_N, fold_M = labels.label_N.to(device), labels.fold_N[examples.clip_M]

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from registry.errors import Mistake
-from registry.protocols import Outcome, Protocol, Split, Subject
+from registry.protocols import Outcome, Protocol, Split, Subject, Tell
 from registry.protocols._inner import inner_folds
 from registry.settings import Settings
 from registry.standing import Objection, Standing
@@ -48,9 +48,7 @@ class Knn(Protocol["Knn.Config"]):
             what = f"every k of {config.k} is larger than the bank of {standing.clips} clips"
             yield Objection("k", what, "name a smaller k")
 
-    def evaluate(
-        self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Callable[[str], None]
-    ) -> list[Outcome]:
+    def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         config = self.config
         assert subject.embeddings is not None
         labels, target = split.labels, split.labels.target

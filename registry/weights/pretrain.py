@@ -11,6 +11,7 @@ from registry.settings import Settings
 from registry.training import Pretraining
 from registry.weights import Weights
 from registry.weights.checkpoint import Checkpoint
+from registry.windows import Seconds
 
 if TYPE_CHECKING:
     from registry.encoders import Encoder
@@ -29,6 +30,7 @@ class Pretrain(Weights["Pretrain.Config"]):
         exclude: tuple[TaskReference, ...] = Field((), description="tasks whose recordings are left out of the corpus")
         augment: tuple[AugmentationReference, ...] = Field((), description="augmentations while pretraining")
         monitor: TaskReference | None = Field(None, description="task that probes the encoder during the pretraining")
+        crop: Seconds | None = Field(None, description="seconds of a window of the pretraining; the entry's by default")
         training: Pretraining = Field(..., description="budget, optimiser, schedule")
 
     @classmethod

@@ -83,6 +83,7 @@ def test_what_does_not_fit_is_told_before_any_packing(folder: Path, audiobench: 
             "frontend: Field required",
         ),
         (SUITE.replace(", weights: random", ""), "weights: Field required"),
+        (SUITE.replace("weights: random", "weights: own"), "cnn6 brings no weights"),
     ):
         (folder / "suite.yaml").write_text(text)
         answered = audiobench("run", folder / "suite.yaml", "--runs", folder / "runs")

@@ -1,25 +1,22 @@
 """``audiobench store``: what is damaged is set aside, what nobody needs is deleted, and both are listed before."""
 
-import errno
-import json
 import os
 import random
 import shutil
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import torch
-from filelock import lock_descriptor
 from safetensors.torch import save_file
 
-from benchmark.store.locks import Hold, locked
+from benchmark.store import leases
+from benchmark.store.leases import leased
 from benchmark.store.store import Store
 from registry.tensors import write_tensors
 from tests.audiobench.test_damage import chain, cut, flip, runs, unseal
 from tests.audiobench.test_run import Call, results
-from tests.jobs import MEASURED, measure_job
 
 __all__ = ["runs"]
 
@@ -69,7 +66,6 @@ def tree(folder: Path) -> set[str]:
 def test_cleaning_lists_with_sizes_and_deletes_if_asked_what_nobody_needs(
     finished: tuple[Path, Path], runs: Path, audiobench: Call
 ) -> None:
-    audiobench("store", "clean", "--runs", runs, "--yes")  # the locks
     needed = tree(runs)
     partial, key, held = runs / ".partial", "a" * 32, "b" * 32
     (partial / f"{key}.12.34").mkdir(parents=True)
@@ -89,11 +85,12 @@ def test_cleaning_lists_with_sizes_and_deletes_if_asked_what_nobody_needs(
         stray.write_text("half")
         os.utime(stray, (time.time() - age,) * 2)
     before = tree(runs)
-    with locked(partial / f"{held}.lock", None) as hold:
-        assert hold == Hold.OURS
+    with leased(partial / f"{held}.lease", None) as lease:
+        assert lease
+        lock = {f".partial/{held}.{name}" for name in ("lease", f"lease/{lease.token}", f"lease.{lease.token}")}
         answer = audiobench("store", "clean", "--runs", runs)
         assert answer.status == 0
-        assert tree(runs) == before | {f".partial/{held}.lock"}
+        assert tree(runs) == before | lock
         assert f"0.2 MB  .partial/{key}.12.34\n" in answer.out
         assert "result that no plan asks for: 1" in answer.out
         assert f"5 bytes  .partial/{key}.checkpoint\n" in answer.out
@@ -101,9 +98,9 @@ def test_cleaning_lists_with_sizes_and_deletes_if_asked_what_nobody_needs(
         assert "--yes deletes all this" in answer.out
         assert held not in answer.out
         answer = audiobench("store", "clean", "--runs", runs, "--yes")
-    assert answer.status == 0, answer.err
-    kept = {".partial", f".partial/{held}.lock", f".partial/{held}.checkpoint", "leaderboards/.new.md.77"}
-    assert tree(runs) - {".aside", ".aside/pack"} == needed | kept
+        assert answer.status == 0, answer.err
+        kept = {".partial", f".partial/{held}.checkpoint", "leaderboards/.new.md.77"}
+        assert tree(runs) - {".aside", ".aside/pack"} == needed | kept | lock
     assert audiobench("run", finished[0], "--runs", runs).err == ""
 
 
@@ -129,76 +126,26 @@ def test_a_folder_that_is_not_there_is_named(audiobench: Call, tmp_path: Path) -
     assert not (tmp_path / "none").exists()
 
 
-def test_a_lock_that_was_deleted_while_it_was_waited_for_is_taken_anew(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    first = path.open("a")
-    lock_descriptor(first.fileno())
-
-    def waiting() -> None:  # its owner deletes it, as cleaning does, and ends
-        path.unlink()
-        first.close()
-
-    with locked(path, waiting) as hold:
-        assert hold == Hold.OURS
-        with locked(path, None) as other:
-            assert other == Hold.THEIRS
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
-def test_a_lock_that_is_not_to_stay_goes_while_it_is_held(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    waiting = path.open("a")  # who waits would hold a lock that nobody finds, did it go later
-    with locked(path, None, keep=False) as hold:
-        assert hold == Hold.OURS
-        with locked(path, None, keep=False) as other:
-            assert other == Hold.THEIRS
-        assert path.exists()
-    assert not path.exists()
-    lock_descriptor(waiting.fileno(), blocking=False)
-    with locked(path, None) as hold:
-        assert hold == Hold.OURS
-    waiting.close()
-
-
-def unable(number: int, windows: int = 0) -> Callable[..., None]:
-    """A mount that has no locks, and how the system says so."""
-
-    def answer(*arguments: object, **named: object) -> None:
-        error = OSError(number, os.strerror(number))
-        if windows:
-            error.winerror = windows  # type: ignore[attr-defined]  # which only Windows' have
-        raise error
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("where", "answer"),
-    [
-        ("fcntl.flock", lambda *arguments: None),
-        ("fcntl.flock", unable(errno.ENOLCK)),
-        ("fcntl.flock", unable(errno.ENOSYS)),
-        ("benchmark.store.locks.lock_descriptor", lambda handle, blocking: True),
-        ("benchmark.store.locks.lock_descriptor", unable(errno.EINVAL, windows=1)),
-    ],
-)
-def test_two_runs_where_locks_do_nothing_leave_one_whole_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, answer: Callable[..., None]
+def test_cleaning_watches_locks_of_other_machines_and_deletes_those_of_the_dead(
+    tmp_path: Path, audiobench: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip(where.partition(".")[0])
-    monkeypatch.setattr(where, answer)
-    job = measure_job()
-
-    def write(folder: Path | None, by: str) -> None:
-        assert folder
-        (folder / "by").write_text(by)
-        (folder / "result.json").write_text(json.dumps({**MEASURED, "key": job.key}))
-
-    with Store(tmp_path).writing(job, print) as a:
-        with Store(tmp_path).writing(job, print) as b:
-            write(b, "b")
-            write(a, "a")
-        assert (Store(tmp_path).folder(job) / "by").read_text() == "b"
-    assert (Store(tmp_path).folder(job) / "by").read_text() == "b"
-    assert Store(tmp_path).done(job)
-    assert not list((tmp_path / ".partial").glob("*/"))
+    for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("_PAUSES_S", (0.01, 0.05))):
+        monkeypatch.setattr(leases, name, value)
+    runs = tmp_path / "runs"
+    with monkeypatch.context() as patched, ExitStack() as alive:
+        patched.setattr(leases, "_machine", lambda: "another")
+        lease = alive.enter_context(Store(runs).leased("a" * 32, None))
+        assert lease
+        partial = runs / ".partial"
+        for key in "bc":
+            (partial / f"{key * 32}.lease").mkdir()
+            (partial / f"{key * 32}.lease" / lease.token).touch()
+            shutil.copy(partial / f"{'a' * 32}.lease.{lease.token}", partial / f"{key * 32}.lease.{lease.token}")
+        patched.undo()
+        began = time.monotonic()
+        answer = audiobench("store", "clean", "--runs", runs, "--yes")
+        assert answer.status == 0, answer.err
+        assert 1.0 <= time.monotonic() - began < 10
+        assert {path.name[:32] for path in partial.iterdir()} == {"a" * 32}
+        assert "lock of a job that nobody works on: 4" in answer.out
+        assert lease.held()

@@ -1,8 +1,10 @@
 """Windows cut from recordings."""
 
 import numpy as np
+import pytest
 import torch
 
+from registry import audio
 from registry.audio import Recordings, window_starts
 
 
@@ -69,3 +71,34 @@ def test_windows_overlap_by_half_and_reach_the_end() -> None:
     assert owner.tolist() == [0, 0, 0, 0, 1]
     assert as_int(waves)[:4, 0].tolist() == [1, 21, 41, 61]
     assert as_int(waves)[4].tolist() == [1, 2, 3, 4, 5, 6, 7] + [0] * 33
+
+
+def test_whole_clips_of_one_length_go_together_the_longest_first() -> None:
+    lengths = [30, 7, 100, 30, 5, 30, 30]
+    samples = np.concatenate([np.full(n, i + 1) for i, n in enumerate(lengths)]).astype(np.int16)
+    several = Recordings(samples, np.concatenate([[0], np.cumsum(lengths)]), 16000)
+    chosen = several.subset(torch.tensor([6, 5, 4, 3, 2, 1, 0]))
+    made = [(as_int(wave), clips.tolist()) for wave, clips in chosen.batches(torch.arange(7), "whole", 3, shortest=10)]
+    assert [(list(wave.shape), clips) for wave, clips in made] == [
+        ([1, 100], [4]),
+        ([3, 30], [0, 1, 3]),
+        ([1, 30], [6]),
+        ([2, 10], [2, 5]),
+    ]
+    assert [wave[:, 0].tolist() for wave, _ in made] == [[3], [7, 6, 4], [1], [5, 2]]
+    assert [wave.sum(1).tolist() for wave, _ in made] == [[300], [210, 180, 120], [30], [25, 14]]
+
+
+def test_a_batch_of_whole_clips_has_few_samples_however_many_clips_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "SAMPLES_AT_ONCE", 80)
+    equal = Recordings(np.ones(330, np.int16), np.array([0, 100, *range(120, 340, 10)]), 16000)
+    batches = equal.batches(torch.arange(23), "whole", 100)
+    assert [list(wave.shape) for wave, _ in batches] == [[1, 100], [1, 20], [8, 10], [8, 10], [5, 10]]
+
+
+def test_batches_of_windows_are_windows_in_the_order_of_the_clips() -> None:
+    batches = list(recordings().batches(torch.tensor([2, 0, 1]), 20, 2))
+    (first, of_first), (second, of_second) = batches
+    assert (of_first.tolist(), of_second.tolist()) == ([2, 2, *[0] * 9], [1])
+    assert torch.equal(first, recordings().windows(torch.tensor([2, 0]), 20)[0])
+    assert torch.equal(second, recordings().windows(torch.tensor([1]), 20)[0])

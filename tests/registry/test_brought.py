@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from registry.contracts import Beside, findings
-from registry.encoders import Encoder
+from registry.encoders._brought import Brought
 from registry.errors import Mistake
 from registry.lookup import ENCODERS, WEIGHTS
 from tests.conftest import SHARED
@@ -35,8 +35,9 @@ class Net(nn.Module):
         return frames_BND.mean(1) if self.pooled else frames_BND
 
 
-def brought(reference: dict[str, Any], path: Path | None = None) -> Encoder:
+def brought(reference: dict[str, Any], path: Path | None = None) -> Brought:
     encoder = ENCODERS.build(reference, 1, 0).eval()
+    assert isinstance(encoder, Brought)
     encoder.load_own(path)
     return encoder
 
@@ -100,6 +101,13 @@ def test_an_onnx_model_of_one_length_and_one_clip_gets_pieces(tmp_path: Path) ->
     torch.testing.assert_close(encoder(WAVE_B1T), torch.cat(halves, 1), atol=1e-5, rtol=0)
 
 
+def test_an_onnx_model_refuses_what_is_too_short_for_it(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    encoder = brought({"name": "onnx", "sample_rate": RATE}, onnx_file(tmp_path / "net.onnx"))
+    with pytest.raises(Mistake, match=r"does not take waveforms of shape \[3, 399\]"):
+        encoder.embed(WAVE_B1T[..., :399])
+
+
 @pytest.mark.parametrize("form", ["pt2", "ts"])
 def test_what_torch_exported_gives_what_the_net_gives_and_gradients(tmp_path: Path, form: str) -> None:
     path, net = tmp_path / f"net.{form}", Net(pooled=True).eval()
@@ -155,7 +163,7 @@ def test_a_class_of_a_package_says_its_rate_and_gives_what_it_gives(package: Pat
     encoder = brought({"name": "module", "class": "own_nets:Mine"})
     assert encoder.own_rate(encoder.config, None) == RATE
     torch.testing.assert_close(encoder(WAVE_B1T), expected()[0])
-    code = ENCODERS.find("module").digest_of(encoder.config)
+    code = encoder.digest_of(encoder.config)
     (package / "own_nets.py").write_text(MODULE + "\n")
     asking = f"import sys; sys.path.insert(0, {str(package)!r}); from registry.lookup import package_digest"
     asked = [sys.executable, "-c", f"{asking}; print(package_digest('own_nets'))"]  # one process remembers digests
@@ -225,6 +233,20 @@ def test_onnx_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(Mistake, match=answer):
             brought({"name": "onnx", "sample_rate": RATE, **settings}, path)
+
+
+@pytest.mark.parametrize(
+    "reference", [{"name": "module", "class": "own_nets:Mine"}, {"name": "hear", "module": "a_hear"}]
+)
+def test_what_training_did_to_a_model_is_gone_when_it_is_loaded_again(package: Path, reference: dict[str, Any]) -> None:
+    (package / "own_nets.py").write_text(MODULE)
+    (package / "a_hear.py").write_text(HEAR.format(size=6))
+    first = brought(reference)
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.zero_()
+    assert not first.embed(WAVE_B1T).any()
+    torch.testing.assert_close(brought(reference).embed(WAVE_B1T), expected()[1])
 
 
 @pytest.mark.parametrize("name", ["exported", "onnx", "module", "hear"])

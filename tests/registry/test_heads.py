@@ -63,7 +63,7 @@ def test_a_linear_head_equals_torchs_own_layer_and_optimiser() -> None:
         layer.bias.copy_(heads.biases[0][0, 0])
     losses = [
         loss
-        for _, loss in train_heads(
+        for _, (loss,) in train_heads(
             heads, lambda e: x, label, objective([label[rows[0]]]), rows[:1], shift[:1], scale[:1],
             epochs=6, steps=4, learning_rate=0.02, weight_decay=0.0, seeds=[3],
         )

@@ -15,6 +15,7 @@ from registry.encoders import Encoder
 from registry.encoders.soundnet import _LAYERS
 from registry.errors import Mistake
 from registry.lookup import ENCODERS
+from registry.weights import own
 from tests.registry.test_brought import brought
 
 PACKAGES = {
@@ -35,9 +36,11 @@ def noise(samples: int) -> Tensor:
 def installed(reference: dict[str, Any]) -> Encoder:
     """An encoder with the weights of its package; the test is skipped where the package is not installed."""
     choice = ENCODERS.choose(reference)
-    path = Path(choice.component.file_of(choice.settings))
+    model = own.brought(choice.component)
+    assert model
+    path = Path(model.file_of(choice.settings))
     if not path.is_absolute():
-        pytest.skip(f"not installed: {choice.component.remedy(choice.settings)}")
+        pytest.skip(f"not installed: {model.remedy(choice.settings)}")
     return brought(reference, path)
 
 
@@ -57,11 +60,13 @@ def soundnet_file(path: Path) -> Path:
 def test_where_the_package_is_missing_its_installation_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     choice = ENCODERS.choose(name)
-    file = choice.component.file_of(choice.settings)
+    model = own.brought(choice.component)
+    assert model
+    file = model.file_of(choice.settings)
     assert not Path(file).is_absolute()
     with pytest.raises(Mistake, match="not installed") as raised:
-        choice.build(1, 0).load_own(Path(file))
-    assert raised.value.fix == f"pip install {PACKAGES[name]}" == choice.component.remedy(choice.settings)
+        brought({"name": name}, Path(file))
+    assert raised.value.fix == f"pip install {PACKAGES[name]}" == model.remedy(choice.settings)
 
 
 @pytest.mark.parametrize(("layer", "size", "one_frame"), [("conv5", 256, 11294), ("conv6", 512, 42014)])

@@ -50,7 +50,7 @@ def evaluate(
 ) -> list[Outcome]:
     split = known if isinstance(known, Split) else Split(known)
     choice = PROTOCOLS.choose({"name": name, **settings})
-    outcomes: list[Outcome] = PROTOCOLS.find(name)(choice.settings).evaluate(on, split, folds, seed, lambda fact: None)
+    outcomes: list[Outcome] = PROTOCOLS.find(name)(choice.settings).evaluate(on, split, folds, seed, lambda *told: None)
     return outcomes
 
 

@@ -191,8 +191,8 @@ def test_every_step_of_few_shots_has_clips_to_learn_from() -> None:
     on = subject(make_embeddings(labels, windows=1))
     still = Freeze(Freeze.Config(epochs=1, batch_size=10, learning_rate=1e-9))
     loss = {}
+    told: list[str] = []
     for shots in (None, 60, 7, 2):
-        told: list[str] = []
-        still.evaluate(on, Split(labels, shots), [1], 0, told.append)
+        still.evaluate(on, Split(labels, shots), [1], 0, lambda status, *others: told.append(status))
         loss[shots] = float(told[-1].rpartition(" ")[2])
     assert loss == pytest.approx(dict.fromkeys(loss, loss[None]), rel=0.3)  # a step without any would add none

@@ -3,13 +3,16 @@
 import io
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from filelock import lock_descriptor
 
 from benchmark.data.fetch import fetch
+from benchmark.data.unpack import unpack
 from benchmark.progress import Progress
+from benchmark.store import leases
+from benchmark.store.leases import Lost, leased
 from registry.errors import Mistake
 from registry.tasks import Archive
 from registry.tasks.esc50 import Esc50
@@ -41,11 +44,27 @@ def test_a_folder_that_is_there_but_not_whole_is_left_alone(server: Server, offe
 def test_two_fetches_do_not_write_into_each_other(offer: Make, tmp_path: Path) -> None:
     task = offer().task
     (tmp_path / ".downloads").mkdir()
-    with (tmp_path / ".downloads" / "lock").open("w") as lock:
-        lock_descriptor(lock.fileno())
-        with pytest.raises(Mistake, match="another fetch is at work"):
-            get(task, tmp_path)
+    with leased(tmp_path / ".downloads" / "lease", None), pytest.raises(Mistake, match="another fetch is at work"):
+        get(task, tmp_path)
     assert "10 clips" in get(task, tmp_path)
+
+
+def test_a_fetch_that_another_one_took_over_puts_nothing_into_the_data_folder(
+    offer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack_and_stand_still(files: Sequence[Path], folder: Path, progress: Progress) -> None:
+        unpack(files, folder, progress)
+        with monkeypatch.context() as patched:
+            patched.setattr(leases, "LEASE_S", 0.0)
+            with leased(tmp_path / ".downloads" / "lease", None) as other:
+                assert other
+
+    monkeypatch.setattr("benchmark.data.fetch.unpack", unpack_and_stand_still)
+    with pytest.raises(Lost, match="another process took the work over"):
+        get(offer().task, tmp_path)
+    assert not (tmp_path / "ESC-50").exists()
+    monkeypatch.undo()
+    assert "10 clips" in get(offer().task, tmp_path)
 
 
 def test_a_killed_run_leaves_nothing_that_counts(offer: Make, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_finetuning_trains_the_front_end_anew_in_every_fold() -> None:
     chosen = PROTOCOLS.choose({"name": "finetune", "epochs": 2, "batch_size": 16})
 
     def scores(folds: list[int]) -> list[Any]:
-        return [outcome.scores for outcome in chosen.build().evaluate(subject, split, folds, 0, lambda fact: None)]
+        return [outcome.scores for outcome in chosen.build().evaluate(subject, split, folds, 0, lambda *told: None)]
 
     both, second = scores([0, 1]), scores([1])
     assert (both[1] == second[0]).all()  # nothing of the first fold's training is left in it

@@ -16,6 +16,8 @@ from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
+from benchmark.store.leases import Lost
+from benchmark.trackers import UNTRACKED, Tracking
 from registry.encoders.cnn10 import Cnn10
 from registry.errors import Damaged, Mistake
 from registry.frontends.logmel import LogMel
@@ -45,6 +47,24 @@ class Interrupts(Progress):
             signal.raise_signal(self.signal)
 
 
+class Overtaken(Interrupts):
+    """Another run takes the pretraining over at a step, and saves its state; from then on it is not this run's."""
+
+    def __init__(self, step: int, checkpoint: Path, stops: bool) -> None:
+        super().__init__(step + 1 if stops else 0)
+        self.step, self.checkpoint = step, checkpoint
+
+    def advance(self, steps: int = 1, status: str = "") -> None:
+        self.step -= steps
+        if self.step == 0:
+            self.checkpoint.write_text("the other's")
+        super().advance(steps, status)
+
+    def require(self) -> None:
+        if self.step <= 0:
+            raise Lost(self.checkpoint)
+
+
 CORPUS = corpus(40)
 
 
@@ -67,12 +87,18 @@ def build(name: str) -> Method:
 
 
 def train(
-    name: str, folder: Path, progress: Progress | None = None, seed: int = 0, **settings: Any
+    name: str,
+    folder: Path,
+    progress: Progress | None = None,
+    seed: int = 0,
+    tracking: Tracking = UNTRACKED,
+    **settings: Any,
 ) -> tuple[Method, list[dict[str, float]]]:
     options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
     method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
     training = Pretraining(**options)
-    log = pretrain(method, CORPUS.recordings, training, 4000, seed, device, checkpoint, progress or Progress())
+    place = device, checkpoint, progress or Progress()
+    log = pretrain(method, CORPUS.recordings, training, 4000, seed, *place, tracking=tracking)
     return method, log.epochs
 
 
@@ -191,6 +217,22 @@ def test_a_corpus_smaller_than_a_batch_is_a_mistake(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="no longer a number by step 5"):
         train("npid", tmp_path, optimizer="sgd", learning_rate=1e30)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_run_that_lost_its_pretraining_saves_nothing_over_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    """A run that was asked to stop stops."""
+    checkpoint, device = tmp_path / "checkpoint", choose_device("cpu", "fp32")
+    progress = Overtaken(7, checkpoint, stops)
+    monkeypatch.setattr("benchmark.jobs.loop._CHECKPOINT_SECONDS", 1e9 if stops else 0)
+    training = Pretraining(epochs=3, batch_size=8, learning_rate=0.01)
+    given = (CORPUS.recordings, training, 4000, 0, device, checkpoint, progress)
+    with pytest.raises(KeyboardInterrupt if stops else Lost):
+        pretrain(build("npid"), *given, require=progress.require)
+    assert checkpoint.read_text() == "the other's"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
 class Constant(Method):

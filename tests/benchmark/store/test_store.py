@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_a_second_writer_waits_and_finds_the_work_done(tmp_path: Path) -> None:
     with Store(tmp_path).writing(JOB, waited.append) as folder:
         assert folder is None
     other.join()
-    assert waited == ["another run is at work on it; waiting"]
+    assert waited == [f"another run is at work on it (process {other.pid} on {socket.gethostname()}); waiting"]
 
 
 def test_keys_do_not_depend_on_titles_or_the_order_of_settings() -> None:

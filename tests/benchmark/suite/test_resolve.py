@@ -93,6 +93,11 @@ def weighed(weights: str) -> str:
         ("extends: tiny.yaml\n", False),
         ("extends: tiny.yaml\nname: mine\nentries: {a: {corp: 2}}\n", False),
         (TINY + "sweep: {moco: {crop: [1]}, npid: [{crop: [1]}, {encoder.width: [2, 4]}]}\n", True),
+        (TINY.replace("crop: 0.5", "crop: whole"), True),
+        (TINY.replace("crop: 0.5", "crop: hole"), False),
+        (TINY.replace("random: {weights", "random: {crop: whole, weights"), True),
+        (TINY.replace("epochs: 2,", "epochs: 2, crop: 1.0,"), True),
+        (TINY.replace("epochs: 2,", "epochs: 2, crop: whole,"), False),
         (TINY + "sweep: {moco: {crop: []}}\n", False),
         (TINY + "sweep: {moco: {crop: 1}}\n", False),
         (TINY.replace("[{name: sounds, clips: 2}]", "{a: sounds, b: {name: sounds, clips: 2}}"), True),
@@ -149,7 +154,8 @@ def test_files_are_looked_for_beside_the_suite_that_names_them(tmp_path: Path) -
 # What is replaced by what; the mistake; the text that its place points at; what the answer must mention.
 BAD = [
     ("crop: 0.5", "crop: 0.5\ncorp: 1", "unknown key 'corp'", "corp: 1", "crop"),
-    ("crop: 0.5", "crop: wide", "crop: Input should be a valid number", "crop: wide", ""),
+    ("crop: 0.5", "crop: wide", "crop: Input should be seconds, or the word whole, got 'wide'", "crop: wide", ""),
+    ("crop: 0.5", "crop: [1]", "crop: Input should be a valid number", "crop: [1]", ""),
     ("crop: 0.5\n", "", "crop: Field required", "schema_version", ""),
     ("width: 4", "widht: 4", "unknown key 'widht'", "widht", "width"),
     ("width: 4", "width: many", "width: Input should be a valid integer", "width: many", ""),

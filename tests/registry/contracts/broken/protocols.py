@@ -143,7 +143,7 @@ class Mute(_Centroid):
     name = "says_how_far_it_is"
 
     def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
-        return super().evaluate(subject, split, folds, seed, lambda said: None)
+        return super().evaluate(subject, split, folds, seed, lambda *told: None)
 
 
 class _Hits(Judge):
