@@ -17,7 +17,7 @@ def write(model: Exported, folder: Path) -> None:
     Raises:
         Mistake: if the model has no graph of torch, or the file does not give torch's embeddings.
     """
-    save(model, WindowWithFrames(model.net), folder)
+    save(model, WindowWithFrames(model), folder)
     code = beside.path("hear_model").read_text(encoding="utf-8")
     # audiobench knows a class by its code, and so the code must differ where the weights do.
     write_text(folder / "hear_model.py", f"{code}\n# SHA-256 of model.pt2: {file_digest(folder / FILE)}\n")

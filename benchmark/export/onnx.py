@@ -38,7 +38,7 @@ def write(model: Exported, folder: Path) -> None:
         raise Mistake(
             f"exporting to ONNX needs {', '.join(missing)}, not installed here", fix="pip install 'audiobench[onnx]'"
         )
-    window = Window(model.net)
+    window = Window(model)
     path = folder / FILE
     with quiet():
         made = _converted(traced(model, window), model)
@@ -46,7 +46,7 @@ def write(model: Exported, folder: Path) -> None:
     for node in made.model.graph.all_nodes():
         node.metadata_props.clear()  # they name files of this machine
     made.save(path)
-    require_equal(difference(window, _Session(path), model.net.window_samples), _MOST, model.name, "ONNX")
+    require_equal(difference(window, _Session(path)), _MOST, model.name, "ONNX")
     shutil.copy(beside.path("embed_onnx"), folder / "embed.py")
 
 
@@ -74,10 +74,10 @@ def _converted(program: ExportedProgram, model: Exported) -> Any:
         optimizer.remove_unused_nodes(made.model)
         return made
     except Exception as error:  # the exporter's own errors have no public class
-        lacking = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", str(error))
-        told = f"there is none of torch's {lacking[1]}" if lacking else type(error).__name__
+        summary = re.search(r"## Exception summary\s+<class '[\w.]+'>: (.+?)(\. Failure message|\n)", str(error))
         raise Mistake(
-            f"the graph of {model.name} has no form in ONNX: {told}", fix="export it as pt2 or safetensors"
+            f"torch makes no ONNX file of {model.name}: {summary[1] if summary else type(error).__name__}",
+            fix="export it as pt2 or safetensors",
         ) from error
 
 

@@ -22,7 +22,7 @@ def write(model: Exported, folder: Path) -> None:
     Raises:
         Mistake: if the model has no graph of torch, or the file does not give torch's embeddings.
     """
-    save(model, Window(model.net), folder)
+    save(model, Window(model), folder)
     shutil.copy(beside.path("embed_pt2"), folder / "embed.py")
 
 
@@ -35,7 +35,7 @@ def save(model: Exported, window: Window, folder: Path) -> None:
     with quiet():
         torch.export.save(traced(model, window), folder / FILE, extra_files=facts_file(model))
         again = torch.export.load(folder / FILE).module()
-    require_equal(difference(window, again, model.net.window_samples), _MOST, model.name, "pt2")
+    require_equal(difference(window, again), _MOST, model.name, "pt2")
 
 
 def snippet(model: Exported) -> str:

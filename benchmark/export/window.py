@@ -19,9 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from benchmark.export.exported import Exported
 from registry.encoders import Encoder
+from registry.encoders._brought import Brought
 from registry.encoders._unpadded import Unpadded
 from registry.errors import Mistake
-from registry.net import Net
 
 FACTS = "audiobench.json"  # in a pt2 file: what ``facts`` gives
 _PATHS = ("stack_trace", "nn_module_stack", "source_fn_stack")  # of a graph's nodes: they name files of this machine
@@ -29,11 +29,24 @@ _ASSERTION = torch.ops.aten._assert_tensor_metadata.default
 
 
 class Window(nn.Module):
-    """Windows ``[W, T]`` to embeddings ``[W, D]``, float32, as ``Net`` computes them before it takes their mean."""
+    """Windows ``[W, T]`` to embeddings ``[W, D]``, float32, as ``Net`` computes them before it takes their mean.
 
-    def __init__(self, net: Net) -> None:
+    ``samples`` is T.
+
+    Raises:
+        Mistake: if the model takes whole clips, or has no graph of torch.
+    """
+
+    def __init__(self, model: Exported) -> None:
         super().__init__()
-        self.views, self.encoder = net.views, net.encoder
+        net = model.net
+        _require_graph(net.encoder, model.name)
+        if net.window_samples == "whole":
+            raise Mistake(
+                f"{model.name} embeds whole clips (crop: whole), and a graph takes windows of one length",
+                fix="export it as safetensors or hf, or an entry whose crop is in seconds",
+            )
+        self.views, self.encoder, self.samples = net.views, net.encoder, net.window_samples
         self.eval()
 
     def forward(self, wave_WT: Tensor) -> Any:
@@ -46,22 +59,24 @@ class WindowWithFrames(Window):
     An encoder that has no frames gives its embedding as the only one.
     """
 
+    def __init__(self, model: Exported) -> None:
+        super().__init__(model)
+        try:
+            with torch.no_grad():
+                self.encoder(self.views(torch.zeros(1, self.samples)))
+            self.has_frames = True
+        except Mistake:
+            self.has_frames = False
+
     def forward(self, wave_WT: Tensor) -> tuple[Tensor, Tensor]:
         x = self.views(wave_WT)
-        if not self._has_frames(x):
+        if not self.has_frames:
             z_WD = self.encoder.embed(x).float()
             return z_WD, z_WD.unsqueeze(1)
         frames_WND = self.encoder(x)
         pools_frames = type(self.encoder).embed is Encoder.embed
         z_WD = self.encoder.pool(frames_WND) if pools_frames else self.encoder.embed(x)
         return z_WD.float(), frames_WND.float()
-
-    def _has_frames(self, x: Tensor) -> bool:
-        try:
-            self.encoder(x)
-        except Mistake:
-            return False
-        return True
 
 
 def facts(model: Exported) -> dict[str, str]:
@@ -85,11 +100,10 @@ def traced(model: Exported, window: Window) -> ExportedProgram:
     """The graph of a window, for any number of windows. It names no files of this machine, and runs on any device.
 
     Raises:
-        Mistake: if the model has no graph of torch, or none for all values.
+        Mistake: if torch.export cannot follow the model, such as one whose graph depends on values.
     """
-    net = model.net
-    _require_graph(net.encoder, model.name)
-    given = (torch.zeros(2, net.window_samples),)
+    encoder = model.net.encoder
+    given = (torch.zeros(2, window.samples),)
     try:
         with torch.no_grad():
             program = torch.export.export(window, given, dynamic_shapes=({0: Dim("windows", min=1)},))
@@ -100,8 +114,8 @@ def traced(model: Exported, window: Window) -> ExportedProgram:
         if told.startswith("Constraints violated"):
             told = "what it computes depends on how many windows it gets"
         raise Mistake(
-            f"torch.export cannot follow {type(net.encoder).__name__}, the encoder of {model.name}: {told[:200]}",
-            fix="use it where it is" if net.encoder.brings_weights else "export it as safetensors",
+            f"torch.export cannot follow {type(encoder).__name__}, the encoder of {model.name}: {told[:200]}",
+            fix="use it where it is" if isinstance(encoder, Brought) else "export it as safetensors",
         ) from error
     _make_portable(program)
     return program
@@ -157,18 +171,17 @@ def probes(samples: int) -> Tensor:
     return torch.cat([quiet_2T, torch.zeros(2, samples), loud_3T[:2], half])
 
 
-def difference(window: Window, again: Callable[[Tensor], Any], samples: int) -> float:
+def difference(window: Window, again: Callable[[Tensor], Any]) -> float:
     """By how much embeddings, and frames, differ at most, as a share of the largest value that torch gives.
 
     Args:
         window: as torch computes it.
         again: as the exported file computes it.
-        samples: of a window.
 
     Returns:
         Over 1, 2 and 7 windows of noise, silence and full scale; infinite where a value is not finite.
     """
-    wave_WT = probes(samples)
+    wave_WT = probes(window.samples)
     apart, largest = 0.0, 1e-12
     for wave in (wave_WT[:1], wave_WT[1:3], wave_WT):
         with torch.no_grad():

@@ -262,7 +262,7 @@ def test_what_has_no_graph_is_refused_by_name(tmp_path: Path, form: FormName) ->
 def test_an_operation_without_a_form_in_onnx_is_named(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     written = made_elsewhere(brought({"name": "module", "class": f"{__name__}:Bessel"}))
-    with pytest.raises(Mistake, match=r"mine has no form in ONNX: there is none of torch's prims\.bessel_j0") as caught:
+    with pytest.raises(Mistake, match=r"no ONNX file of mine: No ONNX function found for .*bessel_j0") as caught:
         publish(written, "onnx", tmp_path / "onnx", "card\n")
     assert "pt2" in caught.value.fix
     publish(written, "pt2", tmp_path / "pt2", "card\n")
@@ -275,6 +275,15 @@ def test_a_file_that_differs_from_torch_is_not_published(tmp_path: Path, form: F
     with pytest.raises(Mistake, match=rf"they differ by \S+ of the largest value, and at most {most} is allowed"):
         publish(made_elsewhere(encoder), form, tmp_path / form, "card\n")
     assert not (tmp_path / form).exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_of_whole_clips_has_no_window(tmp_path: Path, form: FormName) -> None:
+    pytest.importorskip("onnxscript")
+    written = model()
+    written.net.window_samples = "whole"
+    with pytest.raises(Mistake, match="mine embeds whole clips"):
+        publish(written, form, tmp_path / form, "card\n")
 
 
 def test_missing_packages_are_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +343,7 @@ def test_every_component_leaves_in_every_form(
     }
     apart, largest = dict.fromkeys(ways, 0.0), 0.0
     with torch.no_grad():
-        for wave_WT in inputs(written.net.window_samples):
+        for wave_WT in inputs(written.net.sample_rate):
             z_WD = embeddings(written, wave_WT)
             largest = max(largest, float(z_WD.abs().max()))
             for way, embed in ways.items():
