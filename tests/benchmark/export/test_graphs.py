@@ -21,6 +21,7 @@ from registry.encoders import Encoder
 from registry.encoders._unpadded import Unpadded
 from registry.errors import Mistake
 from registry.lookup import ENCODERS, FRONTENDS
+from registry.own_code import imported
 from tests.benchmark.export.models import CNN, LOGMEL, exported, waves
 from tests.conftest import encoders_made_here
 from tests.registry.test_brought import brought, onnx_file
@@ -52,12 +53,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hear(folders: Path) -> Iterator[Any]:
+def hear(folders: Path) -> Any:
     """The module of the form hear."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folders / "hear")
-        yield importlib.import_module("hear_model")
-    del sys.modules["hear_model"]
+    return imported(f"{folders}/hear/hear_model.py")
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +201,21 @@ def test_x_ares_class_gives_frames_and_the_door_reads_it(folders: Path, hear: An
     assert ends_in_encoder == ["AudiobenchEncoder"]  # X-ARES takes the only one
 
 
+@pytest.mark.slow
+def test_the_embedding_of_the_window_stands_for_frames_where_there_are_none(tmp_path: Path) -> None:
+    written = exported({"name": "timm", "model": "test_mambaout"}, LOGMEL)
+    wave_BT = waves(written.net, 2, 0.5)
+    with pytest.raises(Mistake, match="no frames"):
+        written.net.frames(wave_BT)
+    publish(written, "hear", tmp_path / "hear", "card\n")
+    module = imported(f"{tmp_path}/hear/hear_model.py")
+    with torch.no_grad():
+        x_BSD, _ = module.get_timestamp_embeddings(wave_BT, module.load_model())
+    assert x_BSD.shape == (2, 10, written.net.embedding_dim)
+    z_B1D = embeddings(written, wave_BT).unsqueeze(1)
+    torch.testing.assert_close(x_BSD, z_B1D.expand_as(x_BSD), atol=1e-6, rtol=1e-6)
+
+
 class Random(nn.Module):
     """Gives other values every time."""
 
@@ -323,7 +336,7 @@ def inputs(samples: int) -> Iterator[Tensor]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), COMPONENTS)
 def test_every_component_leaves_in_every_form(
-    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     written = holding(kind, name)
@@ -332,9 +345,7 @@ def test_every_component_leaves_in_every_form(
     assert capsys.readouterr().out == ""
     session = onnxruntime.InferenceSession(tmp_path / "onnx" / "model.onnx")
     program = torch.export.load(tmp_path / "pt2" / "model.pt2").module()
-    monkeypatch.syspath_prepend(tmp_path / "hear")
-    monkeypatch.delitem(sys.modules, "hear_model", raising=False)
-    hear = importlib.import_module("hear_model")
+    hear = imported(f"{tmp_path}/hear/hear_model.py")
     loaded = hear.load_model()
     ways = {
         "pt2": program,
