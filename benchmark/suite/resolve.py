@@ -288,8 +288,8 @@ class _Resolver:
         augment = self._augmentations((*at, "augment"), frontend)
         # An unknown method may have a recipe, so its missing settings are no mistakes.
         recipe = method.component.recipe if method else {"epochs": 1, "batch_size": 2, "learning_rate": 1.0}
-        of_method = ("pretrain", "corpus", "augment", "monitor", "crop")
-        budget = {key: value for key, value in raw.items() if key not in of_method}
+        apart = ("pretrain", "corpus", "augment", "monitor", "crop")
+        budget = {key: value for key, value in raw.items() if key not in apart}
         try:
             training = Pretraining.model_validate({**recipe, **budget})
         except ValidationError as error:
