@@ -1,7 +1,7 @@
 """What the command line does, as Python functions: run suites, read leaderboards and records, use and export models."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -68,9 +68,14 @@ def run(
     data: Place | None = None,
     runs: Place = "runs",
     device: str = "auto",
+    devices: int = 1,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     plugins: Sequence[Place] = (),
     skip_bad: bool = False,
+    executor: str = "local",
+    at_once: int | None = None,
+    address: str | None = None,
+    slurm: Mapping[str, str] | None = None,
     track: Sequence[str] | None = None,
 ) -> "Board":
     """Pretrains and evaluates what a suite asks for; a finished job is not done again. Progress is on standard error.
@@ -85,9 +90,14 @@ def run(
         data: the folder of data sets.
         runs: the folder of records and checkpoints.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        devices: how many do each pretraining together; a GPU each, or on a CPU a process each.
         precision: ``auto`` is ``bf16`` on a GPU and ``fp32`` on a CPU.
         plugins: Python files with components, besides the suite's own.
         skip_bad: leave unusable recordings out, and record which.
+        executor: who does the jobs: ``local`` (this process), ``ray`` or ``slurm``.
+        at_once: how many jobs Ray or Slurm may have at once.
+        address: of a Ray cluster; by default a Ray of this machine.
+        slurm: parameters of ``sbatch``, as in ``{"partition": "cpu", "pretrain.gres": "gpu:1"}``.
         track: where scalars of running jobs go: ``tensorboard``, ``mlflow``, ``wandb``; None for TensorBoard, if it is
             installed; empty for none.
 
@@ -98,9 +108,11 @@ def run(
         Mistake, Mistakes: what is wrong with the request, before any work; or, after all work, which jobs failed: the
             others are kept.
     """
+    from benchmark.ledger.executors import Options
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
     from benchmark.trackers import chosen
@@ -109,12 +121,14 @@ def run(
     from leaderboard.table import make_table
     from registry.errors import Mistake
 
-    trackers, store = chosen(track), Store(Path(runs))
+    trackers, store = None if track is None else chosen(track), Store(Path(runs))
     request = Request(suite_path(fspath(suite)), scale, _path(data), tuple(seeds), tuple(map(Path, plugins)))
     made = request.plan(store)
     rows = choose_rows(made, entries, tasks, protocols)
     request.keep(made, store)
-    ending = fill(made, rows, store, _path(data), device, precision, tell=_tell, skip_bad=skip_bad, track=trackers)
+    options = Options(executor, at_once, address, slurm or {})
+    work = Work(request, made, store, device, precision, skip_bad, devices=devices, track=trackers)
+    ending = fill(work, rows, options)
     if ending.failed:
         raise Mistake(str(ending))
     return Board([make_table(separate(made, store), store)])

@@ -13,26 +13,30 @@ if TYPE_CHECKING:
 
     from typer import Typer
 
-_INTERRUPTED = 130
+_SIGNALLED = 128  # and the signal's number
+_INTERRUPTED = _SIGNALLED + 2
 
 
 def main() -> None:
-    """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong, 130 interrupted."""
+    """Runs the command line: exit status 0 all done, 1 some jobs failed, 2 the request was wrong.
+
+    After a signal it is 128 and the signal's number: 130 after Ctrl-C.
+    """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # else the parent process chose what Ctrl-C does
-        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGINT, interrupt)
     # Waiting threads that spin make a step up to ten times slower when another program runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "" not in sys.path:
         sys.path.append("")  # a suite may name a class that lies here; the last place, so that it hides nothing
     try:
         status = _run()
-    except KeyboardInterrupt:
-        status = _INTERRUPTED
+    except KeyboardInterrupt as stop:
+        status = getattr(stop, "status", _INTERRUPTED)
     finally:
         signal.signal(signal.SIGINT, before)
     _flush()
-    if status == _INTERRUPTED and _are_threads_left():
+    if status > _SIGNALLED and _are_threads_left():
         os._exit(status)
     sys.exit(status)
 
@@ -65,11 +69,15 @@ def _run() -> int:
 
 
 def _call() -> int:
+    from registry.errors import Interrupted
+
     try:
         _app()()
     except SystemExit as end:  # Typer ends with this, also when a pipe broke
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
+        if end.__context__ and isinstance(end.__context__.__cause__, Interrupted):
+            raise end.__context__.__cause__ from None
         return end.code if isinstance(end.code, int) else 0
     return 0
 
@@ -82,6 +90,7 @@ def _app() -> "Typer":
         data,
         embed,
         export,
+        job,
         leaderboard,
         list_,
         plan,
@@ -101,6 +110,7 @@ def _app() -> "Typer":
     )
     app.command("run")(run.run)
     app.command("plan")(plan.plan)
+    app.command("job")(job.job)
     app.command("list")(list_.list_)
     app.command("show")(show.show)
     app.command("check")(check.check)
@@ -121,15 +131,17 @@ def _are_threads_left() -> bool:
     return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
-def _interrupt(number: int, frame: "FrameType | None") -> None:
-    """Handles Ctrl-C. During an import the program ends here, because some modules treat an interrupt as an error."""
+def interrupt(number: int, frame: "FrameType | None") -> None:
+    """Handles Ctrl-C and its like. During an import the program ends: some modules treat an interrupt as an error."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             if sys.stderr and sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
-            os._exit(_INTERRUPTED)
+            os._exit(_SIGNALLED + number)
         frame = frame.f_back
-    raise KeyboardInterrupt
+    from registry.errors import Interrupted
+
+    raise Interrupted(number)
 
 
 def _speak_any_encoding() -> None:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -27,11 +28,16 @@ class Progress:
     def advance(self, steps: int = 1, status: str = "") -> None:
         """Steps were done; ``status`` is the current loss or accuracy, in words."""
 
-    def end(self, message: str) -> None:
-        """The job ended."""
+    def end(self, message: str, title: str = "") -> None:
+        """A job ended: the one with this title, or else the one that began last."""
 
     def say(self, message: str) -> None:
         """Prints a line that stays."""
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leaves the terminal to another process while the block runs."""
+        yield
 
 
 class PlainProgress(Progress):
@@ -63,8 +69,8 @@ class PlainProgress(Progress):
             status = f", {self.status}" if self.status else ""
             self.say(f"  {self.title}: {self.done}{of_total}, {rate:.1f}/s{left}{status}")
 
-    def end(self, message: str) -> None:
-        self.say(f"{self.title}: {message}")
+    def end(self, message: str, title: str = "") -> None:
+        self.say(f"{title or self.title}: {message}")
 
     def say(self, message: str) -> None:
         with suppress(OSError):  # the reader of the stream has closed it, but the work goes on
@@ -118,9 +124,17 @@ class BarProgress(Progress):
         if status:
             self.bars.update(self.task, status=status)
 
-    def end(self, message: str) -> None:
-        self.say(f"{self.title}: {message}")
+    def end(self, message: str, title: str = "") -> None:
+        self.say(f"{title or self.title}: {message}")
         self.bars.update(self.task, visible=False)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self.bars.stop()
+        try:
+            yield
+        finally:
+            self.bars.start()
 
     def say(self, message: str) -> None:
         self.bars.console.print(message, highlight=False, markup=False)

@@ -43,6 +43,19 @@ class Damaged(Mistake):
         self.kind, self.key = kind, key
 
 
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to stop.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.status = 128 + number  # the exit status by which shells and batch systems know it
+
+
 class Mistakes(Exception):
     """Several mistakes, reported together."""
 

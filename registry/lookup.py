@@ -284,6 +284,8 @@ AugmentationList = Annotated[list[AugmentationReference], BeforeValidator(_expan
 def load_plugin(path: Path) -> list[str]:
     """Registers every component in a user's Python file under its file's name, or its class's ``name``.
 
+    A file that was loaded before, and has not changed since, is not executed again: its classes stay the same.
+
     Returns:
         ``kind/name`` of every component in the file.
 
@@ -294,14 +296,10 @@ def load_plugin(path: Path) -> list[str]:
         raise Mistake(f"plugin {path} does not exist", fix="give the path of a Python file")
     text = path.read_bytes()
     digest = hashlib.sha256(text).hexdigest()
-    module = ModuleType(f"{_PLUGIN}{path.stem}_{digest[:16]}")  # there may be two files of one name
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    try:
-        # Not by an import: it would use compiled code of a second ago if the file's size has not changed.
-        exec(compile(text, path, "exec"), vars(module))
-    except Exception as error:
-        raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
+    unique = f"{_PLUGIN}{path.stem}_{digest[:16]}"  # there may be two files of one name
+    module = sys.modules.get(unique)
+    if module is None or module.__file__ != str(path):
+        module = _execute(unique, path, text)
     registered = []
     for kind in KINDS:
         for component in _components_in(module, kind):
@@ -311,6 +309,20 @@ def load_plugin(path: Path) -> list[str]:
     if not registered:
         raise Mistake("plugin holds no component", where=str(path), fix="define a subclass of Encoder, Method, ...")
     return registered
+
+
+def _execute(name: str, path: Path, text: bytes) -> ModuleType:
+    """A module of a name, from a file's text."""
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # pydantic looks for the module of a class there
+    try:
+        # Not by an import: it would use compiled code of a second ago if the file's size has not changed.
+        exec(compile(text, path, "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
+    return module
 
 
 def plugin_file(component: type) -> Path | None:

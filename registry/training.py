@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from registry.errors import Mistake
 from registry.settings import Later, Settings
 
 
@@ -26,6 +27,16 @@ class Training(Settings):
     final_rate: Later[float] = Field(0.0, ge=0, le=1, description="rate at the end of cosine, as share of the peak")
     decay_norms: Later[bool] = Field(False, description="decay biases and norms, too; for sgd, adam and adamw")
     norm_rate: Later[float] = Field(1.0, gt=0, description="rate of biases and norms, as share of the rate of weights")
+
+    def require_division(self, devices: int, where: str = "") -> None:
+        """Raises a Mistake unless so many devices can share a batch evenly."""
+        if self.batch_size % devices:
+            fitting = [str(count) for count in range(2, devices) if self.batch_size % count == 0] or ["1"]
+            raise Mistake(
+                f"{devices} devices do not divide a batch of {self.batch_size} clips",
+                where=where,
+                fix=f"--devices {' or '.join(fitting[-2:])}, or another batch_size",
+            )
 
     def learning_rate_at(self, epoch: float) -> float:
         """The learning rate at a point of training, in epochs from 0 to ``epochs``."""

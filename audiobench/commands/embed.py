@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Entry, Plugins, Runs, Scale, SuiteOfEntry
+from audiobench.commands.options import RUNS, Data, Debug, Device, Entry, Plugins, Runs, Scale, SuiteOfEntry
 
 
 def embed(
@@ -19,7 +19,7 @@ def embed(
     scale: Scale = None,
     data: Data = None,
     runs: Runs = RUNS,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:

@@ -1,7 +1,7 @@
 """Options that several subcommands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,10 @@ Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python fil
 Entries = Annotated[list[str] | None, typer.Option("--entry", help="Only this entry; may be repeated.")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
 Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Precision = Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")]
+Devices = Annotated[int, typer.Option(min=1, help="For each pretraining; a GPU each, or on a CPU a process.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")]
 OF_KINDS = "encoders, weights, frontends, augmentations, methods, tasks, targets, protocols."
 Track = Annotated[
     list[str] | None,

@@ -1,7 +1,7 @@
 """``audiobench run``."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -9,12 +9,16 @@ from audiobench.commands.options import (
     RUNS,
     Data,
     Debug,
+    Device,
+    Devices,
     Entries,
     Plugins,
+    Precision,
     Protocols,
     Runs,
     Scale,
     Seeds,
+    SkipBad,
     SuiteName,
     Tasks,
     Track,
@@ -30,28 +34,39 @@ def run(
     seed: Seeds = None,
     data: Data = None,
     runs: Runs = RUNS,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")
-    ] = "auto",
+    device: Device = "auto",
+    devices: Devices = 1,
+    precision: Precision = "auto",
     plugin: Plugins = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave unusable recordings out, and record which.")
-    ] = False,
+    skip_bad: SkipBad = False,
+    executor: Annotated[str, typer.Option(help="Who does the jobs: local (this process), ray or slurm.")] = "local",
+    at_once: Annotated[int | None, typer.Option(help="How many jobs Ray or Slurm may have at once.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default a Ray of this machine.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[KIND.]NAME=VALUE",
+            help="Parameter of sbatch, for all jobs or one kind; may be repeated: --slurm pretrain.gres=gpu:1.",
+        ),
+    ] = None,
     track: Track = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
     from benchmark.ledger.execute import needed
+    from benchmark.ledger.executors import Options, find_executor, parameters
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
     from benchmark.ledger.request import Request
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
     from benchmark.trackers import chosen
 
-    trackers, store = chosen(track), Store(runs)
+    options = Options(executor, at_once, address, parameters(slurm or []))
+    find_executor(options)
+    trackers, store = None if track is None else chosen(track), Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
@@ -62,18 +77,8 @@ def run(
         return
     request.keep(plan, store)
 
-    ending = fill(
-        plan,
-        rows,
-        store,
-        data,
-        device,
-        precision,
-        tell=request.tell,
-        skip_bad=skip_bad,
-        debug=debug,
-        track=trackers,
-    )
+    work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
+    ending = fill(work, rows, options)
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest

@@ -15,12 +15,13 @@ from benchmark.store.job import Environment
 _PACKAGES = ("audiobench", "torch", "torchaudio", "timm", "numpy", "soundfile", "soxr", "scikit-learn")
 
 
-def environment(device: Device) -> Environment:
-    """Versions, device, precision, threads and the commit of the code."""
+def environment(device: Device, devices: int = 1) -> Environment:
+    """Versions, device, how many such devices, precision, threads and the commit of the code."""
     on_gpu = device.device.type == "cuda"
+    name = torch.cuda.get_device_name(device.device) if on_gpu else _cpu()
     return Environment(
         versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        device=torch.cuda.get_device_name(device.device) if on_gpu else _cpu(),
+        device=f"{devices} x {name}" if devices > 1 else name,
         device_type=device.device.type,
         precision=device.precision,
         threads=torch.get_num_threads(),

@@ -3,42 +3,42 @@
 A step depends only on the weights, the seed and the step's number, so an interrupted run ends where an unbroken one
 would. A checkpoint is written half a minute after the last one, and when the process is asked to stop, but only if
 losses are finite and embeddings have not collapsed. If the best epoch is kept, its net is part of the checkpoint, and
-replaces the trained net at the end.
+replaces the trained net at the end. Of several ranks all do the same steps, and the first one writes.
 """
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from types import FrameType
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from benchmark.jobs.model import Device
+from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
-from benchmark.store.leases import Lost
 from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
-from registry.errors import Damaged, Mistake
+from registry.errors import Damaged, Interrupted, Mistake
 from registry.methods import Method
 from registry.metrics import Metric
 from registry.net import load_net, net_state
 from registry.optimizers import make_optimizer, set_learning_rate
+from registry.ranks import ALONE, Ranks
 from registry.seeding import generator_for, seed_everything
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 
 _CHECKPOINT_SECONDS = 30.0
+_EQUAL = 1e-6  # share by which the weights of ranks may differ
+_ALIKE = 1e-2  # share by which their losses may differ, by rounding and what follows from it
 _COLLAPSED = 1e-3  # deviation of unit embeddings; nine nets with random weights have 0.09 to 0.84
 
 
@@ -62,12 +62,19 @@ class _Run:
     """A running pretraining: everything that a checkpoint contains, and the checkpoint's path."""
 
     def __init__(
-        self, method: Method, training: Pretraining, device: Device, checkpoint: Path, require: Callable[[], None]
+        self,
+        method: Method,
+        training: Pretraining,
+        device: Device,
+        checkpoint: Path,
+        tracking: Tracking,
+        require: Callable[[], None],
+        ranks: Ranks,
     ) -> None:
         self.method, self.training, self.device, self.checkpoint = method, training, device, checkpoint
-        self.require = require
+        self.tracking, self.require, self.ranks = tracking, require, ranks
         self.optimizer = make_optimizer(method, training)
-        method.chunk, method.autocast = training.chunk, device.autocast
+        method.chunk, method.autocast, method.ranks = training.chunk, device.autocast, ranks
         method.train()
         self.step = 0
         self.metrics: list[dict[str, float]] = []
@@ -80,6 +87,7 @@ class _Run:
         loss, scalars = self.method(wave_BVT.to(self.device.device), index_B.to(self.device.device))
         self.optimizer.zero_grad()
         loss.backward()
+        self.ranks.average(self.method.parameters())
         self.optimizer.step()
         self.method.after_step()
         for name, value in {"loss": loss, **scalars}.items():
@@ -90,6 +98,7 @@ class _Run:
         """Raises a Mistake if the training failed; the last checkpoint stays unchanged."""
         kept = f"the state before is kept in {self.checkpoint}" if self.checkpoint.exists() else "no state is kept"
         loss, deviation = self.sums["loss"].item(), seen["deviation"]
+        self.ranks.require_alike([loss, deviation], _ALIKE, "the losses and deviations differ")
         if not math.isfinite(loss + deviation):
             what = "embeddings are" if math.isfinite(loss) else "loss is"
             raise Mistake(
@@ -103,8 +112,11 @@ class _Run:
                 fix="lower the learning rate, use stronger augmentation or a larger batch, and run again",
             )
 
-    def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None) -> str:
-        """Closes an epoch of so many steps: probes if it is due, adds a row to the log, and returns a status."""
+    def end_epoch(self, steps: int, seen: dict[str, float], probe: Probe | None, rate: float) -> str:
+        """Closes an epoch of so many steps: probes if it is due, adds a row to the log, and returns a status.
+
+        Trackers get the row, with the rate in steps a second; it is 0 if it is not known.
+        """
         epoch = self.step // steps
         row = {"epoch": epoch, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         row |= {name: value.item() / steps for name, value in self.sums.items()} | seen
@@ -114,6 +126,8 @@ class _Run:
                 self._note_best(row["knn"], probe.metric)
         self.metrics.append(row)
         self.sums = {}
+        scalars = {name: value for name, value in row.items() if name != "epoch"}
+        self.tracking.scalars(epoch, scalars | ({"steps_per_second": rate} if rate else {}))
         return ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "knn") if name in row)
 
     def _note_best(self, figure: float, metric: Metric) -> None:
@@ -123,6 +137,14 @@ class _Run:
             tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
 
+    def left_in_probe(self, steps: int) -> bool:
+        """Whether a probe was interrupted, so that the epoch is still to be closed; all is as it was at its end."""
+        if not self.step or self.step % steps or len(self.metrics) == self.step // steps:
+            return False
+        self.method.epoch = self.step // steps - 1
+        set_learning_rate(self.optimizer, self.training.learning_rate_at((self.step - 1) / steps))
+        return True
+
     def end(self, probe: Probe | None) -> int:
         """Puts the tensors that are kept into the net, and returns their epoch."""
         if self.training.keep == "last" or probe is None:
@@ -131,12 +153,34 @@ class _Run:
         probed = [row for row in self.metrics if "knn" in row]
         return int(probed[probe.metric.best([row["knn"] for row in probed])]["epoch"])
 
+    @contextmanager
+    def pausing(self, stop: Stop) -> Iterator[None]:
+        """In this block long work besides steps stops soon after a signal, with a checkpoint of the last step.
+
+        Raises:
+            Interrupted: after such a signal.
+        """
+
+        def pause() -> None:
+            asked = self.ranks.most(stop.number)[0]
+            if asked:
+                raise Paused(asked)
+
+        self.method.pause = pause
+        try:
+            yield
+        except Paused as paused:
+            self.save()
+            raise Interrupted(paused.number) from None
+
     def save(self) -> None:
-        """Writes the checkpoint; the older one stays whole until the new one is.
+        """Writes the checkpoint, if this is the first rank; the older one stays whole until the new one is.
 
         Raises:
             Lost: if another run has taken the pretraining over.
         """
+        if self.ranks.rank or not self.step:
+            return
         tensors = {f"method.{key}": value for key, value in self.method.state_dict().items()}
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
@@ -151,7 +195,21 @@ class _Run:
         replace_file(self.checkpoint, write)
 
     def resume(self, progress: Progress) -> None:
-        """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it."""
+        """Goes on from the checkpoint, if there is one. A damaged one is set aside, with a line about it.
+
+        The first rank reads it before the others, so that they do not meet a damaged one.
+
+        Raises:
+            Mistake: on every rank, if some have no checkpoint, or other weights.
+        """
+        for turn in (True, False):
+            if turn == (self.ranks.rank == 0):
+                self._resume(progress)
+            self.ranks.most(0)  # which waits for all
+        weights = sum(p.detach().double().abs().sum().item() for p in self.method.parameters())
+        self.ranks.require_alike([self.step, weights], _EQUAL, "the steps and weights to begin with differ")
+
+    def _resume(self, progress: Progress) -> None:
         if not self.checkpoint.exists():
             return
         try:
@@ -236,6 +294,7 @@ def pretrain(
     probe: Probe | None = None,
     tracking: Tracking = UNTRACKED,
     require: Callable[[], None] = lambda: None,
+    ranks: Ranks = ALONE,
 ) -> Log:
     """Trains a method on a corpus, from its last checkpoint if there is a whole one.
 
@@ -251,19 +310,26 @@ def pretrain(
         probe: tests the embeddings on a labelled task; ``keep: best`` needs a probe, and chooses by it.
         tracking: gets the row of each epoch, with the steps a second.
         require: is called before a checkpoint is saved; raises ``Lost`` if another run has taken the pretraining over.
+        ranks: that do this together, each on its own device.
 
     Raises:
         Lost: as ``require`` says.
-        Mistake: if the corpus is smaller than a batch, a loss is no number, or the embeddings collapse.
-        KeyboardInterrupt: after the current step, if the process was asked to stop.
+        Mistake: if the corpus is smaller than a batch, ranks do not divide a batch or do not compute alike, a loss is
+            no number, or the embeddings collapse.
+        Interrupted: after the current step, or within a probe or a clustering, if this process, or that of another
+            rank, was asked to stop.
     """
     batch, steps = training.batch_size, _steps_an_epoch(len(corpus), training.batch_size)
-    run = _Run(method, training, device, checkpoint, require)
+    training.require_division(ranks.world)
+    run = _Run(method, training, device, checkpoint, tracking, require, ranks)
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
-    with _stop_signals() as stop:
-        while run.step < total and not stop.is_set():
+    asked, seen = 0, partial(look, method, corpus, window_samples, seed, device)
+    with stop_signals() as stop, run.pausing(stop):
+        if run.left_in_probe(steps):
+            run.end_epoch(steps, seen(), probe, 0.0)
+        while run.step < total and not asked:
             epoch, step = divmod(run.step, steps)
             seed_everything(seed, "step", run.step)
             method.epoch = epoch
@@ -273,21 +339,19 @@ def pretrain(
             wave_BVT = corpus.crops(index_B, window_samples, method.windows, generator_for(seed, "crops", run.step))
             run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps))
             progress.advance()
-            if step + 1 < steps and not stop.is_set() and not clock.save_is_due():
+            asked, due = ranks.most(stop.number, clock.save_is_due())
+            if step + 1 < steps and not asked and not due:
                 continue
             rate = clock.rate(run.step - first)
             with clock.stopped():
-                seen = look(method, corpus, window_samples, seed, device)
-                run.check(seen)
+                run.check(now := seen())
                 if step + 1 == steps:
-                    progress.advance(0, run.end_epoch(steps, seen, probe))
-                    row = {**run.metrics[-1], "steps_per_second": rate}
-                    tracking.scalars(int(row.pop("epoch")), row)
-                if stop.is_set() or clock.save_is_due():
+                    progress.advance(0, run.end_epoch(steps, now, probe, rate))
+                if asked or due:
                     run.save()
                     clock.saved = time.monotonic()
-        if stop.is_set():
-            raise KeyboardInterrupt
+    if asked:
+        raise Interrupted(asked)
     return Log(run.metrics, clock.rate(run.step - first), run.end(probe))
 
 
@@ -302,29 +366,3 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
 def _order(clips: int, seed: int, epoch: int) -> Tensor:
     """The order of the clips in an epoch; it is remembered for the epoch's other steps."""
     return torch.randperm(clips, generator=generator_for(seed, "order", epoch))
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that no checkpoint is inside a step; a second signal acts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread gets signals
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield stop
-    except Lost:
-        if stop.is_set():
-            raise KeyboardInterrupt from None  # this process ends in any case
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -101,6 +101,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             self._probe(at),
             at.tracking,
             partial(at.store.require_lease, self),
+            at.group.ranks,
         )
         write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")

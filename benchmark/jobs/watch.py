@@ -1,5 +1,6 @@
 """Watches an encoder during pretraining: how its embeddings lie, and how well their neighbours predict labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,16 @@ def look(method: Method, corpus: Recordings, window_samples: int, seed: int, dev
     }
 
 
+class _Pausing(Progress):
+    """Calls ``pause`` at every advance."""
+
+    def __init__(self, pause: Callable[[], None]) -> None:
+        self.pause = pause
+
+    def advance(self, steps: int = 1, status: str = "") -> None:
+        self.pause()
+
+
 @dataclass(frozen=True)
 class Probe:
     """Nearest neighbours on a labelled task, which test the encoder every few epochs.
@@ -69,10 +80,16 @@ class Probe:
         return self.labels.target.chief
 
     def figure(self, method: Method) -> float:
-        """The mean of this metric over the folds; K is chosen inside the training folds."""
+        """The mean of this metric over folds; K is chosen inside the training folds. It pauses as the method does."""
         views = Views(method.views.frontend)
         made = embed(
-            views, method.encoder, self.pack.recordings, self.pack.ids, self.window_samples, self.device, Progress()
+            views,
+            method.encoder,
+            self.pack.recordings,
+            self.pack.ids,
+            self.window_samples,
+            self.device,
+            _Pausing(method.pause),
         )
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)

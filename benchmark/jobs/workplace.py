@@ -1,7 +1,7 @@
 """The workplace of jobs: what they use besides their settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,7 +12,14 @@ from benchmark.store.store import Store
 from benchmark.trackers import UNTRACKED, Scalars, Tracking
 
 if TYPE_CHECKING:
+    from benchmark.jobs.group import Group
     from benchmark.jobs.model import Device
+
+
+def _alone() -> "Group":
+    from benchmark.jobs.group import Group
+
+    return Group()
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Workplace:
         progress: shows how far a job is.
         skip_bad: leave unusable recordings out instead of stopping.
         tracking: gets the scalars of jobs.
+        group: of the processes that do a job together.
     """
 
     store: Store
@@ -38,6 +46,7 @@ class Workplace:
     progress: Progress
     skip_bad: bool
     tracking: Tracking = UNTRACKED
+    group: "Group" = field(default_factory=_alone)
 
     def told(self, status: str, epoch: int = 0, scalars: Scalars = MappingProxyType({}), /) -> None:
         """Hands on how far a protocol is: the sentence to the progress, and the scalars of an epoch to the trackers."""

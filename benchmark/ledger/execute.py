@@ -1,24 +1,29 @@
-"""Runs the jobs of a plan, one after the other. If a job fails, finished jobs are kept, and the others go on."""
+"""Runs the jobs of a plan. If a job fails, finished jobs are kept, and the others go on."""
 
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmark.ledger.devices import require_divisible
+from benchmark.ledger.executors import Executor, Options, find_executor
 from benchmark.ledger.plan import Plan, Row
+from benchmark.ledger.work import Became, Work
 from benchmark.progress import progress_for
-from benchmark.store.files import refusal
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
 from benchmark.store.leases import Lost
 from benchmark.store.store import Store, write_json
-from benchmark.trackers import make_tracking
 from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
+
+
+_FORGIVEN = 4  # interruptions of a job in a row without a new checkpoint
 
 
 @dataclass
@@ -64,91 +69,137 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[A
 
 def mended(job: AnyJob, damage: Damaged, store: Store) -> str:
     """Sets a damaged record aside, and returns a line about it."""
-    return f"{job.title}: {_set_aside(damage, store)}"
+    return f"{job.title}: {put_away(damage, store)}"
 
 
-def carry_out(
-    plan: Plan,
-    jobs: Sequence[AnyJob],
-    store: Store,
-    data: Path | None,
-    device: str,
-    precision: str,
-    *,
-    skip_bad: bool = False,
-    debug: bool = False,
-    track: Sequence[str] = (),
-) -> Ending:
+def carry_out(work: Work, jobs: Sequence[AnyJob], options: Options) -> Ending:
     """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
 
+    Args:
+        work: on the plan.
+        jobs: in an order in which they can run.
+        options: say which executor does them.
+
     Raises:
-        Mistake: before any work, if data are missing, or the device cannot be used.
+        Mistake: before any work, if data are missing, or the executor cannot do the jobs.
     """
+    kind = find_executor(options)
+    require_unblocked(jobs)
+    for job in jobs:
+        require_divisible(job, work.devices_of(job))
+    if not jobs:
+        return Ending()
+    with progress_for(sys.stderr) as progress:
+        return run_jobs(jobs, kind(work, jobs, options, progress))
+
+
+def require_unblocked(jobs: Sequence[AnyJob]) -> None:
+    """Refuses jobs that the plan already knows to be impossible, for want of files."""
     blocked = dict.fromkeys(job.blocked for job in jobs if job.blocked)
     if blocked:
         raise Mistakes([Mistake(why) for why in blocked])
-    if not jobs:
-        return Ending()
-    from benchmark.jobs.model import choose_device
-    from benchmark.jobs.workplace import Workplace
-
-    with progress_for(sys.stderr) as progress:
-        tracking = make_tracking(track, store.root / "trackers", plan.name, progress.say)
-        to_use = choose_device(device, precision)
-        at = Workplace(store, data, plan.jobs, plan.files, to_use, progress, skip_bad, tracking)
-        return run_jobs(jobs, at, debug=debug)
 
 
-def run_jobs(jobs: Sequence[AnyJob], at: "Workplace", *, debug: bool = False) -> Ending:
-    """Runs jobs in order. A job that is finished counts as done; a job that needs a failed job is skipped.
+def run_jobs(jobs: Sequence[AnyJob], executor: Executor) -> Ending:
+    """Gives jobs to an executor as they become ready. A job that is finished counts as done.
+
+    A job that needs a failed job is skipped. An interrupted job runs again, as long as it leaves a new checkpoint each
+    time; a few interruptions without one are forgiven.
 
     Args:
         jobs: in an order in which they can run.
-        at: where and with what.
-        debug: let unexpected errors through, with their tracebacks.
+        executor: does them.
     """
-    ending = Ending()
-    lost: set[str] = set()
-    for job in jobs:
-        if at.store.done(job):
-            ending.done += 1
-            continue
-        if lost & set(job.needs.all_keys()):
-            lost.add(job.key)
-            ending.skipped.append(job.title)
-            continue
-        at.progress.begin(job.title)
-        try:
-            at.progress.end(_run(job, at))
-            ending.done += 1
-            continue
-        except KeyboardInterrupt:
-            at.progress.end("interrupted; the same command goes on from here")
-            raise
-        except Damaged as damage:
-            reason = _set_aside(damage, at.store)
-        except Mistake as mistake:
-            reason = str(mistake)
-        except OSError as error:
-            reason = str(refusal(error, at.store.root))
-        except Exception as error:
-            if debug:
-                raise
-            reason = (
-                f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
-            )
-        lost.add(job.key)
-        ending.failed[job.title] = reason
-        at.progress.end(f"failed: {reason}")
-    return ending
+    schedule = _Schedule(jobs, executor.work)
+    try:
+        while schedule.waiting or schedule.running:
+            ready = schedule.start(executor.room)
+            if ready:
+                executor.take(ready)
+            for job, became in executor.ended() if schedule.running else ():
+                executor.progress.end(schedule.settle(job, became), job.title)
+    finally:
+        executor.close()
+    return schedule.ending()
 
 
-def _run(job: AnyJob, at: "Workplace") -> str:
-    """Runs a job. If another run takes it over meanwhile, waits for that one, and goes on only if it gives up."""
+class _Schedule:
+    """Which jobs wait, which run, and what became of the others."""
+
+    def __init__(self, jobs: Sequence[AnyJob], work: Work) -> None:
+        self.jobs, self.work = jobs, work
+        self.needs = {job.key: work.needs_of(job) for job in jobs}
+        self.waiting = {job.key: job for job in jobs}
+        self.running: dict[str, AnyJob] = {}
+        self.done = 0
+        self.failed: dict[str, str] = {}  # the reason, by the key
+        self.skipped: set[str] = set()
+        self.interruptions: dict[str, tuple[int, float]] = {}  # without a new checkpoint, and the time of the last
+
+    def start(self, room: int) -> list[AnyJob]:
+        """The next jobs that can run, beside those that run already, at most ``room`` in all."""
+        started: list[AnyJob] = []
+        for key, job in list(self.waiting.items()):
+            if len(self.running) == room:
+                break
+            if any(need in self.waiting or need in self.running for need in self.needs[key]):
+                continue
+            del self.waiting[key]
+            if self.work.store.done(job):
+                self.done += 1
+            elif any(need in self.failed or need in self.skipped for need in self.needs[key]):
+                self.skipped.add(key)
+            else:
+                self.running[key] = job
+                started.append(job)
+        return started
+
+    def settle(self, job: AnyJob, became: Became) -> str:
+        """Notes what became of a job, and returns it in words."""
+        del self.running[job.key]
+        if became.how == "interrupted" and self._goes_on(job):
+            self.waiting[job.key] = job
+            return f"{became.message}; it runs again"
+        if became.how == "done":
+            self.done += 1
+            return became.message
+        in_vain = f", {_FORGIVEN} times in a row without a new checkpoint" * (became.how == "interrupted")
+        self.failed[job.key] = reason = f"{became.message}{in_vain}"
+        return f"failed: {reason}"
+
+    def ending(self) -> Ending:
+        """How the run ended."""
+        titles = {job.key: job.title for job in self.jobs}
+        failed = {titles[key]: reason for key, reason in self.failed.items()}
+        return Ending(self.done, failed, [title for key, title in titles.items() if key in self.skipped])
+
+    def _goes_on(self, job: AnyJob) -> bool:
+        """Whether an interrupted job is to run again."""
+        checkpoint = self.work.store.checkpoint(job)
+        written = checkpoint.stat().st_mtime if checkpoint.exists() else 0.0
+        count, before = self.interruptions.get(job.key, (0, 0.0))
+        count = 0 if written > before else count + 1
+        self.interruptions[job.key] = count, written
+        return count < _FORGIVEN
+
+
+def do_here(job: AnyJob, at: "Workplace") -> str:
+    """Does a job in this process, and returns its figures in a line.
+
+    If another run takes it over meanwhile, this one waits, and goes on only if the other one gives up. Of several ranks
+    the first one writes the results; what the others write is thrown away.
+    """
+    if at.group.ranks.rank:
+        if at.group.begins(False):
+            with TemporaryDirectory() as folder:
+                job.run(Path(folder), at)
+        return "done by the first process"
     while True:
         try:
             return _attempt(job, at)
         except Lost as lost:
+            if at.group.ranks.world > 1:  # the others are in the midst of a step
+                raise Mistake(f"{lost.what}; what it made is not used", fix="run the same command again") from None
             at.progress.say(f"{job.title}: {lost.what}; what it made is not used")
 
 
@@ -156,7 +207,7 @@ def _attempt(job: AnyJob, at: "Workplace") -> str:
     from benchmark.jobs.environment import environment, peak_memory
 
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
-        if folder is None:
+        if not at.group.begins(folder is not None) or folder is None:
             return "done by another run"
         with at.tracking.following(job) as note:
             began = time.monotonic()
@@ -164,14 +215,14 @@ def _attempt(job: AnyJob, at: "Workplace") -> str:
             seconds = time.monotonic() - began
             note(made.figures())
         costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
-        update = {"key": job.key, **costs, "environment": environment(at.device)}
+        update = {"key": job.key, **costs, "environment": environment(at.device, at.group.ranks.world)}
         record = made.model_copy(update=update).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
         write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))
     return f"{made.summary} ({seconds:.1f} s)"
 
 
-def _set_aside(damage: Damaged, store: Store) -> str:
+def put_away(damage: Damaged, store: Store) -> str:
     """Sets a damaged record aside. Returns the damage and the new place in words."""
     kept = store.set_aside(damage.kind, damage.key)
     fix = f"nothing but to run this suite: it is kept in {kept}, and made anew" if kept else damage.fix

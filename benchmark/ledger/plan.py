@@ -87,10 +87,10 @@ class Plan:
             key = queue.pop()
             if key not in wanted and not done(self.jobs[key]):
                 wanted.add(key)
-                queue += self._read_by(self.jobs[key])
+                queue += self.read_by(self.jobs[key])
         return [job for key, job in self.jobs.items() if key in wanted]
 
-    def _read_by(self, job: AnyJob) -> Iterator[str]:
+    def read_by(self, job: AnyJob) -> Iterator[str]:
         """The jobs whose results a job reads; an evaluation also reads the packs that its encoder was pretrained on."""
         yield from job.needs.all_keys()
         pretrained = pretraining_of(job, self.jobs) if isinstance(job, EvaluateJob) else None

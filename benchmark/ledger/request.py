@@ -76,9 +76,18 @@ class Request:
         stored = self._stored(document, store) if "name" in document.data else None
         if stored is None:
             return None
-        for path in (*self.plugins, *plugin_files(document)):
-            load_plugin(path)
+        self.load_plugins()
         return Plan.from_json(stored["plan"])
+
+    def load_plugins(self) -> None:
+        """Loads the plugins of the request and of its suite: a stored plan names their components, and no more."""
+        for path in self.plugin_files():
+            load_plugin(path)
+
+    def plugin_files(self) -> list[Path]:
+        """The plugins of the request and of its suite."""
+        document, _ = read_suite(self.suite, self.scale)
+        return [*self.plugins, *plugin_files(document)]
 
     def keep(self, plan: Plan, store: Store) -> None:
         """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""

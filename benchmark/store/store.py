@@ -3,6 +3,7 @@
 RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
+RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
                      damaged ones have a number at the end
 RUNS/.aside/         damaged records, <kind>/<key>.N
@@ -12,7 +13,7 @@ RUNS/trackers/       what trackers write, which no record depends on
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -54,6 +55,15 @@ class Store:
     def done(self, job: AnyJob) -> bool:
         """Whether a job is finished, and its record whole; of large files only the size is checked."""
         return self.has(job.kind, job.key)
+
+    def arrived(self, job: AnyJob) -> bool:
+        """Whether a job that another machine may have done is finished.
+
+        Network file systems remember for a while that a name was not there; to list its folder makes them look.
+        """
+        with suppress(OSError):
+            list(self.folder(job).parent.iterdir())
+        return self.done(job)
 
     def state(self, job: AnyJob) -> str:
         """How a job stands: done, damaged, blocked, or to do."""

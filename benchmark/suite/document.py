@@ -246,3 +246,8 @@ def suite_path(reference: str) -> Path:
     asked = Path(reference.removesuffix(".yaml"))
     name = "/".join(asked.parts[-2:]) if (SHIPPED / asked.parent.name).is_dir() else asked.name
     raise Mistake(f"no suite file or shipped suite is called {reference!r}", fix=nearest(name, known))
+
+
+def suite_name(path: Path) -> str:
+    """What ``suite_path`` finds a suite file by, on any machine: the name of a shipped suite, else the path."""
+    return path.relative_to(SHIPPED).with_suffix("").as_posix() if path.is_relative_to(SHIPPED) else str(path)

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from registry.audio import Recordings
 from registry.encoders import Encoder
+from registry.ranks import ALONE, Compute, Ranks, directly
 from registry.settings import Component, Own, Settings
 from registry.standing import Objection, Standing, refuse
 from registry.targets import Target
@@ -50,8 +51,9 @@ class Method(nn.Module, Component[Own]):
 
     Buffers and parameters are checkpointed: state that must survive an interruption (queue, bank, key encoder) must be
     one of them. The training loop sets ``epoch`` (the current one, from 0), ``chunk`` (the most clips in the encoder at
-    once) and ``autocast`` (the context of the encoder). Heads and losses compute in float32, in any precision of the
-    encoder.
+    once), ``autocast`` (the context of the encoder), ``ranks`` (the devices that share the encoder's work) and
+    ``pause`` (work that takes longer than a step calls it now and then; it raises if the process is asked to stop).
+    Heads and losses compute in float32, in any precision of the encoder.
 
     Args:
         config: the method's own ``Config``.
@@ -77,6 +79,8 @@ class Method(nn.Module, Component[Own]):
         self.epoch = 0
         self.chunk: int | None = None
         self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.ranks: Ranks = ALONE
+        self.pause: Callable[[], None] = lambda: None
 
     @classmethod
     def objections(cls, config: Any, standing: Standing) -> Iterable[Objection]:
@@ -118,18 +122,24 @@ class Method(nn.Module, Component[Own]):
 
         If ``chunk`` is set, gradients are cached: no activation is kept between chunks, and the backward pass computes
         each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk, not of the batch.
+
+        Several devices share the rows, and all get all embeddings.
         """
-        encoder = encoder or self.encoder
+        return self._embed_on(x_BCFN, encoder or self.encoder, self.ranks)
+
+    def _embed_on(self, x_BCFN: Tensor, encoder: Encoder, ranks: Ranks) -> Tensor:
+        """What ``embed`` gives, by an encoder and on ranks that are named."""
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), _statistics_kept(encoder)
 
+        def cached(compute: Compute, chunk: Tensor) -> Tensor:
+            return checkpoint(compute, chunk, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]
+
         chunks = x_BCFN.split(self.chunk or len(x_BCFN))
+        call = cached if len(chunks) > 1 and torch.is_grad_enabled() else directly
         with self.autocast():
-            if len(chunks) == 1 or not torch.is_grad_enabled():
-                embedded = [encoder.embed(chunk) for chunk in chunks]
-            else:
-                embedded = [checkpoint(encoder.embed, c, use_reentrant=False, context_fn=contexts) for c in chunks]
+            embedded = [ranks.divided(encoder.embed, chunk, call) for chunk in chunks]
         return torch.cat(embedded).float()
 
     def before_epoch(self) -> None:

@@ -26,7 +26,8 @@ Clustering = TypeVar("Clustering", bound=ClusteringSettings, default=ClusteringS
 class CorpusClustering(Method[Clustering]):
     """Clusters the corpus in the first step of an epoch, into as many clusters as the settings say.
 
-    It waits for this step because the step's batch shows the length of a window, and the device.
+    It waits for this step because the step's batch shows the length of a window, and the device. ``embed_corpus`` ends
+    where the training is asked to stop: ``cluster`` changes nothing before that, except in the very first step.
 
     Args:
         config: the method's own ``Config``.
@@ -68,6 +69,7 @@ class CorpusClustering(Method[Clustering]):
         """Embeddings ``[N, D]`` of a random window of every clip, in batches like this one."""
         embedded = []
         for clips in torch.arange(len(self.recordings)).split(len(wave_BVT)):
+            self.pause()
             wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator)
             embedded.append(self.embed(views(wave_B1T[:, 0].to(wave_BVT.device))))
         return torch.cat(embedded)

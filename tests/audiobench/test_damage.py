@@ -13,7 +13,10 @@ import pytest
 
 from benchmark.jobs.evaluate import model_of
 from benchmark.ledger.execute import carry_out, needed
+from benchmark.ledger.executors import Options
 from benchmark.ledger.plan import Plan
+from benchmark.ledger.request import Request
+from benchmark.ledger.work import Work
 from benchmark.store.integrity import check_record, read_record
 from benchmark.store.store import Store
 from registry.errors import Damaged
@@ -259,7 +262,7 @@ def test_damage_that_shows_while_a_job_runs_fails_that_job_and_is_mended_by_the_
     jobs = needed(plan, rows, store, lambda job, damage: pytest.fail(str(damage)))
     assert [job.kind for job in jobs] == ["evaluate"]
     flip(folders["embed"] / "embeddings.safetensors", random.Random(0))
-    report = carry_out(plan, jobs, store, None, "cpu", "auto")
+    report = carry_out(Work(Request(finished[0], None, None), plan, store, "cpu"), jobs, Options())
     (reason,) = report.failed.values()
     assert "embeddings.safetensors is not what was written" in reason
     assert f"kept in {runs / '.aside' / 'embed' / folders['embed'].name}.1" in reason

@@ -14,16 +14,19 @@ from torch import Tensor
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
+from benchmark.jobs.stopping import STOP_SIGNALS
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
 from benchmark.store.leases import Lost
 from benchmark.trackers import UNTRACKED, Tracking
 from registry.encoders.cnn10 import Cnn10
-from registry.errors import Damaged, Mistake
+from registry.errors import Damaged, Interrupted, Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import AUGMENTATIONS, ENCODERS, METHODS
 from registry.methods import Method
+from registry.methods.deepcluster import DeepCluster
 from registry.protocols import Labels
+from registry.ranks import ALONE, Ranks
 from registry.seeding import seed_everything
 from registry.settings import Settings
 from registry.targets import Target
@@ -80,6 +83,7 @@ def build(name: str) -> Method:
         "npid": {"negatives": 8, "dim": 8},
         "simclr": {"dim": 8},
         "byol": {"dim": 8, "hidden": 16},
+        "deepcluster": {"clusters": 4, "components": 2},
     }
     choice = METHODS.choose({"name": name, **references[name]})
     method: Method = METHODS.find(name)(choice.settings, encoder, views, CORPUS)
@@ -92,13 +96,14 @@ def train(
     progress: Progress | None = None,
     seed: int = 0,
     tracking: Tracking = UNTRACKED,
+    ranks: Ranks = ALONE,
     **settings: Any,
 ) -> tuple[Method, list[dict[str, float]]]:
     options = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "optimizer": "adamw", **settings}
     method, device, checkpoint = build(name), choose_device("cpu", "fp32"), folder / "checkpoint"
     training = Pretraining(**options)
     place = device, checkpoint, progress or Progress()
-    log = pretrain(method, CORPUS.recordings, training, 4000, seed, *place, tracking=tracking)
+    log = pretrain(method, CORPUS.recordings, training, 4000, seed, *place, tracking=tracking, ranks=ranks)
     return method, log.epochs
 
 
@@ -125,6 +130,14 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(name: str, optimizer
     assert same(unbroken, resumed)
     assert log == log_again
     assert [row["epoch"] for row in log] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("asked", STOP_SIGNALS)
+def test_every_signal_that_asks_to_stop_leaves_a_checkpoint(asked: signal.Signals, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted) as stopped:
+        train("npid", tmp_path, Interrupts(2, asked))
+    assert stopped.value.status == 128 + asked
+    assert read_tensors(tmp_path / "checkpoint")[1]["step"] == "2"
 
 
 class Told(Progress):
@@ -363,6 +376,54 @@ def test_the_best_epoch_is_kept_through_interruptions(
     assert log.kept == best
     assert [row["knn"] for row in log.epochs] == answers
     assert all(torch.equal(value, encoders[best - 1][name]) for name, value in method.encoder.state_dict().items())
+
+
+class Asked(Scripted):
+    """Is asked to stop in the probe of an epoch, once."""
+
+    def __init__(self, answers: list[float], epoch: int) -> None:
+        super().__init__(answers)
+        vars(self)["asked"] = epoch
+
+    def figure(self, method: Method) -> float:
+        if vars(self)["asked"] == method.epoch:
+            vars(self)["asked"] = None
+            signal.raise_signal(signal.SIGTERM)
+            method.pause()
+        return super().figure(method)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_a_probe_that_is_interrupted_is_made_when_the_run_goes_on(epoch: int, tmp_path: Path) -> None:
+    train_on = (CORPUS.recordings, KEEPING, 4000, 0, choose_device("cpu", "fp32"))
+    unbroken = pretrain(build("moco"), *train_on, tmp_path / "a", Progress(), Scripted([0.1, 0.4, 0.2, 0.3]))
+    probe = Asked([0.1, 0.4, 0.2, 0.3], epoch)
+    with pytest.raises(Interrupted):
+        pretrain(build("moco"), *train_on, tmp_path / "b", Progress(), probe)
+    assert read_tensors(tmp_path / "b")[1]["step"] == str(5 * (epoch + 1))
+    resumed = pretrain(build("moco"), *train_on, tmp_path / "b", Progress(), probe)
+    assert (resumed.epochs, resumed.kept) == (unbroken.epochs, unbroken.kept)
+
+
+def test_a_clustering_that_is_interrupted_is_made_when_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken, log = train("deepcluster", tmp_path / "a")
+    cluster = DeepCluster.cluster
+
+    def interrupted(method: DeepCluster, wave_BVT: Tensor) -> None:
+        if method.epoch == 1:
+            signal.raise_signal(signal.SIGTERM)
+        cluster(method, wave_BVT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeepCluster, "cluster", interrupted)
+        with pytest.raises(Interrupted):
+            train("deepcluster", tmp_path / "b")
+    assert read_tensors(tmp_path / "b" / "checkpoint")[1]["step"] == "5"
+    resumed, log_again = train("deepcluster", tmp_path / "b")
+    assert same(unbroken, resumed)
+    assert log == log_again
 
 
 def test_of_errors_the_lowest_is_the_best_and_the_first_of_equals(tmp_path: Path) -> None:

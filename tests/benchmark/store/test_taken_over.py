@@ -14,7 +14,7 @@ import pytest
 
 from benchmark.jobs.model import choose_device
 from benchmark.jobs.workplace import Workplace
-from benchmark.ledger.execute import run_jobs
+from benchmark.ledger.execute import do_here
 from benchmark.progress import Progress
 from benchmark.store import leases
 from benchmark.store.files import move, replace_file
@@ -150,14 +150,9 @@ class _Told(Progress):
     def say(self, line: str) -> None:
         self.lines.append(line)
 
-    def end(self, result: str) -> None:
-        self.lines.append(result)
 
-
-def _run(job: AnyJob, root: Path, told: Progress) -> tuple[int, dict[str, str]]:
-    at = Workplace(Store(root), None, {}, {}, choose_device("cpu", "fp32"), told, skip_bad=False)
-    ending = run_jobs([job], at)
-    return ending.done, ending.failed
+def _run(job: AnyJob, root: Path, told: Progress) -> str:
+    return do_here(job, Workplace(Store(root), None, {}, {}, choose_device("cpu", "fp32"), told, skip_bad=False))
 
 
 def _work_and_be_stopped(root: Path) -> None:
@@ -192,12 +187,11 @@ def test_a_run_that_lost_a_job_waits_for_the_other_and_counts_the_job_as_done(
         time.sleep(0.5)  # in which it wakes up, and waits
     stopped.join()
     assert waited == [f"another run is at work on it (process {stopped.pid} on {socket.gethostname()}); waiting"]
-    (done, failed), lines = json.loads((tmp_path / "told").read_text())
-    assert (done, failed) == (1, {})
+    result, lines = json.loads((tmp_path / "told").read_text())
+    assert result == "done by another run"
     assert lines == [
         "measure it: another process took the work over, since this one showed no sign of life for 1 s; "
         "what it made is not used",
         f"measure it: another run is at work on it (process {os.getpid()} on {socket.gethostname()}); waiting",
-        "done by another run",
     ]
     assert published(tmp_path) == "b"

@@ -1,0 +1,168 @@
+"""Computes a share of the rows of a batch as one device would compute it among all rows.
+
+Two things in a net look beyond a row. Batch norm takes statistics over all rows: here they are summed over ranks, as
+torch's SyncBatchNorm does, which works on GPUs alone. And dropout draws for all rows in one go: here each rank draws
+for all rows, from the same seed, and keeps its share.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from registry.errors import Mistake
+
+
+def as_share(compute: Callable[[Tensor], Tensor], rank: int, world: int, share: Tensor) -> Tensor:
+    """``compute(share)``, where the share is ``rank`` of ``world`` equal parts of a batch.
+
+    Raises:
+        Mistake: if it draws in a way that cannot be divided.
+    """
+    with _BatchNorms(), _Draws(len(share), rank, world):
+        return compute(share)
+
+
+class _BatchNorms(TorchFunctionMode):
+    """In training, batch norms take the statistics of all ranks' rows."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return (batch_norm if func is F.batch_norm else func)(*args, **(kwargs or {}))
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``torch.nn.functional.batch_norm`` over the rows of all ranks, which have equally many."""
+    if not training:
+        return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    weight = x.new_ones(x.shape[1], dtype=_wide(x).dtype) if weight is None else weight
+    bias = torch.zeros_like(weight) if bias is None else bias
+    normal: Tensor
+    normal, mean_C, var_C = _Normalise.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
+    if running_mean is not None and running_var is not None:
+        count = x.numel() // x.shape[1] * dist.get_world_size()
+        # Through .data, which leaves alone what torch's own batch norm has saved of an earlier call.
+        running_mean.data.lerp_(mean_C.to(running_mean.dtype), momentum)
+        running_var.data.lerp_((var_C * (count / (count - 1))).to(running_var.dtype), momentum)
+    return normal
+
+
+class _Normalise(torch.autograd.Function):
+    """Gives the normalised batch, and the mean and the biased variance of each channel; these have no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight_C: Tensor, bias_C: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        var_C, mean_C = torch.var_mean(_wide(x), _but_channels(x), correction=0)
+        of_ranks = [torch.empty(2, len(mean_C), dtype=mean_C.dtype, device=x.device) for _ in range(_world())]
+        dist.all_gather(of_ranks, torch.stack([mean_C, var_C]))
+        mean_RC, var_RC = torch.stack(of_ranks, 1)
+        mean_C = mean_RC.mean(0)
+        var_C = var_RC.mean(0) + (mean_RC - mean_C).square().mean(0)
+        scale_C = (var_C + eps).rsqrt()
+        ctx.save_for_backward(x, weight_C, mean_C, scale_C)
+        factor_C = scale_C * weight_C
+        normal = _wide(x) * _over(factor_C, x) + _over(bias_C - mean_C * factor_C, x)
+        ctx.mark_non_differentiable(mean_C, var_C)
+        return normal.to(x.dtype), mean_C, var_C
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight_C, mean_C, scale_C = ctx.saved_tensors
+        gradient = _wide(gradients[0])
+        unit = (_wide(x) - _over(mean_C, x)) * _over(scale_C, x)
+        of_bias_C, of_weight_C = gradient.sum(_but_channels(x)), (gradient * unit).sum(_but_channels(x))
+        means = torch.stack([of_bias_C, of_weight_C]) / (x.numel() // x.shape[1] * _world())
+        dist.all_reduce(means)
+        centred = gradient - _over(means[0], x) - unit * _over(means[1], x)
+        return (centred * _over(weight_C * scale_C, x)).to(x.dtype), of_weight_C, of_bias_C, None
+
+
+def _world() -> int:
+    return dist.get_world_size()
+
+
+def _but_channels(x: Tensor) -> list[int]:
+    return [dim for dim in range(x.ndim) if dim != 1]
+
+
+def _over(value_C: Tensor, x: Tensor) -> Tensor:
+    return value_C.view(1, -1, *[1] * (x.ndim - 2))
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+_FILLS = ("bernoulli_", "uniform_", "normal_", "exponential_", "random_", "cauchy_", "geometric_", "log_normal_")
+_LIKE = ("rand_like", "randn_like", "randint_like")
+_SIZED = ("rand", "randn", "randint", "normal")
+
+
+class _Draws(TorchDispatchMode):
+    """What is drawn for rows is drawn for all ranks' rows, and this rank keeps its share.
+
+    A draw whose shape does not begin with the rows is for all rows, and alike on every rank.
+    """
+
+    def __init__(self, rows: int, rank: int, world: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rows, self.rank, self.world = rows, rank, world
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **(kwargs or {}))
+        return self._drawn(func, list(args), kwargs or {})
+
+    def _drawn(self, func: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        name, tensors = func.overloadpacket.__name__, [value for value in args if isinstance(value, Tensor)]
+        if not any(self._of_rows(tensor.shape) for tensor in tensors):
+            sizes = [i for i, value in enumerate(args) if isinstance(value, list | tuple) and self._of_rows(value)]
+            if sizes and name in _SIZED:
+                args[sizes[0]] = [args[sizes[0]][0] * self.world, *args[sizes[0]][1:]]
+                return self._mine(func(*args, **kwargs))
+            if not sizes and not (name == "randperm" and self._of_rows(args)):
+                return func(*args, **kwargs)
+        elif len(tensors) == 1:
+            like = self._for_all_rows(args[0])
+            if name in _FILLS:
+                return args[0].copy_(self._mine(func(like, *args[1:], **kwargs)))
+            if name in _LIKE or func is torch.ops.aten.bernoulli.p:
+                return self._mine(func(like, *args[1:], **kwargs))
+            if name == "native_dropout":
+                kept = self._mine(func(like.fill_(1), *args[1:], **kwargs)[1])
+                return args[0] * kept * (1 / (1 - args[1]) if args[1] < 1 else 0.0), kept
+        raise Mistake(
+            f"the encoder draws by {name}, and such a draw cannot be shared among devices",
+            fix="pretrain it on one device",
+        )
+
+    def _of_rows(self, shape: Sequence[int]) -> bool:
+        return len(shape) > 0 and shape[0] > 0 and shape[0] % self.rows == 0
+
+    def _for_all_rows(self, share: Tensor) -> Tensor:
+        """A tensor for the rows of all ranks, in the order of memory that it has on one device."""
+        size = [len(share) * self.world, *share.shape[1:]]
+        row = share.numel() // len(share)
+        if len(share) > 1 and share.stride(0) != row:
+            return share.new_empty(size)
+        return share.new_empty_strided(size, [row, *share.stride()[1:]])
+
+    def _mine(self, drawn: Tensor) -> Tensor:
+        return drawn.chunk(self.world)[self.rank]
