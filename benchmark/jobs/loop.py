@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -136,6 +136,14 @@ class _Run:
         if metric.best([*before, figure]) == len(before):
             tensors = net_state(self.method.encoder, self.method.views.frontend).items()
             self.best = {name: value.detach().to("cpu", copy=True) for name, value in tensors}
+
+    def left_in_probe(self, steps: int) -> bool:
+        """Whether a probe was interrupted, so that the epoch is still to be closed; all is as it was at its end."""
+        if not self.step or self.step % steps or len(self.metrics) == self.step // steps:
+            return False
+        self.method.epoch = self.step // steps - 1
+        set_learning_rate(self.optimizer, self.training.learning_rate_at((self.step - 1) / steps))
+        return True
 
     def end(self, probe: Probe | None) -> int:
         """Puts the tensors that are kept into the net, and returns their epoch."""
@@ -317,15 +325,9 @@ def pretrain(
     run.resume(progress)
     first, total, clock = run.step, training.epochs * steps, _Clock()
     progress.expect(total, first)
-    asked = 0
-
-    def seen() -> dict[str, float]:
-        return look(method, corpus, window_samples, seed, device)
-
+    asked, seen = 0, partial(look, method, corpus, window_samples, seed, device)
     with stop_signals() as stop, run.pausing(stop):
-        if first and first % steps == 0 and len(run.metrics) < first // steps:  # its probe was interrupted
-            method.epoch = first // steps - 1
-            set_learning_rate(run.optimizer, training.learning_rate_at((first - 1) / steps))
+        if run.left_in_probe(steps):
             run.end_epoch(steps, seen(), probe, 0.0)
         while run.step < total and not asked:
             epoch, step = divmod(run.step, steps)

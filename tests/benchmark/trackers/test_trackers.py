@@ -285,7 +285,9 @@ def test_the_time_of_a_tracker_is_not_that_of_the_job(
             late[0] = 1000.0
 
     monkeypatch.setattr("benchmark.ledger.execute.time.monotonic", lambda: clock() + late[0])
-    monkeypatch.setattr("benchmark.ledger.execute.make_tracking", lambda *of: Tracking({"slow": Slow()}, "made", print))
+    monkeypatch.setattr(
+        "benchmark.ledger.executors.local.make_tracking", lambda *of: Tracking({"slow": Slow()}, "made", print)
+    )
     (place / "tiny.yaml").write_text(TINY)
     answer = audiobench("run", place / "tiny.yaml", "--runs", place, "--entry", "random", "--protocol", "knn")
     assert answer.status == 0, answer.err
