@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def do_in_process(arguments: Sequence[str], folder: str, environment: Mapping[st
         environment: variables for the job, besides those of this process.
     """
     if not os.path.isdir(folder):  # noqa: PTH112 - a name from another machine
-        return Became("failed", f"{os.uname().nodename} has no folder {folder}\n  to do: start from a shared folder")
+        return Became("failed", f"{platform.node()} has no folder {folder}\n  to do: start from a shared folder")
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "audiobench", *arguments],

@@ -42,13 +42,12 @@ class Ray(Executor):
         try:
             self.nodes = [node for node in ray.nodes() if node["Alive"]]
             self._require_shared()
-            self.gpus = work.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
-            if work.device == "cuda" and not self.gpus:
-                raise Mistake("the Ray cluster has no GPU", fix="use --device cpu")
+            self.cores, gpus = self._most("CPU"), self._most("GPU") if work.device != "cpu" else 0
+            self._require_gpus(gpus, max(work.devices_of(job) for job in jobs))
+            self.on_gpus = gpus > 0
         except BaseException:
             ray.shutdown()
             raise
-        self.cores = int(max(node["Resources"].get("CPU", 1) for node in self.nodes))
 
     def take(self, jobs: Sequence[AnyJob]) -> None:
         environment = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
@@ -57,7 +56,7 @@ class Ray(Executor):
             task = self.ray.remote(do_in_process).options(
                 name=job.title,
                 num_cpus=min(cores, self.cores),
-                num_gpus=gpu if self.gpus else 0,
+                num_gpus=gpu if self.on_gpus else 0,
                 max_retries=0,  # an interrupted job is given again from here, so that it is told
             )
             self.tasks[task.remote(self.work.arguments(job), str(Path.cwd()), environment)] = job
@@ -86,6 +85,20 @@ class Ray(Executor):
         except RayError as error:
             return Became("interrupted", f"lost ({type(error).__name__})")
         return became
+
+    def _most(self, resource: str) -> int:
+        """How much of a resource the best node has."""
+        return int(max(node["Resources"].get(resource, 0) for node in self.nodes))
+
+    def _require_gpus(self, most: int, devices: int) -> None:
+        """Refuses jobs that would wait forever, since no node has so many GPUs; most is what the best one has."""
+        if self.work.device == "cuda" and not most:
+            raise Mistake("no node of the Ray cluster has a GPU", fix="use --device cpu")
+        if 0 < most < devices:
+            what = (
+                f"a pretraining needs {devices} GPUs of one node, and no node of the Ray cluster has more than {most}"
+            )
+            raise Mistake(what, fix=f"use --devices {most}")
 
     def _require_shared(self) -> None:
         """Refuses a cluster in which a node does not see the store, the suite, the data or the plugins."""

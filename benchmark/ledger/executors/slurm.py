@@ -84,12 +84,12 @@ class Slurm(Executor):
         self.refused: list[tuple[AnyJob, Became]] = []
         self.states: dict[str, str] = {}
         self.asked = 0.0
+        self.answers = True
         self.all_well = True
 
     def take(self, jobs: Sequence[AnyJob]) -> None:
         for kind in dict.fromkeys(job.kind for job in jobs):
             self._submit(kind, [job for job in jobs if job.kind == kind])
-        self.asked = time.monotonic()
 
     def ended(self) -> Iterator[tuple[AnyJob, Became]]:
         ended, self.refused = self.refused, []
@@ -148,9 +148,13 @@ class Slurm(Executor):
             text=True,
             check=False,
         )
-        if asked.returncode == 0:
+        if asked.returncode:
+            if self.answers:
+                self.progress.say(f"Slurm does not answer: {_first_line(asked.stderr)}; asking again")
+        else:
             told = dict(line.split() for line in asked.stdout.splitlines())
             self.states = {number: told.get(number, "GONE") for number in self.submitted}
+        self.answers = asked.returncode == 0
 
     def _became(self, number: str, submitted: _Submitted) -> Became | None:
         """What became of a job; None if it is not over, or its result may still come."""
@@ -164,9 +168,10 @@ class Slurm(Executor):
             return None
         now = time.monotonic()
         submitted.over = submitted.over or now
-        if result is None and state in _OVER:
+        may_be_late = now - submitted.over < _LATE_SECONDS
+        if result is None and state in _OVER and not (state == "GONE" and may_be_late):
             return Became("failed" if state == "CANCELLED" else "interrupted", _OVER[state])
-        if now - submitted.over < _LATE_SECONDS:
+        if may_be_late:
             return None
         if result:
             what = "Slurm did the job, and its result is not here"
