@@ -1,5 +1,8 @@
 """The executor ``ray``, on a real Ray of two nodes on this machine."""
 
+import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.audiobench.test_check import PLUGIN
 from tests.audiobench.test_run import results
-from tests.benchmark.ledger.executors.processes import ancestors, calling, planned, wait_until
+from tests.benchmark.ledger.executors.processes import ancestors, calling, having, planned, wait_until
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes as Linux lists them")
@@ -46,3 +50,33 @@ def test_a_run_goes_on_when_a_node_is_killed(reference: Path, cluster: Any, star
     assert "; it runs again" in told
     assert results(runs) == results(reference)
     assert not calling("job", "--runs", "runs")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide a folder from a node")
+@pytest.mark.parametrize(
+    ("hidden", "told"),
+    [("runs", "does not see the store runs"), ("plugins", "does not see {folder}/plugins/louder.py")],
+)
+def test_a_node_that_lacks_a_file_is_named_before_any_work(
+    hidden: str, told: str, cluster: Any, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("runs", "plugins"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "plugins" / "louder.py").write_text(PLUGIN)
+    monkeypatch.setenv("TEST_NODE", hidden)
+    node = shlex.join(
+        [sys.executable, "-m", "ray.scripts.scripts", "start", "--address", cluster.address, "--num-cpus=1"]
+    )
+    hide = f"mount -t tmpfs none {shlex.quote(str(tmp_path / hidden))}"
+    try:
+        subprocess.run(["unshare", "--mount", "sh", "-c", f"{hide} && {node}"], check=True, capture_output=True)
+        monkeypatch.delenv("TEST_NODE")
+        running = start("--executor", "ray", "--address", cluster.address, "--plugin", "plugins/louder.py", pause_s=0)
+        _, error = running.communicate(timeout=120)
+        assert running.returncode == 2, error
+        assert told.format(folder=tmp_path) in error
+        assert not list((tmp_path / "runs").glob("pack"))
+    finally:
+        for process in having("TEST_NODE", hidden):
+            os.kill(process, signal.SIGKILL)
