@@ -86,7 +86,8 @@ def test_a_net_is_brought_in_two_ways_to_equal_rows(
 def test_a_model_is_exported_used_and_tuned(
     audiobench: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("transformers", reason="transformers is not installed")
+    for package in ("transformers", "onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     page = ROOT / "docs" / "exporting.md"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
@@ -103,6 +104,7 @@ def test_a_model_is_exported_used_and_tuned(
         told = [line for line in answer.out.splitlines() if re.search(FIGURE, line)]
         rows |= {line.split()[0]: re.findall(FIGURE, line) for line in told}
     assert rows["published"] == rows["moco"]  # the figures of the checkpoint are those of the entry
+    assert rows["pt2"] == rows["onnx"] == rows["hear"] == rows["moco"]
     z_D, tuned_D = np.load("vectors.npy")[0], np.load("tuned.npy")[0]
     assert z_D.shape == tuned_D.shape
     assert not np.array_equal(z_D, tuned_D)

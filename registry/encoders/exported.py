@@ -2,6 +2,8 @@
 
 import warnings
 import zipfile
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -9,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from registry.encoders._brought import FileModel, FileSettings
+from registry.encoders._brought import FileModel, FileSettings, in_pieces
 from registry.errors import Mistake
 
 
@@ -18,7 +20,8 @@ class Exported(FileModel["Exported.Config"]):
 
     Its output is an embedding ``[B, D]``, or frames ``[B, N, D]`` whose mean is the embedding. It can be fine-tuned if
     the exported program gives gradients; batch norm and dropout stay in the mode in which they were exported. A
-    TorchScript file contains a program, which is run: use only files of people whom you trust.
+    TorchScript file contains a program, which is run: use only files of people whom you trust. If the input of an
+    exported program has a fixed length, windows are cut into pieces of this length.
     """
 
     source: ClassVar[str] = "torch.export; TorchScript"
@@ -28,7 +31,7 @@ class Exported(FileModel["Exported.Config"]):
 
     def read(self, path: Path) -> None:
         try:
-            self.net: nn.Module = _open(path)
+            self.net, self.samples = _open(path)
         except Exception as error:  # torch may raise any error for bytes that are no program
             told = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise Mistake(
@@ -36,6 +39,11 @@ class Exported(FileModel["Exported.Config"]):
             ) from error
 
     def frames(self, wave_BT: Tensor) -> Tensor:
+        if self.samples is None:
+            return self._run(wave_BT)
+        return in_pieces(wave_BT, self.samples, self._run)
+
+    def _run(self, wave_BT: Tensor) -> Tensor:
         given = wave_BT if self.config.input == "BT" else wave_BT.unsqueeze(1)
         try:
             output = self.net(given)
@@ -50,18 +58,24 @@ class Exported(FileModel["Exported.Config"]):
         return output.float()
 
 
-def _open(path: Path) -> nn.Module:
+def _open(path: Path) -> tuple[nn.Module, int | None]:
+    """The program of a file, and the samples that it takes if it takes no other number."""
     with zipfile.ZipFile(path) as archive:
         inside = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in inside:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # that torch.export is what to use now
             script: nn.Module = torch.jit.load(str(path), map_location="cpu")
-        return script
-    return _AsExported(torch.export.load(str(path)).module())
+        return script, None
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # about the bytes that hold the weights
+        exported = torch.export.load(str(path))
+    (name, *_) = exported.graph_signature.user_inputs
+    (given,) = [node.meta["val"] for node in exported.graph.nodes if node.name == name]
+    samples = given.shape[-1]
+    return _AsExported(exported.module()), samples if isinstance(samples, int) else None
 
 
 class _AsExported(nn.Module):
-    """A program in the mode in which it was exported; it has no other mode."""
+    """A program in the mode in which it was exported; it has no other mode. It computes where its tensors are."""
 
     def __init__(self, program: nn.Module) -> None:
         super().__init__()
@@ -69,6 +83,18 @@ class _AsExported(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         self.training = mode
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Moves the tensors, and all that the program itself places on a device."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        placed = next(chain(self.parameters(), self.buffers()), torch.empty(0))
+        for module in self.modules():
+            if isinstance(module, torch.fx.GraphModule):
+                for node in module.graph.nodes:
+                    if "device" in node.kwargs:
+                        node.kwargs = {**node.kwargs, "device": placed.device}
+                module.recompile()
         return self
 
     def forward(self, wave: Tensor) -> Tensor:

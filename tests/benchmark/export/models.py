@@ -24,12 +24,17 @@ BRANCHES = {  # not in the order of their names
 BANK = EntryPoint("learned-bank", "tests.learned_bank", "audiobench.frontends")  # a front end that learns
 
 
-def exported(encoder: Any, frontend: Any, statistics: dict[str, tuple[float, float]] | None = None) -> Exported:
-    """A model with random weights, in windows of half a second."""
+def exported(
+    encoder: Any,
+    frontend: Any,
+    statistics: dict[str, tuple[float, float]] | None = None,
+    seconds: float = 0.5,
+) -> Exported:
+    """A model with random weights, in windows of some length."""
     encoding, input_of = ENCODERS.choose(encoder), FRONTENDS.choose(frontend)
     seed_everything(0, "weights")
     made = build_views(input_of, statistics=statistics).frontend
-    window_samples = made.sample_rate // 2
+    window_samples = round(seconds * made.sample_rate)
     net = Net(made, place(build_encoder(encoding, made), CPU), window_samples)
     with torch.no_grad():
         for name, buffer in net.named_buffers():  # as training leaves them

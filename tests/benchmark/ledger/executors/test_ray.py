@@ -37,7 +37,7 @@ def test_a_run_goes_on_when_a_node_is_killed(reference: Path, cluster: Any, star
     runs = tmp_path / "runs"
     wait_until(lambda: any(runs.glob("plans/*.json")))
     pretrain = planned(runs, "pretrain")
-    working = wait_until(lambda: [process for key in pretrain for process in calling("job", key)])
+    working = wait_until(lambda: [process for key in pretrain for process in calling("job", key, "runs")])
     raylets = {node.all_processes["raylet"][0].process.pid: node for node in cluster.worker_nodes}
     (killed,) = {raylets[process] for process in ancestors(working[0]) if process in raylets}
     cluster.remove_node(killed, allow_graceful=False)

@@ -91,7 +91,7 @@ def test_a_run_goes_on_when_nodes_fail_and_jobs_are_cancelled(
 
     subprocess.run(["slurmd", "-N", "n2"], check=True)
     short = ("--slurm", "pretrain.time=1", "--slurm", "pretrain.signal=USR2@55")
-    again = start(*one_core, *short, pause_s=0.15)
+    again = start(*one_core, *short, pause_s=0.12)
     _, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
     assert ": interrupted; it runs again" in told
