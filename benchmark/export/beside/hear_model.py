@@ -112,7 +112,8 @@ def get_timestamp_embeddings(audio: Tensor, model: AudiobenchEncoder) -> tuple[T
         ``[B, S, D]`` float32, and the timestamps ``[B, S]`` in ms: 25, 75, 125, ..., at least one.
     """
     _, frames_WBND, starts = model.windows(audio)
-    count = max(audio.shape[1] * 1000 // (_HOP_MS * model.sample_rate), 1)
+    hop = _HOP_MS * model.sample_rate  # in thousandths of samples
+    count = max(-((hop // 2 - audio.shape[1] * 1000) // hop), 1)  # of the timestamps that lie before the end
     time_S = (torch.arange(count, device=audio.device) + 0.5) * _HOP_MS
     sample_S = time_S * model.sample_rate / 1000
     first_W = torch.tensor(starts, device=audio.device)

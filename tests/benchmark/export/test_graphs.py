@@ -159,7 +159,7 @@ def test_hear_embeds_scenes_as_the_net_does(folders: Path, hear: Any, loaded: An
         hear.get_scene_embeddings(wave_BT[0], loaded)
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(0.04, 1), (0.5, 10), (2.99, 59)])
+@pytest.mark.parametrize(("seconds", "count"), [(0.04, 1), (0.5, 10), (2.97, 59), (2.99, 60)])
 def test_hear_embeds_timestamps_every_50_ms(hear: Any, loaded: Any, seconds: float, count: int) -> None:
     wave_BT = waves(model().net, 2, seconds)
     with torch.no_grad():
