@@ -237,6 +237,7 @@ def test_the_best_epoch_needs_a_monitor_that_is_asked(tmp_path: Path, said: str,
     load(tmp_path, TINY.replace("epochs: 2,", "epochs: 2, keep: last, monitor: null,", 1))
 
 
+@pytest.mark.slow
 def test_suites_that_are_shipped_are_right(lite0_weights: Path) -> None:
     paths = sorted(SUITES.rglob("*.yaml"))
     assert {p.stem for p in paths} >= {"quickstart", "esc10", "esc50", "encoders"}
