@@ -23,6 +23,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"```\w+\n# (\S+)\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_goes_from_an_empty_file_to_a_row_of_a_leaderboard(
     page: Path, audiobench: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
