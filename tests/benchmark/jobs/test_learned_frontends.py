@@ -25,7 +25,8 @@ from registry.seeding import seed_everything
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 from registry.views import Views
-from tests.benchmark.jobs.test_loop import CORPUS, Interrupts, Scripted, same
+from tests.benchmark.jobs.test_kept_epoch import Scripted
+from tests.benchmark.jobs.test_loop import CORPUS, Interrupts, same
 from tests.conftest import TINY, Answer
 from tests.learned_bank import LearnedBank
 from tests.registry.test_a_minute_of_training import TRIALS
