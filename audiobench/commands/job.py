@@ -20,8 +20,6 @@ from audiobench.commands.options import (
     Track,
 )
 
-STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2")  # Slurm, Ray and Kubernetes send these before they kill
-
 
 def job(
     key: Annotated[str, typer.Argument(help="Key of the job, or its first digits, as plan prints them.")],
@@ -51,6 +49,7 @@ def job(
 
     from audiobench.cli import interrupt
     from benchmark.jobs import torchrun
+    from benchmark.jobs.stopping import STOP_SIGNALS
     from benchmark.ledger.one import do_job, find_job
     from benchmark.ledger.request import Request
     from benchmark.ledger.work import Work
@@ -58,9 +57,9 @@ def job(
     from benchmark.suite.document import suite_path
     from benchmark.trackers import chosen
 
-    for name in STOP_SIGNALS:
-        if hasattr(signal, name):  # Windows has no SIGUSR1
-            signal.signal(getattr(signal, name), interrupt)
+    for number in STOP_SIGNALS:  # Slurm, Ray and Kubernetes send one before they kill
+        if number != signal.SIGINT:  # which has its handler
+            signal.signal(number, interrupt)
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)

@@ -5,13 +5,14 @@ import. ``AutoModel`` needs the folder's name alone, says which package is missi
 work with what it gives.
 """
 
-import shutil
+from importlib.resources import files
 from pathlib import Path
 
 from benchmark.export.description import described
 from benchmark.export.exported import Exported
 from benchmark.export.folder import HF_CONFIG, HF_FIELD, HF_WEIGHTS
 from benchmark.export.safetensors import plugin_files, require_made_here
+from benchmark.store.files import write_text
 from benchmark.store.store import write_json
 from registry.errors import Mistake
 
@@ -37,7 +38,8 @@ def write(model: Exported, folder: Path) -> None:
     }
     write_json(folder / HF_CONFIG, config)
     write_json(folder / "preprocessor_config.json", _extractor(model))
-    shutil.copyfile(Path(__file__).with_name(f"{_CODE}.py"), folder / f"{_CODE}.py")
+    # It is a text here: it runs in transformers, and uses audiobench as any user does.
+    write_text(folder / f"{_CODE}.py", files("audiobench").joinpath(f"{_CODE}.py").read_text(encoding="utf-8"))
 
 
 def snippet(model: Exported) -> str:
