@@ -34,10 +34,23 @@ class Digests:
 
     def __init__(self, folder: Path | None = None, tell: Callable[[str], None] = lambda line: None) -> None:
         self.folder, self.tell = folder, tell
+        self._listed: dict[Path, Known] = {}
 
     def listing(self, task: str, clips: Sequence[Clip]) -> str:
         """The hash of a task's clips: names, contents, labels, folds and sources."""
         return listing_hash(clips, self.of(task, clips))
+
+    def listing_again(self, clips: Sequence[Clip]) -> str | None:
+        """The hash of some clips that were listed before; None if a file of theirs has changed since."""
+        contents = {}
+        for path in (clip.path for clip in clips if clip.path):
+            if path not in self._listed:
+                self._listed[path] = _digest(path)
+            before = self._listed[path]
+            if not _is_same(path, before) and _digest(path)[3] != before[3]:
+                return None
+            contents[path] = before[3]
+        return listing_hash(clips, contents)
 
     def of(self, task: str, clips: Sequence[Clip]) -> dict[Path, str]:
         """The digest of every clip's file, by its path. An unchanged file is not read again.
@@ -66,7 +79,8 @@ class Digests:
         if read and cache:
             with suppress(OSError):  # the folder may be read-only
                 write_text(cache, json.dumps(known, indent=0))
-        return {path: known[names[path]][3] for path in paths}
+        self._listed |= {path: known[names[path]] for path in paths}
+        return {path: self._listed[path][3] for path in paths}
 
     def _cache(self, home: str) -> Path | None:
         if self.folder is None or not home:

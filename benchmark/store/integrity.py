@@ -17,7 +17,7 @@ from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
 from registry.errors import Damaged, Mistake
 
-_SAMPLE_BYTES = {"samples.i16": 2, "samples.f32": 4}
+_SAMPLE_BYTES = {".i16": 2, ".f32": 4}
 _ELSEWHERE = "run the suite again in another folder: --runs DIR"
 _SEAL = ("files", "sha256")
 
@@ -60,7 +60,7 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
     stored, record = _read_sealed(kind, folder)
     sealed = is_sealed(stored)
     for name in stored["files"] if sealed else record.files:
-        path, is_large = folder / name, name in record.large
+        path, is_large = folder / name, record.is_large(name)
         if is_large and not large and not path.exists():
             continue
         with reading(kind, folder, name):
@@ -205,7 +205,7 @@ def _check_samples(path: Path) -> None:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(path.with_name("clips.parquet")).read(columns=["samples"])
-    expected = _SAMPLE_BYTES[path.name] * sum(table.column("samples").to_pylist())
+    expected = _SAMPLE_BYTES[path.suffix] * sum(table.column("samples").to_pylist())
     size = path.stat().st_size
     if size != expected:
         raise Damaged(f"{path.name} holds {size} bytes instead of {expected}", path)

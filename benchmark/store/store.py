@@ -5,7 +5,7 @@ RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
 RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
-                     damaged ones have a number at the end
+                     damaged ones have a number at the end, and which are folders of shards for packs
 RUNS/.aside/         damaged records, <kind>/<key>.N
 RUNS/trackers/       what trackers write, which no record depends on
 """
@@ -161,7 +161,7 @@ class Store:
         return self.root / ".aside" / kind
 
     def checkpoint(self, job: AnyJob) -> Path:
-        """The path of an unfinished job's checkpoint."""
+        """The path of an unfinished job's checkpoint: a file of a pretraining, a folder of shards of a pack."""
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
@@ -248,7 +248,7 @@ class Store:
     def _clear(self, job: AnyJob) -> None:
         """Clears away what runs left that were killed or have lost the job. The job's lock must be held."""
         for leftover in self.root.glob(f".partial/{job.key}*/"):
-            if leftover != self._lock(job.key):
+            if leftover not in (self._lock(job.key), self.checkpoint(job)):
                 clear(leftover)
 
     def _publish(self, job: AnyJob, partial: Path, lease: Lease, tell: Callable[[str], None]) -> None:
@@ -267,7 +267,10 @@ class Store:
             if not self.done(job):
                 raise
         sync(final.parent)
-        self.checkpoint(job).unlink(missing_ok=True)
+        if self.checkpoint(job).is_dir():
+            clear(self.checkpoint(job))
+        else:
+            self.checkpoint(job).unlink(missing_ok=True)
 
 
 def _signatures(folder: Path) -> list[tuple[int, ...]] | None:
