@@ -1,7 +1,8 @@
 """Digests of recordings. Each is remembered with its file's size and times, so that only changed files are read again.
 
 RUNS/digests/ has a file for each folder of recordings. By the path of a recording below this folder it states size,
-times of modification and of change in nanoseconds, and SHA-256. It is only a cache: it may be damaged or missing.
+times of modification and of change in nanoseconds, and SHA-256. Where a file holds several recordings, the place in it
+follows the path after a #. It is only a cache: it may be damaged or missing.
 """
 
 import hashlib
@@ -15,9 +16,9 @@ from pathlib import Path
 from benchmark.progress import PlainProgress
 from benchmark.store.files import changed_ns, write_text
 from benchmark.threads import in_threads
-from registry.tasks import Clip, listing_hash
+from registry.tasks import Clip, Inside, listing_hash
 
-Known = tuple[int, int, int, str]  # size, mtime and ctime in ns, digest
+Known = tuple[int, int, int, str]  # size, mtime and ctime in ns of the file, digest of the sound
 
 UNREADABLE = "unreadable"  # instead of a digest; packing reports such a file
 _SETTLED_NS = 2_000_000_000  # tick of FAT, the file system with the coarsest clock
@@ -34,7 +35,7 @@ class Digests:
 
     def __init__(self, folder: Path | None = None, tell: Callable[[str], None] = lambda line: None) -> None:
         self.folder, self.tell = folder, tell
-        self._listed: dict[Path, Known] = {}
+        self._listed: dict[Path | Inside, Known] = {}
 
     def listing(self, task: str, clips: Sequence[Clip]) -> str:
         """The hash of a task's clips: names, contents, labels, folds and sources."""
@@ -43,44 +44,44 @@ class Digests:
     def listing_again(self, clips: Sequence[Clip]) -> str | None:
         """The hash of some clips that were listed before; None if a file of theirs has changed since."""
         contents = {}
-        for path in (clip.path for clip in clips if clip.path):
-            if path not in self._listed:
-                self._listed[path] = _digest(path)
-            before = self._listed[path]
-            if not _is_same(path, before) and _digest(path)[3] != before[3]:
+        for sound in (clip.sound for clip in clips if clip.sound):
+            if sound not in self._listed:
+                self._listed[sound] = _digest(sound)
+            before = self._listed[sound]
+            if not _is_same(sound, before) and _digest(sound)[3] != before[3]:
                 return None
-            contents[path] = before[3]
+            contents[sound] = before[3]
         return listing_hash(clips, contents)
 
-    def of(self, task: str, clips: Sequence[Clip]) -> dict[Path, str]:
-        """The digest of every clip's file, by its path. An unchanged file is not read again.
+    def of(self, task: str, clips: Sequence[Clip]) -> dict[Path | Inside, str]:
+        """The digest of every clip's sound, by its file or place. What lies in an unchanged file is not read again.
 
         Args:
             task: its name, for people.
             clips: of the task; clips without a file are skipped.
         """
-        paths = {clip.path: clip.id for clip in clips if clip.path is not None}
-        if not paths:
+        sounds = {clip.sound: clip.id for clip in clips if clip.sound is not None}
+        if not sounds:
             return {}
-        place_of = _places(list(paths))
+        place_of = _places(list(sounds))
         home = _home([parent for parent, _ in place_of.values()])
         cache = self._cache(home)
         known = _load(cache)
         below = {parent: os.path.relpath(parent, home) if home else parent for parent, _ in place_of.values()}
-        names = {path: f"{below[parent]}/{name}" for path, (parent, name) in place_of.items()}
-        touched = [path for path in paths if not _is_same(path, known.get(names[path]))]
+        names = {sound: f"{below[parent]}/{name}" for sound, (parent, name) in place_of.items()}
+        touched = [sound for sound in sounds if not _is_same(sound, known.get(names[sound]))]
         read = _read(task, touched)
         changed = [
-            paths[path] for path, now in read.items() if names[path] in known and known[names[path]][3] != now[3]
+            sounds[sound] for sound, now in read.items() if names[sound] in known and known[names[sound]][3] != now[3]
         ]
         if changed:
             self.tell(_told(task, changed))
-        known |= {names[path]: now for path, now in read.items()}
+        known |= {names[sound]: now for sound, now in read.items()}
         if read and cache:
             with suppress(OSError):  # the folder may be read-only
                 write_text(cache, json.dumps(known, indent=0))
-        self._listed |= {path: known[names[path]] for path in paths}
-        return {path: self._listed[path][3] for path in paths}
+        self._listed |= {sound: known[names[sound]] for sound in sounds}
+        return {sound: self._listed[sound][3] for sound in sounds}
 
     def _cache(self, home: str) -> Path | None:
         if self.folder is None or not home:
@@ -97,16 +98,20 @@ def _home(folders: Sequence[str]) -> str:
         return ""
 
 
-def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
-    """The folder, as a full path, and the name of every file."""
+def _places(sounds: Sequence[Path | Inside]) -> dict[Path | Inside, tuple[str, str]]:
+    """The folder, as a full path, and the name of every file, with the place in the file."""
     full: dict[str, str] = {}
-    places = {}
-    for path in paths:
-        parent, name = os.path.split(path)
+    places: dict[Path | Inside, tuple[str, str]] = {}
+    for sound in sounds:
+        parent, name = os.path.split(_file_of(sound))
         if parent not in full:
             full[parent] = str(Path(parent).absolute())
-        places[path] = (full[parent], name)
+        places[sound] = (full[parent], f"{name}#{sound.name}" if isinstance(sound, Inside) else name)
     return places
+
+
+def _file_of(sound: Path | Inside) -> Path:
+    return sound.path if isinstance(sound, Inside) else sound
 
 
 def _load(cache: Path | None) -> dict[str, Known]:
@@ -118,35 +123,38 @@ def _load(cache: Path | None) -> dict[str, Known]:
         return {}
 
 
-def _is_same(path: Path, known: Known | None) -> bool:
+def _is_same(sound: Path | Inside, known: Known | None) -> bool:
     if known is None:
         return False
     try:
-        now = os.stat(path)  # noqa: PTH116 - a plan looks at thousands of them
+        now = os.stat(_file_of(sound))  # noqa: PTH116 - a plan looks at thousands of them
     except OSError:
         return False
     return (now.st_size, now.st_mtime_ns, changed_ns(now)) == known[:3]
 
 
-def _read(task: str, paths: Sequence[Path]) -> dict[Path, Known]:
-    """Reads files, with a line of progress every ten seconds."""
+def _read(task: str, sounds: Sequence[Path | Inside]) -> dict[Path | Inside, Known]:
+    """Reads sounds, with a line of progress every ten seconds."""
     read = {}
     progress = PlainProgress()
     progress.begin(f"read the recordings of {task}")
-    progress.expect(len(paths))
-    with in_threads(_digest, paths) as digests:
-        for path, known in zip(paths, digests, strict=True):
-            read[path] = known
+    progress.expect(len(sounds))
+    with in_threads(_digest, sounds) as digests:
+        for sound, known in zip(sounds, digests, strict=True):
+            read[sound] = known
             progress.advance()
     return read
 
 
-def _digest(path: Path) -> Known:
+def _digest(sound: Path | Inside) -> Known:
     try:
-        with path.open("rb") as file:
+        with _file_of(sound).open("rb") as file:
             began, now = time.time_ns(), os.fstat(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+            if isinstance(sound, Inside):
+                digest = hashlib.sha256(sound.read()).hexdigest()
+            else:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
         return 0, 0, 0, UNREADABLE
     if began - changed_ns(now) < _SETTLED_NS:
         return now.st_size, 0, 0, digest  # read it once more the next time: another change may leave the same times
