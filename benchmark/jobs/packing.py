@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.jobs.pack import Clipped, Record, Samples, sample_files
-from benchmark.jobs.shards import Checkpoint, Growing, Shard, Shards
+from benchmark.jobs.shards import Checkpoint, Growing, Remote, Shard, Shards
 from benchmark.progress import Progress
+from benchmark.store.elsewhere import note_of
 from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
@@ -167,7 +168,11 @@ def open_pack(folder: Path) -> Pack:
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
     files = [folder / name for name in sample_files(record.samples, record.shards)]
-    parts = [np.memmap(file, record.samples, mode="r") for file in files]
+    notes = [note_of(file) for file in files]
+    parts = [
+        Remote(note, record.samples) if note else np.memmap(file, record.samples, mode="r")
+        for file, note in zip(files, notes, strict=True)
+    ]
     total = sum(map(len, parts))
     if total != offsets[-1]:
         raise Mistake(f"the pack holds {total} samples instead of {offsets[-1]}", where=str(folder), fix="delete it")

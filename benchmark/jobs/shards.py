@@ -15,11 +15,32 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from benchmark.jobs.pack import Clipped
+from benchmark.store.elsewhere import Note, read_range
 from benchmark.store.files import link_or_move, move, sync, write_text
 from registry.audio import Sample
 from registry.tasks import Clip
 
 SHARD_BYTES = 1 << 30  # of samples; a clip that is longer has a shard to itself
+
+
+class Remote:
+    """The samples of a file that lies elsewhere, of which only what is asked for is fetched.
+
+    Args:
+        note: where it lies.
+        dtype: of its samples.
+    """
+
+    def __init__(self, note: Note, dtype: str) -> None:
+        self.note, self.dtype = note, np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return self.note.bytes // self.dtype.itemsize
+
+    def __getitem__(self, place: slice, /) -> NDArray[Any]:
+        begin, end, _ = place.indices(len(self))
+        width = self.dtype.itemsize
+        return np.frombuffer(read_range(self.note, begin * width, max(begin, end) * width), self.dtype)
 
 
 class Shards:
@@ -29,7 +50,7 @@ class Shards:
         parts: the samples of each file.
     """
 
-    def __init__(self, parts: Sequence[NDArray[Sample]]) -> None:
+    def __init__(self, parts: Sequence[NDArray[Sample] | Remote]) -> None:
         self.parts, self.ends = parts, np.cumsum([len(part) for part in parts])
         self.dtype = parts[0].dtype
 

@@ -40,7 +40,7 @@ def examine(store: Store) -> Condition:
     condition = Condition()
     for kind, folder in records(store):
         condition.looked_at["records"] += 1
-        damage = store.check(kind, folder.name, large=True)
+        damage = store.check(kind, folder.name, large=True, elsewhere=True)
         if damage:
             condition.damaged.append(damage)
         elif not is_sealed(read_json(folder / "result.json")):

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.store.elsewhere import Unreachable, check_elsewhere, note_of
 from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
 from registry.errors import Damaged, Mistake
@@ -45,7 +46,7 @@ def read_record(kind: str, folder: Path) -> Record:
     return _read_sealed(kind, folder)[1]
 
 
-def check_record(kind: str, folder: Path, *, large: bool) -> None:
+def check_record(kind: str, folder: Path, *, large: bool, elsewhere: bool = False) -> None:
     """Checks a record and the files beside it.
 
     Args:
@@ -53,14 +54,21 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
         folder: named by its key.
         large: hash recordings, weights and embeddings, too. If not, they are hashed only if they were changed after the
             record, and may be missing: this caller does not read them.
+        elsewhere: also hash the files that lie elsewhere, which are then fetched whole. If not, their size is asked.
 
     Raises:
         Damaged: with the first file that is not whole.
+        Unreachable: if a file lies elsewhere, and its server does not answer.
     """
     stored, record = _read_sealed(kind, folder)
     sealed = is_sealed(stored)
     for name in stored["files"] if sealed else record.files:
         path, is_large = folder / name, record.is_large(name)
+        with reading(kind, folder, name):
+            note = note_of(path) if is_large else None
+            if note:
+                check_elsewhere(note, stored["files"][name], path, hashed=elsewhere)
+                continue
         if is_large and not large and not path.exists():
             continue
         with reading(kind, folder, name):
@@ -94,7 +102,7 @@ def reading(kind: str, folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
     try:
         yield path
-    except MemoryError:
+    except (MemoryError, Unreachable):
         raise
     except Exception as error:
         fix = "run the suite again: the record is set aside and made anew"
