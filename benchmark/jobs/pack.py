@@ -106,6 +106,10 @@ class PackJob(job.Job[Config, Needs, Record]):
             summary += f", {made.clipped.clips} of them over full scale and clipped"
         return made.model_copy(update={"remarks": odd, "summary": summary})
 
+    @property
+    def lighter(self) -> str:
+        return f"{super().lighter}; several recordings are in memory at once, so that shorter ones need less"
+
 
 def opened_pack(key: str, at: "Workplace") -> "Pack":
     """A finished pack."""

@@ -78,7 +78,7 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
             rdzv_endpoint="localhost:0",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=Std.OUT),
-            signals_to_handle=",".join(name for name in _SIGNALS if hasattr(signal, name)),
+            signals_to_handle=",".join(_heeded()),
         )
         os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // devices, 1)))
         try:
@@ -88,6 +88,12 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
         except ChildFailedError as error:
             raise _reason(_told(Path(folder)), {rank: told.exitcode for rank, told in error.failures.items()}) from None
         return next(message for failed, message in _told(Path(folder)) if not failed)
+
+
+def _heeded() -> list[str]:
+    """The names of the signals that this system has, and that this process does not ignore."""
+    there = [name for name in _SIGNALS if hasattr(signal, name)]
+    return [name for name in there if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN]
 
 
 def _told(folder: Path) -> list[tuple[bool, str]]:
@@ -122,7 +128,7 @@ def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> Base
 def _as_before() -> Iterator[None]:
     """Leaves handlers of signals, the environment and torch's log as they were."""
     main = threading.current_thread() is threading.main_thread()  # which alone may change handlers
-    numbers = [getattr(signal, name) for name in _SIGNALS if main and hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _heeded() if main]
     handlers = {number: signal.getsignal(number) for number in numbers}
     environment, silent = dict(os.environ), logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.memory import shortage
 from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
 from registry.errors import Damaged, Mistake
@@ -94,9 +95,9 @@ def reading(kind: str, folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
     try:
         yield path
-    except MemoryError:
-        raise
     except Exception as error:
+        if shortage(error):
+            raise
         fix = "run the suite again: the record is set aside and made anew"
         if isinstance(error, Mistake):
             what, where = error.what, error.where

@@ -67,7 +67,13 @@ class Lease:
         self._beats = _beats(path, self.token)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease {path.name}", daemon=True)
+        _held.add(self)
         self._write("xb", 0)
+
+    @property
+    def aside(self) -> Path:
+        """The folder for what its process makes until that is published."""
+        return self.path.with_name(f"{self.path.stem}.{self.owner}")
 
     def held(self) -> bool:
         """Whether this process still holds the lock; the file system is asked, by opening a file."""
@@ -94,6 +100,7 @@ class Lease:
         for free in ((self.path / self.token).unlink, self.path.rmdir, self._beats.unlink):
             with suppress(OSError):  # it is another process's by now, or will be in the time of a lease
                 free()
+        _held.discard(self)
 
     def _beat(self) -> None:
         for beats in count(1):
@@ -110,6 +117,16 @@ class Lease:
         """Writes the file of beats, always of the same size: what reads it may know an older size."""
         with self._beats.open(mode) as file:
             file.write(self._known + b"\n%010d\n" % beats)
+
+
+_held: set[Lease] = set()  # by this process
+
+
+def abandon() -> None:
+    """Frees all locks of this process and deletes what it has half done, before it ends in the midst of a call."""
+    for lease in list(_held):
+        shutil.rmtree(lease.aside, ignore_errors=True)
+        lease.end()
 
 
 @contextmanager
