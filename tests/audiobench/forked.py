@@ -79,7 +79,7 @@ def made_files(folder: Path) -> dict[str, Any]:
             found[name] = {field: record[field] for field in record.keys() - VARIES}
         elif path.name == "audiobench.json":
             stated = json.loads(path.read_text())
-            found[name] = {field: stated[field] for field in stated.keys() - {"pretraining"}}
+            found[name] = {field: stated[field] for field in stated.keys() - {"pretraining", "sha256"}}
         elif path.parent.name == "plans":
             found[name] = json.loads(path.read_text())["plan"]
         elif path.name == "small.json":
