@@ -96,7 +96,7 @@ class PackJob(job.Job[Config, Needs, Record]):
         made = make_pack(
             task, clips, config.sample_rate, folder, at.progress, samples=config.samples, skip_bad=at.skip_bad
         )
-        if Digests(at.store.root / "digests").listing(config.task.name, clips) != config.inputs:
+        if Digests(at.store.root / "digests", at.progress.say).listing(config.task.name, clips) != config.inputs:
             raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
         odd = remarks(task, [clip for clip in clips if clip.id not in made.skipped])
         for remark in odd:

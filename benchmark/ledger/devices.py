@@ -50,10 +50,15 @@ def require_devices(devices: int, device: str) -> None:
         )
 
 
-def do_on_devices(arguments: Sequence[str], devices: int) -> str:
+def do_on_devices(arguments: Sequence[str], devices: int, lighter: str) -> str:
     """Calls ``audiobench`` with these arguments in so many processes, which do one job together.
 
     If one fails, all end, within half a minute. A signal goes on to all of them.
+
+    Args:
+        arguments: of ``audiobench``.
+        devices: how many.
+        lighter: what to do if memory was short.
 
     Returns:
         What the first process came to, in a line.
@@ -86,7 +91,8 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
         except SignalException as stop:
             raise Interrupted(stop.sigval) from None
         except ChildFailedError as error:
-            raise _reason(_told(Path(folder)), {rank: told.exitcode for rank, told in error.failures.items()}) from None
+            status = {rank: told.exitcode for rank, told in error.failures.items()}
+            raise _reason(_told(Path(folder)), status, lighter) from None
         return next(message for failed, message in _told(Path(folder)) if not failed)
 
 
@@ -104,17 +110,20 @@ def _told(folder: Path) -> list[tuple[bool, str]]:
     return [(one["how"] == "failed", one["message"]) for one in said]
 
 
-def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> BaseException:
+def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int], lighter: str) -> BaseException:
     """Why processes failed: one that was killed is the reason why others fail, and then all others are ended.
 
     Args:
         told: whether a process failed, and its message; the first to say it comes first.
         status: of the exit of each process that failed; below 0 for a signal that killed it.
+        lighter: what to do if memory was short.
     """
     for rank, code in status.items():
         if code < 0 and -code not in _ENDED:
             name = signal.Signals(-code).name
-            return Mistake(f"the process of device {rank} was killed by {name}", fix="see whether memory was short")
+            what = f"the process of device {rank} was killed by {name}"
+            short = f"memory was short, if the system did it: {lighter}"
+            return Mistake(what, fix=short if -code == signal.SIGKILL else "see its message above")
     for failed, message in told:
         if failed:
             return Mistake(message)

@@ -1,8 +1,8 @@
 """Digests of recordings. Each is remembered with its file's size and times, so that only changed files are read again.
 
 RUNS/digests/ has a file for each folder of recordings. By the path of a recording below this folder it states size,
-times of modification and of change in nanoseconds, and SHA-256; and the digest of all this. It is only a cache: if it is
-damaged or missing, the recordings are read again.
+times of modification and of change in nanoseconds, and SHA-256; and the digest of all this. It is only a cache: if it
+is damaged or missing, the recordings are read again.
 """
 
 import hashlib

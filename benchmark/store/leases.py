@@ -208,7 +208,7 @@ class _Holder:
         return f"process {known['pid']} on {known['host']}" if known else "it does not say where"
 
     def _known(self) -> dict[str, Any]:
-        """What the process said of itself; empty if it was killed, or its machine, before it had, or if it is damaged."""
+        """What the process said of itself; empty if that is damaged, or it or its machine was killed before it had."""
         try:
             said = dict(json.loads((self.content or b"").splitlines()[0]))
             return said if said.keys() >= {"host", "pid", "started", "machine"} else {}

@@ -50,7 +50,7 @@ class Local(Executor):
             if devices > 1 and alone:
                 with self.progress.aside():
                     arguments = replace(self.work, devices=1).arguments(job)
-                    return Became("done", do_on_devices(arguments, devices))
+                    return Became("done", do_on_devices(arguments, devices, job.lighter))
             self.progress.begin(job.title)
             return Became("done", do_here(job, self.at))
         except KeyboardInterrupt:
