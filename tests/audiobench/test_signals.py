@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.signals import STOP_SIGNALS, heeded
+from benchmark.signals import heeded
 from tests.audiobench.forked import BOARD, EXPORT, REPORT, RUN, made_files, started, write_small
 
+SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")]
 PLACES: dict[str, tuple[str, Sequence[str]]] = {  # what is called there, and by which command
     "in planning": ("benchmark.store.digests Digests.of", RUN),
     "in an import, in a pack": ("benchmark.jobs.packing make_pack", RUN),
@@ -62,7 +63,7 @@ def test_a_signal_anywhere_ends_with_its_status_and_leaves_nothing_half_done(tmp
         write_small(suite)
     undisturbed = started(like, RUN, BOARD, REPORT, EXPORT)
     for i, (place, (_, command)) in enumerate(PLACES.items()):
-        number = STOP_SIGNALS[i % len(STOP_SIGNALS)]
+        number = SIGNALS[i % len(SIGNALS)]
         (folder / f"asks_{number}.py").write_text(f"import signal\nsignal.raise_signal({number})\n")
         asked = started(folder, command, setup=partial(raise_at, place, number))
         asked.join()
