@@ -21,7 +21,11 @@ def opened(*given: object, **named: object) -> None:
 
 def test_a_map_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     evidence: Any = SimpleNamespace(store=SimpleNamespace(root=tmp_path, opened=opened))
-    tested, job, (points, chosen) = np.arange(9), embed_job("p"), (np.random.default_rng(0).random((4, 2)), np.arange(4))
+    tested, job, (points, chosen) = (
+        np.arange(9),
+        embed_job("p"),
+        (np.random.default_rng(0).random((4, 2)), np.arange(4)),
+    )
     path = tmp_path / "maps" / f"{job.key}-9.npz"
     path.parent.mkdir()
     np.savez(path, points=points, chosen=chosen)
