@@ -59,8 +59,8 @@ class Lease:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.token = path, token_hex(8)
-        pid, host = os.getpid(), socket.gethostname()
+        self.path, self.token, self.pid = path, token_hex(8), os.getpid()
+        pid, host = self.pid, socket.gethostname()
         self.owner = f"{re.sub('[^0-9A-Za-z-]', '-', host)[:40]}.{pid}.{self.token}"  # for names of files
         known = {"host": host, "pid": pid, "started": _started(pid), "machine": _machine()}
         self._known = json.dumps(known).encode()
@@ -124,7 +124,7 @@ _held: set[Lease] = set()  # by this process
 
 def abandon() -> None:
     """Frees all locks of this process and deletes what it has half done, before it ends in the midst of a call."""
-    for lease in list(_held):
+    for lease in [lease for lease in _held if lease.pid == os.getpid()]:  # not those of the process that forked it
         shutil.rmtree(lease.aside, ignore_errors=True)
         lease.end()
 

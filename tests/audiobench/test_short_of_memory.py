@@ -16,6 +16,7 @@ from benchmark.memory import shortage
 from benchmark.store.integrity import reading
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
+from registry.tensors import read_tensors
 from tests.audiobench.test_run import Call, results
 from tests.jobs import evaluate_job, measure_job, pack_job, pretrain_job
 
@@ -68,9 +69,8 @@ def test_the_advice_fits_the_job(job: AnyJob, told: str) -> None:
     assert job.lighter.startswith(told) or told in job.lighter
 
 
-@pytest.mark.parametrize("library", ["torch", "device"])
 def test_a_pretraining_short_of_memory_keeps_its_checkpoint_and_goes_on(
-    library: str, finished: tuple[Path, Path], tmp_path: Path, audiobench: Call, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, Path], tmp_path: Path, audiobench: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = tmp_path / "runs"
     for kind in ("pack", "plans"):
@@ -78,20 +78,23 @@ def test_a_pretraining_short_of_memory_keeps_its_checkpoint_and_goes_on(
     asked = ("run", finished[0], "--runs", runs, "--entry", "npid", "--protocol", "knn", "--track", "none")
     plain = _Run.do_step
 
-    def short(run: _Run, *given: object) -> None:
-        if run.step == 4:
-            FULL[library][0]()
-        plain(run, *given)  # type: ignore[arg-type]
+    for step, library in ((4, "torch"), (8, "device")):
 
-    with monkeypatch.context() as patched:
-        patched.setattr("benchmark.jobs.loop._CHECKPOINT_SECONDS", 0.0)
-        patched.setattr(_Run, "do_step", short)
-        answer = audiobench(*asked)
-    assert answer.status == 1
-    (checkpoint,) = runs.glob(".partial/*.checkpoint")
-    assert f"npid on sounds: failed: {FULL[library][1]} was too small: " in answer.err
-    assert f"the state before is kept in {checkpoint}\n  to do: set chunk: 8, with which gradients" in answer.err
-    assert "internal error" not in answer.err
+        def short(run: _Run, *given: object, step: int = step, library: str = library) -> None:
+            if run.step == step:
+                FULL[library][0]()
+            plain(run, *given)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patched:
+            patched.setattr("benchmark.jobs.loop._CHECKPOINT_SECONDS", 0.0)
+            patched.setattr(_Run, "do_step", short)
+            answer = audiobench(*asked)
+        assert answer.status == 1
+        (checkpoint,) = runs.glob(".partial/*.checkpoint")
+        assert read_tensors(checkpoint)[1]["step"] == str(step)
+        assert f"npid on sounds: failed: {FULL[library][1]} was too small: " in answer.err
+        assert f"the state before is kept in {checkpoint}\n  to do: set chunk: 8, with which gradients" in answer.err
+        assert "internal error" not in answer.err
     assert audiobench(*asked).status == 0
     for kind in ("pretrain", "embed", "evaluate"):
         made = results(runs, kind)
