@@ -145,8 +145,9 @@ def interrupt(number: int, frame: "FrameType | None") -> None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             if sys.stderr and sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
-            if leases := sys.modules.get("benchmark.store.leases"):
-                leases.abandon()
+            abandon = getattr(sys.modules.get("benchmark.store.leases"), "abandon", None)  # it may be half imported
+            if abandon:
+                abandon()
             _tell(_SIGNALLED + number)
             os._exit(_SIGNALLED + number)
         frame = frame.f_back

@@ -119,11 +119,13 @@ class PretrainJob(job.Job[Config, Needs, Record]):
     @property
     def lighter(self) -> str:
         training, method = self.config.training, self.config.method.component
-        at_once = training.chunk or training.batch_size
-        smaller = f"batch_size: {training.batch_size // 2}, for which the learning rate may be too high"
-        if method.on_frames or at_once == 1:
-            return f"set {smaller}; or {super().lighter}"
-        return f"set chunk: {at_once // 2}, with which gradients stay exact; or {smaller}; or {super().lighter}"
+        chunk, batch = (training.chunk or training.batch_size) // 2, training.batch_size // 2
+        ways = []
+        if chunk and not method.on_frames:
+            ways.append(f"set chunk: {chunk}, with which gradients stay exact")
+        if batch >= method.fewest:
+            ways.append(f"set batch_size: {batch}, for which the learning rate may be too high")
+        return "; or ".join([*ways, super().lighter])
 
     def _probe(self, at: "Workplace") -> "Probe | None":
         """The probe of the monitor task; None if there is no such task."""
