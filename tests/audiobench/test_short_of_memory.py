@@ -3,7 +3,6 @@
 import errno
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import torch
 
 from benchmark.jobs.loop import _Run
+from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.upkeep import examine
 from benchmark.memory import shortage
 from benchmark.store.integrity import reading
@@ -59,7 +59,7 @@ def test_another_error_is_no_shortage(error: Exception) -> None:
 def pretraining(method: str, batch_size: int, **settings: int) -> AnyJob:
     job = pretrain_job("c", method)
     training = Pretraining(epochs=1, batch_size=batch_size, learning_rate=1, **settings)
-    return replace(job, config=job.config.model_copy(update={"training": training}))
+    return PretrainJob(job.config.model_copy(update={"training": training}), job.needs)
 
 
 @pytest.mark.parametrize(
