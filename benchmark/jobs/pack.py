@@ -111,7 +111,7 @@ class PackJob(job.Job[Config, Needs, Record]):
         config = self.config
         task = config.task.build()
         clips = task.clips(at.data)
-        digests = Digests(at.store.root / "digests")
+        digests = Digests(at.store.root / "digests", at.progress.say)
         changed = Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
         if digests.listing(config.task.name, clips) != config.inputs:
             raise changed
@@ -120,6 +120,7 @@ class PackJob(job.Job[Config, Needs, Record]):
             at.store.require_lease(self)
             listing = digests.listing_again(some)
             if listing is None:
+                digests.listing(config.task.name, clips)  # which names what changed
                 raise changed
             return listing
 
@@ -141,6 +142,10 @@ class PackJob(job.Job[Config, Needs, Record]):
         if made.clipped and made.clipped.clips:
             summary += f", {made.clipped.clips} of them over full scale and clipped"
         return made.model_copy(update={"remarks": odd, "summary": summary})
+
+    @property
+    def lighter(self) -> str:
+        return f"{super().lighter}; several recordings are in memory at once, so that shorter ones need less"
 
 
 def opened_pack(key: str, at: "Workplace") -> "Pack":
