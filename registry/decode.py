@@ -44,6 +44,8 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """
     import soundfile
 
+    if path.exists() and not path.is_file():  # a pipe would keep its reader waiting
+        raise Unusable("is no file, but a folder, a pipe or a device")
     try:
         with soundfile.SoundFile(path) as file:
             stated, kind, rate = file.frames, file.format, file.samplerate

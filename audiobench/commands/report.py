@@ -29,6 +29,7 @@ def report(
 ) -> None:
     """Write one page with tables, figures, maps and costs from the records. It needs no network."""
     from benchmark.store.files import write_text
+    from leaderboard.exchange import file_name
     from leaderboard.figures import save
     from leaderboard.page import render
     from leaderboard.report import make_report
@@ -57,7 +58,7 @@ def report(
         write_text(page, render(made))
         if figures:
             for drawing in drawings:
-                save(drawing.plot, figures / f"{drawing.name}.pdf")
+                save(drawing.plot, figures / f"{file_name(drawing.name)}.pdf")
         print(f"report: {page}")
     for damage in plans[0][1].damaged():
         print(damage, file=sys.stderr)

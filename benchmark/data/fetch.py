@@ -1,6 +1,5 @@
 """Fetches data sets, or takes them from a place where they are already. Nothing is fetched twice."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from benchmark.progress import Progress
 from benchmark.store.files import clear, move
 from benchmark.store.leases import Lease, leased
 from registry.errors import Mistake
+from registry.files import files_below, size_at
 from registry.tasks import Archive, Task
 
 _WORK = ".downloads"  # below the data folder; it is removed when all is done
@@ -203,19 +203,19 @@ def _copy(task: Task, name: str, given: Path, data: Path, lease: Lease, progress
     for folder in sources:
         if (data / folder).exists():
             raise Mistake(f"{data / folder} is there, but not whole", fix="move it away, and run this again")
-    needed = sum(path.stat().st_size for source in sources.values() for path in source.rglob("*") if path.is_file())
+    files = {source: [(below, size_at(source / below)) for below in files_below(source)] for source in sources.values()}
+    needed = sum(size for of_source in files.values() for _, size in of_source)
     require_space(data, needed, f"copying {given}")
     with _aside(lease) as aside:
         progress.begin(f"copy {given}, MB")
         megabytes = Megabytes(progress, needed)
-
-        def copy(source: str, target: str) -> None:
-            with writing(aside, needed, f"copying {given}"):
-                shutil.copyfile(source, target)
-            megabytes.add(os.path.getsize(target))  # noqa: PTH202 - copytree hands on strings
-
-        for folder, source in sources.items():
-            shutil.copytree(source, aside / folder, copy_function=copy)
+        with writing(aside, needed, f"copying {given}"):
+            for folder, source in sources.items():
+                for below, size in files[source]:
+                    target = aside / folder / below
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source / below, target)
+                    megabytes.add(size)
         _require_whole(task, name, aside, given, Mistake)
         lease.require()
         for folder in sources:

@@ -27,6 +27,7 @@ from benchmark.threads import in_threads
 from registry.audio import to_float
 from registry.decode import decode, endings, usable
 from registry.errors import Mistake
+from registry.files import files_below, is_hidden
 from registry.net import Net
 
 ENDINGS = (".parquet", ".npy")
@@ -47,7 +48,7 @@ class Vector:
 def find_files(places: Sequence[Path]) -> list[Path]:
     """Files as they are named, and every sound file below the folders among them, sorted; none of them twice.
 
-    Hidden files, and files in hidden folders, are left out.
+    Links to folders are followed. Hidden files, and files in hidden folders, are left out.
 
     Raises:
         Mistake: if a folder has no sound file.
@@ -57,13 +58,9 @@ def find_files(places: Sequence[Path]) -> list[Path]:
         if not place.is_dir():
             found[place] = None
             continue
-        sound = [
-            path
-            for path in sorted(place.rglob("*"))
-            if path.suffix.lower() in endings()
-            and path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(place).parts)
-        ]
+        readable = endings()
+        paths = (Path(below) for below in files_below(place) if not is_hidden(below))
+        sound = [place / path for path in sorted(paths) if path.suffix.lower() in readable]
         if not sound:
             raise Mistake(
                 "no sound file is in this folder", where=str(place), fix=f"read are {' '.join(sorted(endings()))}"

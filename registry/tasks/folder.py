@@ -22,11 +22,11 @@ class Folder(Task):
     """Your own recordings: a table of them, or a folder for each class.
 
     ``table`` is a CSV file in the folder (UTF-8; cells separated by commas, semicolons or tabs). Every row is a
-    recording. The column ``path`` is the file's path below the folder. The column ``label`` is a label, or several
-    separated by ``;`` (if any row has several, mean average precision is measured). In place of ``label``, a column
-    ``value`` may hold a number (mean absolute error is measured). A column ``source`` may name what must not be split:
-    the original recording, the speaker, the place. One of the columns ``fold`` and ``split`` may be there, too. Without
-    ``table``, every subfolder is a class, and every sound file in it a recording.
+    recording. The column ``path`` is the file's path below the folder, without ``..``; links are followed. The column
+    ``label`` is a label, or several separated by ``;`` (if any row has several, mean average precision is measured). In
+    place of ``label``, a column ``value`` may hold a number (mean absolute error is measured). A column ``source`` may
+    name what must not be split: the original recording, the speaker, the place. One of the columns ``fold`` and
+    ``split`` may be there, too. Without ``table``, every subfolder is a class, and every sound file in it a recording.
 
     ``fold`` is a number from 1 to ``folds``: each fold is tested once while all the others train; fold 0 always trains.
     ``split`` is train, validation or test, and needs ``folds: 1``: test is tested, and both others train. Without these
