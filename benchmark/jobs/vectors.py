@@ -29,6 +29,7 @@ from registry.decode import decode, endings, usable
 from registry.errors import Mistake
 from registry.files import files_below, is_hidden
 from registry.net import Net
+from registry.text import no_formula
 
 ENDINGS = (".parquet", ".npy")
 _FILES_AT_ONCE = 8  # limits the samples in memory; equal lengths among them are one batch
@@ -224,6 +225,11 @@ def _text(path: Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
+def _no_formula(path: str) -> str:
+    """A path for a CSV file that a spreadsheet may open: the same file, by a name that begins no formula."""
+    return path if no_formula(path) == path else f"./{path}"
+
+
 def _write(output: Path, rows: Mapping[Path, Vector]) -> None:
     import csv
     import io
@@ -234,7 +240,8 @@ def _write(output: Path, rows: Mapping[Path, Vector]) -> None:
         return
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerows([("path", "seconds"), *zip(paths, (row.seconds for row in rows.values()), strict=True)])
+    named = map(_no_formula, paths)
+    writer.writerows([("path", "seconds"), *zip(named, (row.seconds for row in rows.values()), strict=True)])
     write_text(paths_beside(output), table.getvalue())
     z_ND = np.stack([row.z_D for row in rows.values()])
 
