@@ -17,6 +17,8 @@ from registry.extent import lack_of
 SOUND = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"})
 OTHER_SOUND = frozenset({".3gp", ".aac", ".amr", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mp4", ".webm", ".wma"})
 
+_LISTS = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp"})  # FFmpeg's formats that name other files
+
 _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 _RATES = range(100, 1_000_001)  # Hz; bats are recorded at 500,000
 _LONGEST = 1 << 30  # samples: 6 hours at 48 kHz, 4 GiB of float32
@@ -143,7 +145,10 @@ def _by_av(path: Path, why: str, at_least: int = 0) -> tuple[NDArray[np.float32]
     import av
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        options = {"protocol_whitelist": "file"}  # a list of other files may name what is on the network
+        with av.open(str(path), options=options, metadata_errors="ignore") as container:
+            if _LISTS.intersection(container.format.name.split(",")):
+                raise Unusable("is a list of other files")
             if not container.streams.audio:
                 raise Unusable("holds no sound")
             stream = container.streams.audio[0]
