@@ -84,6 +84,36 @@ def links_and_devices() -> dict[str, Archive]:
     return {f"tar, {what}": ("a.tar", tar_of(*good_members(), *((m, b"") for m in of))) for what, of in evil.items()}
 
 
+def whole_but() -> dict[str, Archive]:
+    """Archives that hold the whole data set, so that nothing else would refuse them, and one thing more."""
+    again, deep = f"{ROOT}/audio/1-0-A-0.wav", "/".join([ROOT, *["d"] * 300])
+    return {
+        "tar, a recording twice": ("a.tar", tar_of(*good_members(), (member(again, size=4), b"evil"))),
+        "zip, a recording twice": (
+            "a.zip",
+            zip_of(*((zipfile.ZipInfo(n), b) for n, b in (*GOOD.items(), (again, b"x")))),
+        ),
+        "zip, deep beside the rest": ("a.zip", zipped({**GOOD, deep: b"x"})),
+        "tar, without an end": ("a.tar", members_alone()),
+        "tar, a pipe beside the rest": ("a.tar", tar_of(*good_members(), (member("x", tarfile.FIFOTYPE), b""))),
+        "zip, an encrypted recording": encrypted(),
+        "zip, another method": ("a.zip", zip_of(*good_by(zipfile.ZIP_BZIP2))),
+    }
+
+
+def good_by(method: int) -> list[tuple[zipfile.ZipInfo, bytes]]:
+    infos = [zipfile.ZipInfo(name) for name in GOOD]
+    for info in infos:
+        info.compress_type = method
+    return list(zip(infos, GOOD.values(), strict=True))
+
+
+def encrypted() -> Archive:
+    content = bytearray(zipped(GOOD))
+    content[content.rindex(b"PK\1\2") + 8] = 1
+    return "a.zip", bytes(content)
+
+
 def sizes_that_lie() -> dict[str, Archive]:
     long = member(f"{ROOT}/long", size=2**40).tobuf(tarfile.GNU_FORMAT)
     less = bytearray(zipped(GOOD))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from benchmark.data import unpack as unpacking
+from benchmark.data.unpack import BadArchive
+from benchmark.progress import Progress
 from registry.errors import Mistake
 from registry.tasks import Archive
 from registry.tasks.dcase2013 import Dcase2013
@@ -28,6 +30,7 @@ FAST: dict[str, Callable[[], dict[str, hostile.Archive]]] = {
     "names in a zip": lambda: hostile.by_name(zipped, "zip"),
     "names in a tar": lambda: hostile.by_name(tarred, "tar.gz"),
     "links and devices": hostile.links_and_devices,
+    "whole, and more": hostile.whole_but,
     "sizes that lie": hostile.sizes_that_lie,
     "zips that lie": hostile.zips_that_lie,
     "damaged": lambda: hostile.damaged((0.0, 0.2, 0.9999), (0.0001, 0.6)),
@@ -71,6 +74,25 @@ def refuse_all(cases: dict[str, hostile.Archive], tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("kind", FAST)
 def test_what_a_stranger_packed_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_all(FAST[kind](), tmp_path, monkeypatch)
+
+
+SAYS = {
+    "tar, a recording twice": r"holds two entries in one place: 'ESC-50-master/audio/1-0-A-0\.wav'",
+    "zip, deep beside the rest": "holds more than 50 folders inside one another",
+    "tar, without an end": "is truncated or damaged: it breaks off",
+    "zip, an encrypted recording": r"a\.zip is encrypted",
+    "zip, another method": "is compressed by another method, 12",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", SAYS)
+def test_the_reason_is_told(name: str, tmp_path: Path) -> None:
+    file, content = hostile.whole_but()[name]
+    (tmp_path / file).write_bytes(content)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(BadArchive, match=SAYS[name]):
+        unpacking.unpack([tmp_path / file], tmp_path / "out", Progress())
 
 
 def test_bombs_are_found_before_they_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
