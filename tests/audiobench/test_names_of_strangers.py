@@ -26,7 +26,7 @@ def is_plain(text: str) -> bool:
     return not {sign for sign in text if unicodedata.category(sign) in ("Cc", "Cf")} - {"\n", "\t"}
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("evil", [*EVIL, "two\nlines"])
 def test_names_of_files_and_classes_are_printed_spelled(
     evil: str, audiobench: Callable[..., Answer], tmp_path: Path
 ) -> None:
