@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store.integrity import _record_digest, check_record
+from benchmark.store.integrity import check_record, own_digest
 from benchmark.store.store import Store
 from registry.errors import Damaged, Mistake
 from tests.benchmark.store.test_store import JOB
@@ -18,7 +18,7 @@ def test_a_record_names_files_beside_it_alone(name: str, tmp_path: Path) -> None
     folder.mkdir(parents=True)
     (folder.parent / "other").write_bytes(b"")
     record = {**MEASURED, "key": JOB.key, "files": {name: {"bytes": 0, "sha256": ""}}}
-    (folder / "result.json").write_text(json.dumps({**record, "sha256": _record_digest(record)}))
+    (folder / "result.json").write_text(json.dumps({**record, "sha256": own_digest(record)}))
     with pytest.raises(Damaged, match=r"names a file that is not beside it|is no file"):
         check_record(JOB.kind, folder, large=True)
 
