@@ -6,6 +6,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from registry.text import say
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -295,4 +297,4 @@ def _path(place: Place | None) -> Path | None:
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line, sys.stderr)

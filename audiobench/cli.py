@@ -51,6 +51,7 @@ def _run() -> int:
     from benchmark.memory import shortage
     from benchmark.store.files import refusal
     from registry.errors import Mistake, Mistakes
+    from registry.text import say
 
     try:
         _speak_any_encoding()
@@ -69,7 +70,7 @@ def _run() -> int:
         elif isinstance(error, OSError):
             shown = refusal(error)
         with suppress(OSError):
-            print(f"audiobench: {shown}", file=sys.stderr)
+            say(f"audiobench: {shown}", sys.stderr)
         return 2
     return status
 

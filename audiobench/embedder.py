@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from registry.errors import Mistake
+from registry.text import say
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -113,7 +114,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         suite = fspath(self.suite) if self.suite else None
         data = Path(self.data) if self.data else None
-        wanted = Wanted(fspath(self.entry), suite, self.scale, data, (), lambda line: print(line, file=sys.stderr))
+        wanted = Wanted(fspath(self.entry), suite, self.scale, data, (), lambda line: say(line, sys.stderr))
         self._device = choose_device(self.device, "auto")
         return load_model(wanted, Store(Path(self.runs)), self._device)
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
+from registry.text import say, visible, visible_lines
+
 
 class Progress:
     """Follows one job at a time: ``begin``, ``expect`` so many steps, ``advance``, ``end``. This one shows nothing."""
@@ -74,7 +76,7 @@ class PlainProgress(Progress):
 
     def say(self, message: str) -> None:
         with suppress(OSError):  # the reader of the stream has closed it, but the work goes on
-            print(message, file=self.stream, flush=True)
+            say(message, self.stream)
 
 
 class BarProgress(Progress):
@@ -115,14 +117,20 @@ class BarProgress(Progress):
     def expect(self, total: int, done: int = 0) -> None:
         self.began, self.first = time.monotonic(), done
         self.bars.reset(
-            self.task, description=self.title, total=total or None, completed=done, visible=True, rate="", status=""
+            self.task,
+            description=visible(self.title),
+            total=total or None,
+            completed=done,
+            visible=True,
+            rate="",
+            status="",
         )
 
     def advance(self, steps: int = 1, status: str = "") -> None:
         done = self.bars.tasks[0].completed + steps - self.first
         self.bars.update(self.task, advance=steps, rate=f"{done / (time.monotonic() - self.began + 1e-9):.1f}/s")
         if status:
-            self.bars.update(self.task, status=status)
+            self.bars.update(self.task, status=visible(status))
 
     def end(self, message: str, title: str = "") -> None:
         self.say(f"{title or self.title}: {message}")
@@ -137,7 +145,7 @@ class BarProgress(Progress):
             self.bars.start()
 
     def say(self, message: str) -> None:
-        self.bars.console.print(message, highlight=False, markup=False)
+        self.bars.console.print(visible_lines(message), highlight=False, markup=False)
 
 
 def progress_for(stream: TextIO) -> Progress:

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +13,12 @@ from benchmark.export.forms import form_called
 from leaderboard.grid import bounds
 from leaderboard.merge import Stores, separate
 from leaderboard.notes import overlaps
+from leaderboard.render import plain_markdown
 from leaderboard.selection import MEANING
 from leaderboard.table import Cell, Table, make_table
 from registry.errors import Mistake
 from registry.lookup import METHODS, PROTOCOLS, TASKS, WEIGHTS, C, Choice, Kind
+from registry.text import visible_lines
 
 if TYPE_CHECKING:
     from benchmark.ledger.entry import Model
@@ -40,7 +43,7 @@ def card(model: "Model", form: FormName, runs: Path) -> str:
         table = make_table(separate(model.plan, store), store)
     cells = [cell for cell in table.cells if cell.entry == model.name and cell.mean is not None] if table else []
     sections = [
-        f"# {model.name}",
+        f"# {plain_markdown(model.name)}",
         *_model(model),
         *_use(model, form),
         *_training(model),
@@ -48,7 +51,8 @@ def card(model: "Model", form: FormName, runs: Path) -> str:
         *_data(model, cells),
         *_origin(model, table),
     ]
-    return f"---\n{_yaml(_metadata(model, form, table, cells))}---\n\n" + "\n\n".join(sections) + "\n"
+    metadata = _yaml(_metadata(model, form, table, cells))
+    return visible_lines(f"---\n{metadata}---\n\n" + "\n\n".join(sections) + "\n")
 
 
 def _metadata(model: "Model", form: FormName, table: Table | None, cells: Sequence[Cell]) -> dict[str, Any]:
@@ -191,7 +195,8 @@ def _row(cell: Cell) -> list[str]:
     assert cell.mean is not None
     figure = bounds(cell.interval, cell.metric) if cell.interval else cell.metric.write(cell.mean)[0]
     folds = f"{cell.folds} of {cell.official_folds}"
-    return [cell.task, cell.protocol, cell.metric.name, figure, cell.selection, folds, f"{cell.clips:,}"]
+    named = map(plain_markdown, (cell.task, cell.protocol, cell.metric.name))
+    return [*named, figure, cell.selection, folds, f"{cell.clips:,}"]
 
 
 def _others(cell: Cell, *, compared: bool, unseen: bool) -> Iterator[str]:
@@ -214,7 +219,8 @@ def _remarks(model: "Model", table: Table, cells: Sequence[Cell]) -> Iterator[st
     for protocol in dict.fromkeys(cell.protocol for cell in cells):
         judged = _component(PROTOCOLS, jobs[protocol].config.protocol.name)
         if judged and judged.trains_encoder:
-            yield f"{protocol} trains the encoder further in each fold. The weights here are those from before."
+            named = plain_markdown(protocol)
+            yield f"{named} trains the encoder further in each fold. The weights here are those from before."
     yield "Intervals are a bootstrap over recordings within folds, and over seeds where there are several."
     for rule in dict.fromkeys(cell.selection for cell in cells):
         of_k = all(cell.k for cell in cells if cell.selection == rule)
@@ -222,7 +228,8 @@ def _remarks(model: "Model", table: Table, cells: Sequence[Cell]) -> Iterator[st
         yield f"{rule}: {meaning}"
     by_clip = dict.fromkeys(cell.task for cell in cells if not cell.by_recording)
     if by_clip:
-        yield f"Of {', '.join(by_clip)} intervals are by clip, and too narrow where clips share a recording."
+        named = ", ".join(map(plain_markdown, by_clip))
+        yield f"Of {named} intervals are by clip, and too narrow where clips share a recording."
 
 
 def _data(model: "Model", cells: Sequence[Cell]) -> Iterator[str]:
@@ -230,14 +237,14 @@ def _data(model: "Model", cells: Sequence[Cell]) -> Iterator[str]:
     yield "## Data"
     found = overlaps(list(cells))
     if found:
-        yield "\n".join(f"- {sentence}" for sentence in found)
+        yield "\n".join(f"- {plain_markdown(sentence)}" for sentence in found)
     elif model.pretraining and cells:
         yield "The records found no test recording among the clips of the pretraining."
     corpus = model.pretraining and model.pretraining["corpus"]
     uses: dict[str, list[str]] = {corpus["name"]: ["pretraining"]} if corpus else {}
     for name in dict.fromkeys(_task_of(model, cell) for cell in cells):
         uses.setdefault(name, []).append("evaluation")
-    rows = [[name, " and ".join(of_name), *_of_task(name)] for name, of_name in uses.items()]
+    rows = [[plain_markdown(name), " and ".join(of_name), *_of_task(name)] for name, of_name in uses.items()]
     if rows:
         yield _table(["data set", "used in", "licence", "source"], rows)
     yield "The licence of the weights is their owner's to state: add `license` to the metadata of this file."
@@ -304,7 +311,11 @@ def _yaml(plain: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True, width=10**6)
 
 
+_BAR = re.compile(r"(?<!\\)\|")  # one that is not escaped
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [head, [":--"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    rows_of_text = (" | ".join(_BAR.sub(r"\|", cell) for cell in line) for line in lines)
+    return "\n".join(f"| {row} |" for row in rows_of_text)

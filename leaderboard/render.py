@@ -15,10 +15,11 @@ from benchmark.store.store import Store
 from leaderboard.grid import Grid, grids
 from leaderboard.notes import notes
 from leaderboard.table import Cell, Figure, Table
-from leaderboard.terminal import print_grid, visible
+from leaderboard.terminal import print_grid
 from registry.metrics import Metric
 from registry.targets.one_label import OneLabel
 from registry.targets.several_labels import SeveralLabels
+from registry.text import no_formula, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,11 +55,11 @@ def show(table: Table, console: "Console") -> None:
 
 
 def _markdown(table: Table) -> str:
-    lines = [f"# {_plain_markdown(table.facts.title)}", ""]
+    lines = [f"# {plain_markdown(table.facts.title)}", ""]
     for grid in grids(table):
-        escaped = _escaped(grid, _plain_markdown)
+        escaped = _escaped(grid, plain_markdown)
         lines += [f"## {escaped.title}", "", _tabulate(escaped, "pipe", lambda text: f"**{text}**"), ""]
-    lines += [f"- {_plain_markdown(note)}" for note in notes(table)]
+    lines += [f"- {plain_markdown(note)}" for note in notes(table)]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +113,7 @@ _MARKUP = re.compile(
 )
 
 
-def _plain_markdown(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """A text that Markdown shows as it is."""
     return _MARKUP.sub(lambda match: "\\" + match[0], visible(text))
 
@@ -142,7 +143,8 @@ def _csv(table: Table) -> str:
     rows = flat_cells(table)
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: visible(x) if isinstance(x, str) else x for name, x in row.items()} for row in rows)
+    for row in rows:
+        writer.writerow({name: no_formula(visible(x)) if isinstance(x, str) else x for name, x in row.items()})
     return out.getvalue()
 
 

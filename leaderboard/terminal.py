@@ -7,9 +7,10 @@ import codecs
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from registry.text import spelled, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,30 +22,12 @@ _WORDS = 24  # characters that a column of words keeps
 _BETWEEN = 2  # characters between two columns
 
 
-def visible(text: str) -> str:
-    """A text in one line. Control characters, signs that turn the direction, and halves of characters are spelled.
-
-    ``a\\nb`` in a name would break a table, and an escape sequence would speak to the terminal.
-    """
-    return "".join(_spelled(sign) if _is_hidden(sign) else sign for sign in text)
-
-
-def _is_hidden(sign: str) -> bool:
-    kind = unicodedata.category(sign)
-    turns = kind == "Cf" and unicodedata.bidirectional(sign) != "BN"  # joiners inside a word stay
-    return turns or kind in ("Cc", "Cs", "Zl", "Zp") or sign == "\ufeff"
-
-
-def _spelled(sign: str) -> str:
-    return sign.encode("unicode_escape").decode("ascii")
-
-
 def _spell(error: UnicodeError) -> tuple[str, int]:
     """Spells in ASCII what an encoding lacks: nothing is lost, and different names stay different."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     piece = error.object[error.start : error.end]
-    return "".join(_SPELLING.get(sign) or _spelled(sign) for sign in piece), error.end
+    return "".join(_SPELLING.get(sign) or spelled(sign) for sign in piece), error.end
 
 
 codecs.register_error(SPELLED, _spell)

@@ -18,6 +18,8 @@ from registry.extent import lack_of
 SOUND = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"})
 OTHER_SOUND = frozenset({".3gp", ".aac", ".amr", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mp4", ".webm", ".wma"})
 
+_LISTS = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp"})  # FFmpeg's formats that name other files
+
 _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 _RATES = range(100, 1_000_001)  # Hz; bats are recorded at 500,000
 _LONGEST = 1 << 30  # samples: 6 hours at 48 kHz, 4 GiB of float32
@@ -48,6 +50,8 @@ def decode(sound: Path | bytes) -> tuple[NDArray[np.float32], int]:
     """
     import soundfile
 
+    if isinstance(sound, Path) and sound.exists() and not sound.is_file():  # a pipe would keep its reader waiting
+        raise Unusable("is no file, but a folder, a pipe or a device")
     try:
         with soundfile.SoundFile(sound if isinstance(sound, Path) else BytesIO(sound)) as file:
             stated, kind, rate = file.frames, file.format, file.samplerate
@@ -146,7 +150,11 @@ def _by_av(sound: Path | bytes, why: str, at_least: int = 0) -> tuple[NDArray[np
     import av
 
     try:
-        with av.open(str(sound) if isinstance(sound, Path) else BytesIO(sound), metadata_errors="ignore") as container:
+        source = str(sound) if isinstance(sound, Path) else BytesIO(sound)
+        options = {"protocol_whitelist": "file"}  # a list of other files may name what is on the network
+        with av.open(source, options=options, metadata_errors="ignore") as container:
+            if _LISTS.intersection(container.format.name.split(",")):
+                raise Unusable("is a list of other files")
             if not container.streams.audio:
                 raise Unusable("holds no sound")
             stream = container.streams.audio[0]

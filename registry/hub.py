@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from registry.errors import Mistake
+from registry.text import say
 
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or either in parts, with an index
@@ -35,7 +36,7 @@ def hub_snapshot(model: str, revision: str) -> Path | None:
             return found
     except LocalEntryNotFoundError:
         pass
-    print(f"asking Hugging Face's hub for {model}", file=sys.stderr)
+    say(f"asking Hugging Face's hub for {model}", sys.stderr)
     try:
         info = HfApi().model_info(model, revision=revision or None, timeout=10)
         names = [one.rfilename for one in info.siblings or () if "/" not in one.rfilename]

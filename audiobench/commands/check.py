@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiobench.commands.options import Data, Debug, Plugins
+from registry.text import say
 
 if TYPE_CHECKING:
     from registry.contracts import Beside
@@ -83,11 +84,11 @@ def _report(kind: "Kind[AnyComponent]", reference: Any, beside: "Beside") -> int
     from registry.contracts import findings
 
     title = f"{kind.folder}/{reference if isinstance(reference, str) else reference.get('name')}"
-    print(title, flush=True)
+    say(title)
     states = Counter[str]()
     for finding in findings(kind, reference, beside):
         states[finding.state] += 1
-        print(f"  {finding.state:14}  {finding}", flush=True)
+        say(f"  {finding.state:14}  {finding}")
     counted = ", ".join(f"{states[state]} {state}" for state in ("passed", "failed", "not applicable") if states[state])
-    print(f"{title} {'does not keep' if states['failed'] else 'keeps'} its contract: {counted}", flush=True)
+    say(f"{title} {'does not keep' if states['failed'] else 'keeps'} its contract: {counted}")
     return states["failed"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiobench.commands.options import Data, Debug, Plugins
+from registry.text import say, visible
 
 if TYPE_CHECKING:
     from benchmark.data.audit import Audit, Spanning
@@ -40,12 +41,12 @@ def fetch(
     name, made = _task(task, plugin)
     if data is None:
         raise Mistake("no data folder is given", fix="add --data DIR, or set AUDIOBENCH_DATA")
-    print(f"{name}\n  licence: {made.licence}\n  source:  {made.source}", flush=True)
+    say(f"{name}\n  licence: {made.licence}\n  source:  {made.source}")
     if made.url:
-        print(f"  from:    {made.url}", flush=True)
+        say(f"  from:    {made.url}")
     with progress_for(sys.stderr) as progress:
         answer = fetch(made, name, data, given, progress)
-    print(answer)
+    say(answer)
 
 
 @app.command("verify")
@@ -130,19 +131,19 @@ def _show(verification: "Verification") -> None:
     faults = [f"{file}: {fault}" for file, fault in verification.faults.items()]
     _list(f"{len(faults)} files are faulty", faults)
     if verification.differences is None:
-        print("no official counts are stated")
+        say("no official counts are stated")
     elif verification.differences:
         _list("the counts are not the official ones", verification.differences)
     else:
-        print("the counts are the official ones")
+        say("the counts are the official ones")
     if not faults:
-        print("every file can be read")
+        say("every file can be read")
     over = verification.over
     if over:
         highest = max(over.values())
-        print(f"{len(over):,} files pass full scale, by up to {highest:.3g} times: int16 packs clip them there")
+        say(f"{len(over):,} files pass full scale, by up to {highest:.3g} times: int16 packs clip them there")
     for remark in verification.remarks:
-        print(remark)
+        say(remark)
     _show_checksums(verification)
 
 
@@ -153,10 +154,10 @@ def _show_checksums(verification: "Verification") -> None:
     if unofficial:
         _list(f"{len(unofficial)} of {compared:,} files are not the official ones, by their SHA-256", unofficial)
     elif compared:
-        print(f"{compared:,} files are the official ones, by their SHA-256")
+        say(f"{compared:,} files are the official ones, by their SHA-256")
     for suffix, count in verification.not_compared.items():
         kind = f"{suffix} files" if suffix else "files without extension"
-        print(f"{count:,} {kind} were not compared with the official checksums, which are of other files")
+        say(f"{count:,} {kind} were not compared with the official checksums, which are of other files")
 
 
 def _show_audit(audited: "Audit") -> None:
@@ -173,11 +174,11 @@ def _show_audit(audited: "Audit") -> None:
     for pair in audited.shared:
         if pair.part:
             whole = pair.second if pair.part == pair.first else pair.first
-            print(f"{pair.part} is a part of {whole}: its clips are the same files")
+            say(f"{pair.part} is a part of {whole}: its clips are the same files")
     for data_set in audited.data_sets:
         none = [] if data_set.spanning else [", no source in several folds"]
         none += [", no recording in several folds, sample by sample"] if data_set.repeated == [] else []
-        print(f"{data_set.name}: {data_set.clips:,} clips of {data_set.sources:,} sources{''.join(none)}")
+        say(f"{data_set.name}: {data_set.clips:,} clips of {data_set.sources:,} sources{''.join(none)}")
         sources = [_folds(source) for source in data_set.spanning]
         _list(f"  sources in several folds ({len(sources)})", sources)
         repeats = [
@@ -199,8 +200,8 @@ def _folds(source: "Spanning") -> str:
 
 def _list(title: str, lines: list[str]) -> None:
     if lines:
-        print(f"{title}:")
+        say(f"{title}:")
         for line in lines[:_SHOWN]:
-            print(f"  {line}")
+            say(f"  {visible(line)}")
         if len(lines) > _SHOWN:
-            print(f"  ... and {len(lines) - _SHOWN} more: --json")
+            say(f"  ... and {len(lines) - _SHOWN} more: --json")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audiobench.commands.options import RUNS, Data, Debug, Device, Entry, Plugins, Runs, Scale, SuiteOfEntry
+from registry.text import say
 
 
 def embed(
@@ -38,7 +39,7 @@ def embed(
 
     found = find_files(files)
     where = choose_device(device, "auto")
-    wanted = Wanted(entry, suite, scale, data, tuple(plugin or ()), lambda line: print(line, file=sys.stderr))
+    wanted = Wanted(entry, suite, scale, data, tuple(plugin or ()), lambda line: say(line, sys.stderr))
     model = load_model(wanted, Store(runs), where)
     with progress_for(sys.stderr) as progress:
         progress.begin(f"embed with {entry}")
@@ -49,5 +50,5 @@ def embed(
         progress.end(f"{done} files, {model.net.embedding_dim} numbers each" + f": {output}" * bool(done))
     if failed:
         listed = "\n".join(f"  {path}: {why}" for path, why in failed.items())
-        print(f"{len(failed)} of {len(found)} files are left out:\n{listed}", file=sys.stderr)
+        say(f"{len(failed)} of {len(found)} files are left out:\n{listed}", sys.stderr)
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ import typer
 
 from audiobench.commands.options import RUNS, Data, Debug, Entry, Plugins, Runs, Scale, SuiteOfEntry
 from benchmark.export import FormName
+from registry.text import say
 
 
 def export(
@@ -24,7 +25,7 @@ def export(
     from audiobench import api
 
     folder = api.export(entry, to, form, suite=suite, scale=scale, data=data, runs=runs, plugins=tuple(plugin or ()))
-    print(f"{form}: {folder}")
+    say(f"{form}: {folder}")
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            print(f"  {path.relative_to(folder).as_posix()}  {path.stat().st_size:,} bytes")
+            say(f"  {path.relative_to(folder).as_posix()}  {path.stat().st_size:,} bytes")

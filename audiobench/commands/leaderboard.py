@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from audiobench.commands.options import Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
+from registry.text import say
 
 if TYPE_CHECKING:
     from leaderboard.table import Table
@@ -48,14 +49,14 @@ def leaderboard(
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)
-    plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
+    plans = list(read_plans(folders, suite, scale, lambda difference: say(difference, sys.stderr)))
     tables = [make_table(plan, store, selection) for plan, store in plans]
     if form in FORMATS:
         texts = _files(tables, form, output)
     else:
         texts = {output: "\n".join(render(table, form) for table in tables)}
     for damage in plans[0][1].damaged():
-        print(damage, file=sys.stderr)
+        say(damage, sys.stderr)
     named, stale = " and ".join(map(str, folders)), False
     for path, text in texts.items():
         if path is None:
@@ -63,7 +64,7 @@ def leaderboard(
         elif not check:
             write_text(path, text)
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            print(f"{path} is not what the records in {named} give; write it again without --check", file=sys.stderr)
+            say(f"{path} is not what the records in {named} give; write it again without --check", sys.stderr)
             stale = True
     if stale:
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale, Seeds, SuiteName
+from registry.text import say
 
 if TYPE_CHECKING:
     from benchmark.ledger.plan import Plan
@@ -45,7 +46,7 @@ def plan(
         return
     print_jobs(made, list(made.jobs.values()), store)
     for sentence in smallest_known(made, store):
-        print(sentence)
+        say(sentence)
 
 
 def print_commands(work: "Work") -> None:
@@ -58,7 +59,7 @@ def print_commands(work: "Work") -> None:
     work.request.keep(work.plan, work.store)
     left = {job.key for job in jobs}
     for job in jobs:
-        print(command_line(work, job, left))
+        say(command_line(work, job, left))
 
 
 def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
@@ -66,16 +67,16 @@ def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
     from benchmark.ledger.adopt import left_by_older
 
     done = sum(store.done(job) for job in jobs)
-    print(f"{plan.name}: {len(jobs)} jobs, {done} done")
+    say(f"{plan.name}: {len(jobs)} jobs, {done} done")
     for job in jobs:
-        print(f"  {store.state(job):8}{job.kind:9}{job.key[:12]}  {job.title}")
+        say(f"  {store.state(job):8}{job.kind:9}{job.key[:12]}  {job.title}")
     older = left_by_older(plan, jobs, store)
     if older:
-        print(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")
+        say(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")
     for damage in store.damaged():
-        print(f"damaged: {damage}")
+        say(f"damaged: {damage}")
     for job in jobs:
         for remark in job.remarks:
-            print(f"{job.title}: {remark}")
+            say(f"{job.title}: {remark}")
     for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
-        print(f"blocked: {why}")
+        say(f"blocked: {why}")

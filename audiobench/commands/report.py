@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audiobench.commands.options import Data, Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
+from registry.text import say
 
 
 def report(
@@ -29,6 +30,7 @@ def report(
 ) -> None:
     """Write one page with tables, figures, maps and costs from the records. It needs no network."""
     from benchmark.store.files import write_text
+    from leaderboard.exchange import file_name
     from leaderboard.figures import save
     from leaderboard.page import render
     from leaderboard.report import make_report
@@ -39,7 +41,7 @@ def report(
     for path in plugin or []:
         load_plugin(path)
     folders = folders_of(runs, others)
-    plans = list(read_plans(folders, suite, scale, lambda difference: print(difference, file=sys.stderr)))
+    plans = list(read_plans(folders, suite, scale, lambda difference: say(difference, sys.stderr)))
     if output and len(plans) > 1:
         names = ", ".join(plan.name for plan, _ in plans)
         raise Mistake(f"{output} is one page, and there are {names}", fix="name one of them: --scale NAME")
@@ -57,7 +59,7 @@ def report(
         write_text(page, render(made))
         if figures:
             for drawing in drawings:
-                save(drawing.plot, figures / f"{drawing.name}.pdf")
-        print(f"report: {page}")
+                save(drawing.plot, figures / f"{file_name(drawing.name)}.pdf")
+        say(f"report: {page}")
     for damage in plans[0][1].damaged():
-        print(damage, file=sys.stderr)
+        say(damage, sys.stderr)

@@ -23,6 +23,7 @@ from audiobench.commands.options import (
     Tasks,
     Track,
 )
+from registry.text import say
 
 
 def run(
@@ -93,9 +94,9 @@ def run(
         written = write_markdown(table, store)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
         show(table, console())
-    print(f"leaderboard: {written}")
+    say(f"leaderboard: {written}")
     for damage in store.damaged():
-        print(damage, file=sys.stderr)
+        say(damage, sys.stderr)
     if ending.failed:
-        print(ending, file=sys.stderr)
+        say(ending, sys.stderr)
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiobench.commands.options import RUNS, Debug, Runs
+from registry.text import say
 
 if TYPE_CHECKING:
     from benchmark.ledger.upkeep import Surplus
@@ -30,18 +31,18 @@ def check(
     store = _store(runs)
     condition = examine(store)
     counts = ", ".join(f"{count} {name}" for name, count in condition.looked_at.items())
-    print(f"{runs}: {counts}; {len(condition.damaged)} damaged, {len(condition.unknown)} without digests")
+    say(f"{runs}: {counts}; {len(condition.damaged)} damaged, {len(condition.unknown)} without digests")
     for damage in condition.damaged:
-        print(f"damaged: {damage}")
+        say(f"damaged: {damage}")
     for path in condition.unknown:
-        print(f"without digests, of an earlier version: {path}")
+        say(f"without digests, of an earlier version: {path}")
     if not condition.damaged:
         return
     if not yes:
-        print(f"--yes moves what is damaged to {runs / '.aside'}, and deletes nothing; the next run makes it again")
+        say(f"--yes moves what is damaged to {runs / '.aside'}, and deletes nothing; the next run makes it again")
     for damage in condition.damaged if yes else ():
         kept = put_aside(store, damage)
-        print(f"set aside: {kept}" if kept else f"left where it is, in use or of another version: {damage.where}")
+        say(f"set aside: {kept}" if kept else f"left where it is, in use or of another version: {damage.where}")
     raise typer.Exit(1)
 
 
@@ -55,13 +56,13 @@ def clean(
     from benchmark.ledger.upkeep import delete, surplus
 
     store = _store(runs)
-    items = surplus(store, print)
+    items = surplus(store, say)
     _show(items, store)
     if items and not yes:
-        print("--yes deletes all this")
+        say("--yes deletes all this")
     for item in items if yes else ():
         if not delete(store, item):
-            print(f"kept, since a run is at work on it: {item.path}")
+            say(f"kept, since a run is at work on it: {item.path}")
 
 
 @app.command("push")
@@ -92,10 +93,10 @@ def _store(runs: Path) -> "Store":
 def _show(items: "Sequence[Surplus]", store: "Store") -> None:
     for why in dict.fromkeys(item.why for item in items):
         alike = [item for item in items if item.why == why]
-        print(f"{why}: {len(alike)}, {_size(sum(item.size for item in alike))}")
+        say(f"{why}: {len(alike)}, {_size(sum(item.size for item in alike))}")
         for item in alike:
-            print(f"  {_size(item.size):>10}  {item.path.relative_to(store.root)}")
-    print(f"{store.root}: {len(items)} to delete, {_size(sum(item.size for item in items))}")
+            say(f"  {_size(item.size):>10}  {item.path.relative_to(store.root)}")
+    say(f"{store.root}: {len(items)} to delete, {_size(sum(item.size for item in items))}")
 
 
 def _size(count: int) -> str:

@@ -1,6 +1,5 @@
 """Fetches data sets, or takes them from a place where they are already. Nothing is fetched twice."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from benchmark.progress import Progress
 from benchmark.store.files import clear, move
 from benchmark.store.leases import Lease, leased
 from registry.errors import Mistake
+from registry.files import files_below, size_at
 from registry.tasks import Archive, Task
 
 _WORK = ".downloads"  # below the data folder; it is removed when all is done
@@ -47,15 +47,20 @@ def fetch(task: Task, name: str, data: Path, given: Path | None, progress: Progr
     if given is None:
         _require_something_to_fetch(task, name, data, lack)
     with writing(data, 0, f"fetching {name}"), _alone(data) as lease:
+        wanted = _wanted(task, data)
         if given is None:
-            for archive in _wanted(task, data):
-                _fetch_archive(archive, data, lease, progress)
+            for archive in wanted:
+                _fetch_archive(task, name, archive, data, lease, progress)
         else:
             _take(task, name, given, data, lease, progress)
-    try:
-        return f"{name} is whole: {_count(task, data)}"
-    except Mistake as mistake:
-        raise Mistake(f"{name} is still not whole: {mistake.what}", where=mistake.where, fix=mistake.fix) from mistake
+        try:
+            return f"{name} is whole: {_count(task, data)}"
+        except Mistake as mistake:
+            if not _wanted(task, data):
+                _take_back([archive for archive in wanted if not archive.checksum], data)
+            raise Mistake(
+                f"{name} is still not whole: {mistake.what}", where=mistake.where, fix=mistake.fix
+            ) from mistake
 
 
 def _count(task: Task, data: Path) -> str:
@@ -94,7 +99,7 @@ def _alone(data: Path) -> Iterator[Lease]:
         work.rmdir()
 
 
-def _fetch_archive(archive: Archive, data: Path, lease: Lease, progress: Progress) -> None:
+def _fetch_archive(task: Task, name: str, archive: Archive, data: Path, lease: Lease, progress: Progress) -> None:
     folder = lease.path.parent / archive.folder.replace("/", "-")
     folder.mkdir(exist_ok=True)
     pieces = (*archive.pieces, archive)
@@ -102,7 +107,7 @@ def _fetch_archive(archive: Archive, data: Path, lease: Lease, progress: Progres
     require_space(folder, sum(piece.size for piece in pieces) - here, f"fetching {archive.name}")
     files = [download(piece, folder, progress) for piece in pieces]
     try:
-        _place(archive, files, data, lease, progress)
+        _place(task, name, archive, files, data, lease, progress)
     except BadArchive:
         shutil.rmtree(folder)
         raise
@@ -134,7 +139,7 @@ def _take(task: Task, name: str, given: Path, data: Path, lease: Lease, progress
                     where=str(path),
                     fix="fetch it again; if you trust it all the same, unpack it, and give --from its folder",
                 )
-        _place(archive, files, data, lease, progress)
+        _place(task, name, archive, files, data, lease, progress)
 
 
 def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive, list[Path]]]:
@@ -147,7 +152,9 @@ def _supplied(given: Path, archives: tuple[Archive, ...]) -> list[tuple[Archive,
     return [(archive, files) for archive, files in files_of if archive.url and all(file.is_file() for file in files)]
 
 
-def _place(archive: Archive, files: list[Path], data: Path, lease: Lease, progress: Progress) -> None:
+def _place(
+    task: Task, name: str, archive: Archive, files: list[Path], data: Path, lease: Lease, progress: Progress
+) -> None:
     """Unpacks into another folder first, so that the data set's folder is there only when it is whole."""
     target = data / archive.folder
     with _aside(lease) as aside:
@@ -155,13 +162,38 @@ def _place(archive: Archive, files: list[Path], data: Path, lease: Lease, progre
         if archive.url and not archive.name.lower().endswith(_PACKED):
             made = Path(shutil.copy(files[-1], aside))
         else:
-            unpack(files, aside, progress)
-            entries = [path for path in aside.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
-            made = entries[0] if len(entries) == 1 and entries[0].is_dir() else aside
+            made = aside / "unpacked"
+            made.mkdir()
+            unpack(files, made, progress)
+            entries = [path for path in made.iterdir() if path.name not in ("__MACOSX", ".DS_Store")]
+            made = entries[0] if len(entries) == 1 and entries[0].is_dir() else made
+        ready = aside / "ready" / archive.folder
+        ready.parent.mkdir(parents=True)
+        move(made, ready)
+        if archive.folder in task.folders:  # else other archives belong to it
+            _require_whole(task, name, aside / "ready", files[-1], Mistake if archive.checksum else BadArchive)
         target.parent.mkdir(parents=True, exist_ok=True)
         lease.require()
-        move(made, target)
+        move(ready, target)
         progress.end(f"unpacked into {target}")
+
+
+def _take_back(archives: list[Archive], data: Path) -> None:
+    """Removes what archives brought that nobody vouches for: with all the others it is not the data set."""
+    for archive in archives:
+        brought = data / archive.folder
+        if brought.is_file():
+            brought.unlink()
+        else:
+            clear(brought)
+
+
+def _require_whole(task: Task, name: str, data: Path, source: Path, kind: type[Mistake]) -> None:
+    """Refuses what is unpacked or copied, but is not the data set."""
+    try:
+        task.clips(data)
+    except Mistake as mistake:
+        raise kind(f"{source} is not a whole {name}: {mistake.what}", where=str(source), fix=mistake.fix) from mistake
 
 
 def _copy(task: Task, name: str, given: Path, data: Path, lease: Lease, progress: Progress) -> None:
@@ -171,25 +203,20 @@ def _copy(task: Task, name: str, given: Path, data: Path, lease: Lease, progress
     for folder in sources:
         if (data / folder).exists():
             raise Mistake(f"{data / folder} is there, but not whole", fix="move it away, and run this again")
-    needed = sum(path.stat().st_size for source in sources.values() for path in source.rglob("*") if path.is_file())
+    files = {source: [(below, size_at(source / below)) for below in files_below(source)] for source in sources.values()}
+    needed = sum(size for of_source in files.values() for _, size in of_source)
     require_space(data, needed, f"copying {given}")
     with _aside(lease) as aside:
         progress.begin(f"copy {given}, MB")
         megabytes = Megabytes(progress, needed)
-
-        def copy(source: str, target: str) -> None:
-            with writing(aside, needed, f"copying {given}"):
-                shutil.copyfile(source, target)
-            megabytes.add(os.path.getsize(target))  # noqa: PTH202 - copytree hands on strings
-
-        for folder, source in sources.items():
-            shutil.copytree(source, aside / folder, copy_function=copy)
-        try:
-            task.clips(aside)
-        except Mistake as mistake:
-            raise Mistake(
-                f"{given} is not a whole {name}: {mistake.what}", where=str(given), fix=mistake.fix
-            ) from mistake
+        with writing(aside, needed, f"copying {given}"):
+            for folder, source in sources.items():
+                for below, size in files[source]:
+                    target = aside / folder / below
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source / below, target)
+                    megabytes.add(size)
+        _require_whole(task, name, aside, given, Mistake)
         lease.require()
         for folder in sources:
             (data / folder).parent.mkdir(parents=True, exist_ok=True)

@@ -1,33 +1,57 @@
-"""Unpacks archives that may be hostile: every file stays inside the folder. A split zip is read from its pieces."""
+"""Unpacks archives that may be hostile: every file stays inside the folder, and none takes more room than it may.
 
+The parsers are Python's own. What they leave open is refused here: links and devices, names that lead elsewhere or
+overwrite one another, and archives that hold far more than their size lets expect.
+"""
+
+import bz2
 import errno
-import io
+import gzip
 import lzma
+import re
 import shutil
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PureWindowsPath
-from typing import IO, BinaryIO
+from typing import IO, Any
 
+from benchmark.data.pieces import joined
 from benchmark.progress import Progress
 from registry.errors import Mistake
 
 MB = 10**6
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error)
-
-# Records of the zip format (PKWARE's APPNOTE 4.3.12 to 4.3.16), little-endian.
-_ENTRY = struct.Struct("<4s6H3L5H2L")
-_END = struct.Struct("<4s4H2LH")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR = struct.Struct("<4sLQL")
-_SATURATED = 0xFFFFFFFF
+_ALWAYS = 100 * MB  # bytes that any archive may unpack to
+_PER_BYTE = 100  # bytes more for each byte of the archive: sound shrinks to a tenth at best, tables to a twentieth
+_SHOWN = 100  # characters of a name
+_BY_HAND = "if you trust it all the same, unpack it yourself, and give --from its folder"
+# How much is read at once by each method of compression that Python knows, which FMA's archives have as well. Of bzip2
+# and LZMA it unpacks as many bytes in one piece, packed: 4 kB of them may be 80 MB.
+_METHODS = {zipfile.ZIP_STORED: MB, zipfile.ZIP_DEFLATED: MB, zipfile.ZIP_BZIP2: 4096, zipfile.ZIP_LZMA: 4096}
+_DEEPEST = 50  # folders inside one another
+_LONGEST_HEAD = MB  # bytes that a tar says about one of its files
+_DIGITS = re.compile(rb"\d{100}")  # tarfile's search for numbers takes the square of their length
+# What zipfile and tarfile raise for bytes that they do not understand; RuntimeError is what zipfile cannot do.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    ValueError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+)
+_UNWRITABLE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.ELOOP)
 
 
 class BadArchive(Mistake):
@@ -94,7 +118,9 @@ def unpack(files: Sequence[Path], folder: Path, progress: Progress) -> None:
         progress: counts megabytes.
 
     Raises:
-        BadArchive: if the archive is truncated or damaged, or if an entry would be written outside the folder.
+        BadArchive: if the archive is truncated, damaged or encrypted; if it holds anything but files and folders, or
+            more bytes than its size lets expect; or if a name leads outside the folder, stands in it twice, or cannot
+            be a name here.
         Mistake: if the disk is full.
     """
     archive = files[-1]
@@ -104,166 +130,201 @@ def unpack(files: Sequence[Path], folder: Path, progress: Progress) -> None:
         else:
             _untar(archive, folder, progress)
     except _DAMAGE as error:
-        raise BadArchive(
-            f"{archive.name} is truncated or damaged: {error or type(error).__name__}",
-            where=str(archive),
-            fix="fetch it again",
-        ) from error
+        raise _damaged(archive, str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno is None:  # gzip and bz2 report damage so
+            raise _damaged(archive, str(error)) from error
+        if error.errno in (errno.EINVAL, errno.EOVERFLOW):  # a place that no file has
+            raise _damaged(archive, f"it points to a place that is not there ({error.strerror})") from error
+        raise
+
+
+def _damaged(archive: Path, why: str) -> BadArchive:
+    return BadArchive(f"{archive.name} is truncated or damaged: {why}", where=str(archive), fix="fetch it again")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A file or folder in an archive: its name there, its bytes, how it is opened, and how much is read at once."""
+
+    name: str
+    size: int
+    is_folder: bool
+    open: Callable[[], AbstractContextManager[Any]]
+    at_once: int = MB
 
 
 def _unzip(files: Sequence[Path], folder: Path, progress: Progress) -> None:
+    archive = files[-1]
     with ExitStack() as stack:
         opened = [stack.enter_context(path.open("rb")) for path in files]
-        archive = stack.enter_context(zipfile.ZipFile(opened[0] if len(opened) == 1 else joined(opened)))
-        members = archive.infolist()
+        whole = opened[0] if len(opened) == 1 else joined(opened)
+        limit = _limit(whole.seek(0, 2))
+        content = stack.enter_context(zipfile.ZipFile(whole))
+        members = content.infolist()
         for member in members:
-            _refuse_escape(files[-1], member.filename, stat.S_ISLNK(member.external_attr >> 16))
+            _refuse_form(archive, member)
+            _refuse_escape(archive, member.filename)
         needed = sum(member.file_size for member in members)
-        require_space(folder, needed, f"unpacking {files[-1].name}")
+        if needed > limit:
+            raise _too_much(archive, limit)
+        require_space(folder, needed, f"unpacking {archive.name}")
         megabytes = Megabytes(progress, needed)
-        with writing(folder, needed, f"unpacking {files[-1].name}"):
+        with writing(folder, needed, f"unpacking {archive.name}"):
             for member in members:
-                archive.extract(member, folder)
-                megabytes.add(member.file_size)
+                is_folder = member.filename.endswith("/")
+                opener = partial(content.open, member)
+                entry = _Entry(member.filename, member.file_size, is_folder, opener, _METHODS[member.compress_type])
+                _write(archive, entry, folder)
+                megabytes.add(entry.size)
 
 
-def _untar(path: Path, folder: Path, progress: Progress) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise Mistake("this Python cannot unpack a tar safely", fix="use Python 3.11.4 or newer")
-    compressed = path.stat().st_size  # the unpacked size is known only at the end: it is at least this
-    require_space(folder, compressed, f"unpacking {path.name}")
-    with path.open("rb") as file, writing(folder, compressed, f"unpacking {path.name}"):
-        megabytes = Megabytes(progress, compressed)
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as archive:  # "r|*" would not look at gzip's checksum
-                for member in archive:
-                    _refuse_escape(path, member.name, not (member.isreg() or member.isdir()))
-                    archive.extract(member, folder, filter="data")
-                    megabytes.add(file.tell() - megabytes.done)
-                while archive.fileobj and archive.fileobj.read(MB):
-                    """The checksum stands at the end."""
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise EOFError(str(error)) from error  # gzip reports damage as an OSError without a number
+def _untar(archive: Path, folder: Path, progress: Progress) -> None:
+    packed = archive.stat().st_size  # the unpacked size is known only at the end: it is at least this
+    require_space(folder, packed, f"unpacking {archive.name}")
+    claimed, limit = 0, _limit(packed)
+    with archive.open("rb") as file, writing(folder, packed, f"unpacking {archive.name}"):
+        bounded = _Bounded(_decompressed(file), limit, archive)
+        megabytes = Megabytes(progress, packed)
+        content = tarfile.TarFile(fileobj=bounded)  # type: ignore[arg-type]  # read, seek and tell are all that it calls
+        while (member := content.next()) is not None:
+            content.members.clear()  # type: ignore[attr-defined]  # it would keep what it has read of every file
+            if not (member.isreg() or member.isdir()) or member.issparse():
+                raise _special(archive, member.name)
+            _refuse_escape(archive, member.name)
+            claimed += abs(member.size)
+            if claimed > limit:
+                raise _too_much(archive, limit)
+            reader = partial(bounded.part, member.offset_data, member.size)
+            _write(archive, _Entry(member.name, member.size, member.isdir(), reader), folder)
+            megabytes.add(file.tell() - megabytes.done)
+        bounded.seek(content.offset)
+        if bounded.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("it breaks off, or a head in it is damaged")
+        while bounded.read(MB):
+            """The checksum stands at the end."""
 
 
-def _refuse_escape(archive: Path, name: str, is_special: bool) -> None:
-    path = PureWindowsPath(name)  # knows both kinds of separators, and drives
-    if is_special or path.drive or path.root or ".." in path.parts:
-        what = "holds a link or a device" if is_special else "would write outside its folder"
-        raise BadArchive(
-            f"{archive.name} {what}: {name!r}; nothing of it was kept",
-            where=str(archive),
-            fix="do not trust this archive; fetch the data set from its source",
-        )
+def _limit(packed: int) -> int:
+    return _ALWAYS + _PER_BYTE * packed
 
 
-class _Joined(io.RawIOBase):
-    """Several files read as one, one after the other: of each file so many bytes from its beginning."""
+def _decompressed(file: IO[bytes]) -> Any:
+    begin = file.read(6)
+    file.seek(0)
+    for mark, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if begin.startswith(mark):
+            return opener(file)
+    return file
 
-    def __init__(self, pieces: Sequence[tuple[IO[bytes], int]]) -> None:
-        self.files = [file for file, _ in pieces]
-        self.starts = [0, *accumulate(size for _, size in pieces)]
-        self.place = 0
 
-    def readable(self) -> bool:
-        return True
+class _Bounded:
+    """What tarfile reads an archive through: it ends with a mistake where the archive says too much.
 
-    def seekable(self) -> bool:
-        return True
+    Args:
+        file: decompresses the archive.
+        limit: bytes that may be read.
+        archive: the path that messages name.
+    """
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.place = offset + (0, self.place, self.starts[-1])[whence]
-        return self.place
+    def __init__(self, file: Any, limit: int, archive: Path) -> None:
+        self.file, self.limit, self.archive = file, limit, archive
+        self.name, self.mode = str(archive), "rb"
+
+    def read(self, size: int) -> bytes:
+        self._require(self.file.tell() + size)
+        if size > _LONGEST_HEAD:  # tarfile reads in one piece what is said of a file, and nothing else
+            raise tarfile.HeaderError(f"a head of {size:,} bytes")
+        content: bytes = self.file.read(size)
+        if size < MB and _DIGITS.search(content):
+            raise tarfile.HeaderError("a number of 100 digits")
+        return content
+
+    def seek(self, place: int) -> int:
+        self._require(place)
+        return int(self.file.seek(place))
 
     def tell(self) -> int:
-        return self.place
+        return int(self.file.tell())
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any writable buffer in typeshed
-        i = bisect_right(self.starts, self.place) - 1
-        if i >= len(self.files):
-            return 0
-        self.files[i].seek(self.place - self.starts[i])
-        content = self.files[i].read(min(len(buffer), self.starts[i + 1] - self.place))
-        buffer[: len(content)] = content
-        self.place += len(content)
-        return len(content)
+    @contextmanager
+    def part(self, place: int, size: int) -> Iterator["_First"]:
+        """So many bytes from a place on."""
+        self.seek(place)
+        yield _First(self.file, size)
 
-
-def joined(files: Sequence[BinaryIO]) -> BinaryIO:
-    """Joins the pieces of a split zip into the one zip that they were, without a copy on the disk.
-
-    The pieces are the zip's bytes, cut. But the directory at the end gives each entry's place as the number of a piece
-    and an offset within that piece, and zipfile takes this offset for one from the beginning of the zip. So the
-    directory is replaced by one that counts from the beginning. (``zip -s 0`` of Info-ZIP 3.0, the usual advice,
-    damages entries that lie in more than two pieces, and needs room for a copy.)
-
-    Raises:
-        zipfile.BadZipFile: if these are not all pieces of one zip.
-    """
-    pieces = _Joined([(file, file.seek(0, io.SEEK_END)) for file in files])
-    whole = io.BufferedReader(pieces)
-    piece, count, size, place = _find_directory(whole, pieces.starts)
-    start = whole.seek(pieces.starts[piece] + place)
-    entries = io.BytesIO(whole.read(size))
-    directory = b"".join(_moved(entries, pieces.starts) for _ in range(count))
-    end64 = _END64.pack(b"PK\6\6", _END64.size - 12, 45, 45, 0, 0, count, count, len(directory), start)
-    locator = _LOCATOR.pack(b"PK\6\7", 0, start + len(directory), 1)
-    end = _END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _SATURATED, _SATURATED, 0)
-    tail = directory + end64 + locator + end
-    return io.BufferedReader(_Joined([(whole, start), (io.BytesIO(tail), len(tail))]))
+    def _require(self, place: int) -> None:
+        if place > self.limit:
+            raise _too_much(self.archive, self.limit)
 
 
-def _find_directory(whole: BinaryIO, starts: Sequence[int]) -> tuple[int, int, int, int]:
-    """Where the directory is: the number of its piece, the count of its entries, its bytes, its offset in the piece."""
-    whole.seek(max(0, starts[-1] - _END.size - 0xFFFF))
-    tail = whole.read()
-    end = tail.rfind(b"PK\5\6")
-    if end < 0:
-        raise zipfile.BadZipFile("the last piece has no end record")
-    _, last, piece, _, count, size, place, _ = _END.unpack_from(tail, end)
-    before = end - _LOCATOR.size
-    if before >= 0 and tail[before:].startswith(b"PK\6\7"):
-        _, end_piece, end_place, _ = _LOCATOR.unpack_from(tail, before)
-        whole.seek(starts[min(end_piece, len(starts) - 1)] + end_place)
-        _, _, _, _, last, piece, _, count, size, place = _END64.unpack(whole.read(_END64.size))
-    if last + 2 != len(starts):
-        raise zipfile.BadZipFile(f"it was split into {last + 1} pieces, and {len(starts) - 1} are here")
-    return piece, count, size, place
+class _First:
+    """The first bytes of a file, so many."""
+
+    def __init__(self, file: Any, size: int) -> None:
+        self.file, self.left = file, size
+
+    def read(self, size: int) -> bytes:
+        content: bytes = self.file.read(min(size, self.left))
+        self.left -= len(content)
+        return content
 
 
-def _moved(entries: IO[bytes], starts: Sequence[int]) -> bytes:
-    """The next entry of a directory, with its place counted from the beginning of the first piece."""
-    fields = list(_ENTRY.unpack(entries.read(_ENTRY.size)))
-    if fields[0] != b"PK\1\2":
-        raise zipfile.BadZipFile("its directory is damaged")
-    name, extra, comment = (entries.read(fields[i]) for i in (10, 11, 12))
-    compressed, full, piece, place = fields[8], fields[9], fields[13], fields[16]
-    wide, rest = _split_extra(extra)
-    at = 8 * ((full == _SATURATED) + (compressed == _SATURATED))
-    sizes = wide[:at]
-    if place == _SATURATED:
-        (place,) = struct.unpack_from("<Q", wide, at)
-        at += 8
-    if piece == 0xFFFF:
-        (piece,) = struct.unpack_from("<L", wide, at)
-    if piece >= len(starts) - 1:
-        raise zipfile.BadZipFile(f"an entry lies in piece {piece + 1}, and {len(starts) - 1} are here")
-    wide = sizes + struct.pack("<Q", starts[piece] + place)
-    extra = struct.pack("<2H", 1, len(wide)) + wide + rest
-    fields[11], fields[13], fields[16] = len(extra), 0, _SATURATED
-    return _ENTRY.pack(*fields) + name + extra + comment
+def _write(archive: Path, entry: _Entry, folder: Path) -> None:
+    """Writes one file or folder. Nothing is overwritten: whether two names are one, the file system knows best."""
+    target = folder / entry.name
+    try:
+        if entry.is_folder:
+            target.mkdir(parents=True, exist_ok=True)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with entry.open() as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, entry.at_once)
+            written = file.tell()
+    except FileExistsError as error:
+        raise _bad_name(archive, entry.name, "holds two entries in one place") from error
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise _bad_name(archive, entry.name, f"holds what cannot be written here ({error.strerror})") from error
+    if written != entry.size:
+        raise EOFError(f"{entry.name[:_SHOWN]!r} has {written:,} bytes, and {entry.size:,} are stated")
 
 
-def _split_extra(extra: bytes) -> tuple[bytes, bytes]:
-    """The 64-bit values in an entry's extra fields, and all its other extra fields."""
-    wide, rest = b"", b""
-    while len(extra) >= 4:
-        kind, size = struct.unpack_from("<2H", extra)
-        if kind == 1:
-            wide = extra[4 : 4 + size]
-        else:
-            rest += extra[: 4 + size]
-        extra = extra[4 + size :]
-    return wide, rest
+def _refuse_form(archive: Path, member: zipfile.ZipInfo) -> None:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _special(archive, member.filename)
+    if member.flag_bits & 0x41:
+        raise BadArchive(f"{archive.name} is encrypted", where=str(archive), fix=_BY_HAND)
+    if member.compress_type not in _METHODS:
+        number = member.compress_type
+        raise BadArchive(f"{archive.name} is compressed by another method, {number}", where=str(archive), fix=_BY_HAND)
+
+
+def _refuse_escape(archive: Path, name: str) -> None:
+    path = PureWindowsPath(name)  # knows both kinds of separators, and drives
+    if path.drive or path.root or ".." in path.parts:
+        raise _bad_name(archive, name, "would write outside its folder")
+    if len(path.parts) > _DEEPEST:
+        raise _bad_name(archive, name, f"holds more than {_DEEPEST} folders inside one another")
+
+
+def _special(archive: Path, name: str) -> BadArchive:
+    return _bad_name(archive, name, "holds a link or a device")
+
+
+def _bad_name(archive: Path, name: str, what: str) -> BadArchive:
+    return BadArchive(
+        f"{archive.name} {what}: {name[:_SHOWN]!r}; nothing of it was kept",
+        where=str(archive),
+        fix="do not trust this archive; fetch the data set from its source",
+    )
+
+
+def _too_much(archive: Path, limit: int) -> BadArchive:
+    return BadArchive(
+        f"{archive.name} holds, or says that it holds, more than {limit:,} bytes; nothing of it was kept",
+        where=str(archive),
+        fix=_BY_HAND,
+    )

@@ -27,7 +27,9 @@ from benchmark.threads import in_threads
 from registry.audio import to_float
 from registry.decode import decode, endings, usable
 from registry.errors import Mistake
+from registry.files import files_below, is_hidden
 from registry.net import Net
+from registry.text import no_formula
 
 ENDINGS = (".parquet", ".npy")
 _FILES_AT_ONCE = 8  # limits the samples in memory; equal lengths among them are one batch
@@ -47,7 +49,7 @@ class Vector:
 def find_files(places: Sequence[Path]) -> list[Path]:
     """Files as they are named, and every sound file below the folders among them, sorted; none of them twice.
 
-    Hidden files, and files in hidden folders, are left out.
+    Links to folders are followed. Hidden files, and files in hidden folders, are left out.
 
     Raises:
         Mistake: if a folder has no sound file.
@@ -57,13 +59,9 @@ def find_files(places: Sequence[Path]) -> list[Path]:
         if not place.is_dir():
             found[place] = None
             continue
-        sound = [
-            path
-            for path in sorted(place.rglob("*"))
-            if path.suffix.lower() in endings()
-            and path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(place).parts)
-        ]
+        readable = endings()
+        paths = (Path(below) for below in files_below(place) if not is_hidden(below))
+        sound = [place / path for path in sorted(paths) if path.suffix.lower() in readable]
         if not sound:
             raise Mistake(
                 "no sound file is in this folder", where=str(place), fix=f"read are {' '.join(sorted(endings()))}"
@@ -227,6 +225,11 @@ def _text(path: Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
+def _no_formula(path: str) -> str:
+    """A path for a CSV file that a spreadsheet may open: the same file, by a name that begins no formula."""
+    return path if no_formula(path) == path else f"./{path}"
+
+
 def _write(output: Path, rows: Mapping[Path, Vector]) -> None:
     import csv
     import io
@@ -237,7 +240,8 @@ def _write(output: Path, rows: Mapping[Path, Vector]) -> None:
         return
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerows([("path", "seconds"), *zip(paths, (row.seconds for row in rows.values()), strict=True)])
+    named = map(_no_formula, paths)
+    writer.writerows([("path", "seconds"), *zip(named, (row.seconds for row in rows.values()), strict=True)])
     write_text(paths_beside(output), table.getvalue())
     z_ND = np.stack([row.z_D for row in rows.values()])
 

@@ -18,10 +18,11 @@ from benchmark.suite.document import Document, plugin_files, read_suite
 from benchmark.suite.resolve import load_suite
 from registry.errors import Mistake
 from registry.lookup import installed_plugins, load_plugin
+from registry.text import say
 
 
 def _on_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line, sys.stderr)
 
 
 @dataclass(frozen=True)

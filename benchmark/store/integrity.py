@@ -71,6 +71,8 @@ def check_record(kind: str, folder: Path, *, large: bool, elsewhere: bool = Fals
     stored, record = _read_sealed(kind, folder)
     sealed = is_sealed(stored)
     for name in stored["files"] if sealed else record.files:
+        if Path(name).name != name:  # a record from elsewhere may say anything
+            raise Damaged(f"result.json names a file that is not beside it: {name[:80]!r}", folder / "result.json")
         path, is_large = folder / name, record.is_large(name)
         with reading(kind, folder, name):
             note = note_of(path) if is_large else None
@@ -183,6 +185,8 @@ def require_schema(stated: object, known: int, what: str, again: str) -> None:
 
 def _check_digest(path: Path, stated: dict[str, Any], *, hashed: bool) -> None:
     size = path.stat().st_size
+    if not path.is_file():
+        raise Damaged(f"{path.name} is no file", path)
     if size != stated["bytes"]:
         raise Damaged(f"{path.name} holds {size} bytes instead of {stated['bytes']}", path)
     if hashed and file_digest(path) != stated["sha256"]:

@@ -23,7 +23,7 @@ from benchmark.store.integrity import check_record, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.leases import Lease, busy, leased
 from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
-from registry.errors import Damaged
+from registry.errors import Damaged, Mistake
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,13 @@ class Store:
         return self.find(job.kind, job.key)
 
     def find(self, kind: str, key: str) -> Path:
-        """The folder of a finished job by its key."""
+        """The folder of a finished job by its key.
+
+        Raises:
+            Mistake: if the key, which a plan or record from elsewhere may name, is none.
+        """
+        if not key.isalnum():
+            raise Mistake(f"{key[:80]!r} is no key of a job", where=str(self.root), fix="run the suite again")
         return self.root / kind / key
 
     def done(self, job: AnyJob) -> bool:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from leaderboard.page import drawing
 from leaderboard.page.content import EmbeddingMap, Item, PageTable, Picture, Report
+from registry.text import visible_lines
 
 HERE = Path(__file__).parent
 MANY_ROWS = 8  # rows from which on a table can be filtered
@@ -25,7 +26,12 @@ def render(report: Report) -> str:
     """
     _check(report)
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters["kind"] = _kind
@@ -51,6 +57,11 @@ def _check(report: Report) -> None:
     for item in items:
         if isinstance(item, PageTable) and any(len(row) != len(item.columns) for row in item.rows):
             raise ValueError(f"{item.id}: a row is not as long as the header, {len(item.columns)}")
+
+
+def _finalize(value: object) -> object:
+    """A text of others shows every sign that it has; markup of our own goes in as it is."""
+    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _kind(item: Item) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from leaderboard.page.content import EmbeddingMap, PageCell, PageColumn, PageTable, Picture, Sign
+from registry.text import visible
 
 MARGIN = 0.04  # of a scale's length, left free at both ends
 
@@ -92,7 +93,7 @@ def _joined(sentences: list[str]) -> str:
 
 def labelled(picture: Picture) -> Markup:
     """A picture's markup, with its alternative text."""
-    return Markup(picture.svg.replace("<svg", f'<svg role="img" aria-label="{escape(picture.alt)}"', 1))
+    return Markup(picture.svg.replace("<svg", f'<svg role="img" aria-label="{escape(visible(picture.alt))}"', 1))
 
 
 def groups(columns: list[PageColumn]) -> list[tuple[str, list[int]]]:

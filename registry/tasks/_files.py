@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Container
 from pathlib import Path
 
+from registry.files import files_below, is_hidden, size_at
+
 
 def sizes(folder: Path) -> dict[str, int]:
     """Bytes by file name, sorted by name; hidden files and folders are left out, and a missing folder is empty."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - a name that is too long is no folder, either
         return {}
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    return {entry.name: entry.stat().st_size for entry in entries if entry.is_file() and entry.name[0] != "."}
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != ".")
+    there = {name: size_at(f"{folder}/{name}") for name in names}
+    return {name: size for name, size in there.items() if size >= 0}
 
 
 def composed(name: str) -> str:
@@ -28,13 +31,10 @@ def count_unused(folder: Path, used: Container[str]) -> dict[str, int]:
         used: paths below the folder, with slashes.
     """
     counts: Counter[str] = Counter()
-    for parent, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
-        below = os.path.relpath(parent, folder).replace(os.sep, "/")
-        begin = "" if below == "." else below + "/"
-        for name in names:
-            if name[0] != "." and begin + name not in used:
-                counts[f"{begin}*{os.path.splitext(name)[1].lower()}"] += 1  # noqa: PTH122 - names, not paths
+    for path in files_below(folder):
+        if path not in used and not is_hidden(path):
+            below, slash, name = path.rpartition("/")
+            counts[f"{below}{slash}*{os.path.splitext(name)[1].lower()}"] += 1  # noqa: PTH122 - names, not paths
     return dict(counts)
 
 
@@ -46,10 +46,16 @@ def size_of(folder: Path, name: str) -> tuple[Path, int]:
         name: the file's path below the folder. The disk may spell each name in it otherwise in Unicode.
     """
     path = folder / name
-    if not path.is_file():
+    size = size_at(path)
+    if size < 0:
         at = folder
         for wanted in Path(name).parts:
-            there = os.listdir(at) if not (at / wanted).exists() and at.is_dir() else [wanted]  # noqa: PTH208 - names
+            there = [wanted] if os.path.exists(at / wanted) else _names(at)  # noqa: PTH110
             at /= next((spelled for spelled in there if composed(spelled) == composed(wanted)), wanted)
-        path = at if at.is_file() else path
-    return path, path.stat().st_size if path.is_file() else -1
+        size = size_at(at)
+        path = at if size >= 0 else path
+    return path, size
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if os.path.isdir(folder) else []  # noqa: PTH112, PTH208

@@ -4,6 +4,7 @@ import codecs
 import csv
 import math
 import os
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _AS_TEXT = "save it as CSV in UTF-8"
-_SHOWN = 10
+_SHOWN = 10  # names
+_SHOWN_OF = 80  # characters of a cell
+_LONGEST = 10_000_000  # characters of a line, or of a cell: FMA has long stories in its cells
+_WIDEST = 10_000  # columns
 
-csv.field_size_limit(10_000_000)  # FMA has long stories in its cells
+csv.field_size_limit(_LONGEST)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class TableRow:
         """
         text = self[column]
         if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-            raise Mistake(f"the {column} {text!r} is no whole number", where=self.where)
+            raise Mistake(f"the {column} {_shown(text)} is no whole number", where=self.where)
         if allowed is not None and int(text) not in allowed:
             raise Mistake(f"the {column} {text} is none of {min(allowed)} to {max(allowed)}", where=self.where)
         return int(text)
@@ -80,7 +84,8 @@ class TableRow:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise Mistake(f"the {column} {text!r} is no finite number", where=self.where, fix="write it as 12 or 0.5")
+            what = f"the {column} {_shown(text)} is no finite number"
+            raise Mistake(what, where=self.where, fix="write it as 12 or 0.5")
         return value
 
     def one_of(self, column: str, known: Container[str], names: str = "") -> str:
@@ -96,8 +101,13 @@ class TableRow:
         """
         if self[column] not in known:
             shown = names or ", ".join(list(known)[:_SHOWN]) if isinstance(known, Mapping | Sequence) else names
-            raise Mistake(f"the {column} {self[column]!r} is none of {shown}", where=self.where)
+            raise Mistake(f"the {column} {_shown(self[column])} is none of {shown}", where=self.where)
         return self[column]
+
+
+def _shown(text: str) -> str:
+    """A cell as messages show it."""
+    return repr(text if len(text) <= _SHOWN_OF else text[:_SHOWN_OF] + "...")
 
 
 def read_table(
@@ -120,6 +130,9 @@ def read_table(
     where, names = next(lines)
     while not names[-1]:
         names.pop()
+    if len(names) > _WIDEST:
+        what = f"the head has {len(names):,} columns, and {_WIDEST:,} are the most"
+        raise Mistake(what, where=where, fix="keep those that are needed")
     given = [column for column in either if column in names]
     lacking = [column for column in columns if column not in names]
     lacking += [" or ".join(either)] if either and not given else []
@@ -127,15 +140,16 @@ def read_table(
         needed = [*columns, *([" or ".join(either)] if either else [])]
         raise Mistake(
             f"the table needs the columns {' and '.join(needed)}, with commas between, and has "
-            + ", ".join(map(repr, names[:_SHOWN])),
+            + ", ".join(map(_shown, names[:_SHOWN])),
             where=where,
             fix=f"add {' and '.join(lacking)}",
         )
     if len(given) > 1:
         raise Mistake(f"the table has the columns {' and '.join(given)}", where=where, fix="keep one of them")
-    twice = sorted({column for column in names if column and names.count(column) > 1})
+    twice = sorted(column for column, count in Counter(names).items() if column and count > 1)
     if twice:
-        raise Mistake(f"the table has the column {', '.join(twice)} twice", where=where, fix="keep one")
+        shown = ", ".join(column[:_SHOWN_OF] for column in twice[:_SHOWN])
+        raise Mistake(f"the table has the column {shown} twice", where=where, fix="keep one")
     rows = [_row(names, cells, where, fix) for where, cells in lines]
     if not rows:
         raise Mistake("the table has a head and no rows", where=str(path), fix=fix)
@@ -160,28 +174,57 @@ def read_lines(
     if not path.is_file():
         raise Mistake(f"{name} missing", where=str(path), fix=fix)
     with _opened(path) as file:
-        first = next((line for line in file if line.strip() and not (comment and line.startswith(comment))), "")
+        lines = _lines(file, path)
+        first = next((line for line in lines if line.strip() and not (comment and line.startswith(comment))), "")
     if not first:
         raise Mistake("the table is empty", where=str(path), fix=fix)
     with _opened(path) as file:
-        reader = csv.reader(file, delimiter=_separator(first, columns), skipinitialspace=True, strict=True)
+        reader = csv.reader(
+            _lines(file, path), delimiter=_separator(first, columns), skipinitialspace=True, strict=True
+        )
+        begin, is_empty = 1, True
         try:
             for row in reader:
+                begin = reader.line_num + 1
                 cells = [cell.strip() for cell in row]
                 if any(cells) and not (comment and cells[0].startswith(comment)):
-                    if any("\0" in cell for cell in cells):
-                        raise csv.Error("it holds zero bytes")
+                    is_empty = False
                     yield f"{path}:{reader.line_num}", cells
         except csv.Error as error:
             raise Mistake(
                 f"the table cannot be read: {error}",
-                where=f"{path}:{reader.line_num}",
+                where=f"{path}:{begin}",
                 fix=f"see to the quotes of that line, or {_AS_TEXT}",
             ) from error
+        if is_empty:
+            raise Mistake("the table is empty", where=str(path), fix=fix)
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a table, if they can be text.
+
+    Raises:
+        Mistake: if a line is too long, or holds what only another encoding writes.
+    """
+    number = 0
+    while line := file.readline(_LONGEST):
+        number += 1
+        if len(line) == _LONGEST:
+            odd = f"is longer than {_LONGEST:,} characters"
+        elif "\0" in line:
+            odd = "holds zero bytes: it is no text, or UTF-16 without a byte-order mark"
+        elif "\ufeff" in line:
+            odd = "holds a byte-order mark, which belongs to the beginning: two tables may have been joined"
+        else:
+            yield line
+            continue
+        raise Mistake(f"line {number} of the table {odd}", where=f"{path}:{number}", fix=_AS_TEXT)
 
 
 def require_distinct(rows: Sequence[TableRow], column: str, folder: Path) -> None:
     """Refuses a file that is listed twice, even in two spellings: ``a.wav``, ``./a.wav``, or another Unicode form.
+
+    A name is a path below the folder: an absolute one, and one that climbs (``..``), is refused, too.
 
     Args:
         rows: of a table.
@@ -189,15 +232,30 @@ def require_distinct(rows: Sequence[TableRow], column: str, folder: Path) -> Non
         folder: of the files: names that differ only in case are looked up there.
 
     Raises:
-        Mistake: if a file is listed twice, with both lines; or if a name is empty.
+        Mistake: if a file is listed twice, with both lines; or if a name is empty, or leads out of the folder.
     """
     seen: dict[str, tuple[TableRow, str]] = {}
     for row in rows:
-        path = composed(os.path.normpath(f"{folder}/{row.filled(column)}"))
+        path = composed(os.path.normpath(f"{folder}/{_below(row, column, folder)}"))
         other, first = seen.setdefault(path.casefold(), (row, path))
         if other is not row and (path == first or _same_file(path, first)):
-            twice = f"{row[column]} stands in the table twice, first in line {other.where.rpartition(':')[2]}"
+            twice = (
+                f"{row[column][:_SHOWN_OF]} stands in the table twice, first in line {other.where.rpartition(':')[2]}"
+            )
             raise Mistake(twice, where=row.where, fix="leave one of them out")
+
+
+def _below(row: TableRow, column: str, folder: Path) -> str:
+    """The name of a file below a folder."""
+    name = row.filled(column)
+    path = Path(name)
+    if path.anchor or ".." in path.parts:
+        raise Mistake(
+            f"the {column} {_shown(name)} leads out of the folder",
+            where=row.where,
+            fix=f"name files below {folder}; a link there may lead to files elsewhere",
+        )
+    return name
 
 
 def _same_file(a: str, b: str) -> bool:
@@ -237,7 +295,10 @@ def _separator(line: str, columns: Sequence[str]) -> str:
     """The separator of a line's cells: the one that gives the most of the columns, or else the most cells."""
 
     def suits(separator: str) -> tuple[int, int]:
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+        except csv.Error:  # too long a cell
+            cells = []
         return sum(column in cells for column in columns), len(cells)
 
     return max(_SEPARATORS, key=suits)

@@ -1,7 +1,6 @@
 """AudioSet: ten seconds of a video's sound, in 527 classes, several labels a clip."""
 
 import hashlib
-import os
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from registry.decode import SOUND, endings
 from registry.errors import Mistake
+from registry.files import files_below
 from registry.settings import Settings
 from registry.tasks import Clip, Task, told_unused
 from registry.tasks._files import count_unused
@@ -138,12 +138,11 @@ def _recordings(folder: Path) -> dict[tuple[str, int | None], Path]:
     """Sound files by video and the millisecond in their name; None where the name has none."""
     recordings: dict[tuple[str, int | None], Path] = {}
     sound = endings()
-    for parent, _, names in os.walk(folder):
-        for name in sorted(names, key=lambda name: (Path(name).suffix.lower() in SOUND, name)):
-            path = Path(parent, name)
-            match = _NAME.fullmatch(path.stem) if path.suffix.lower() in sound else None
-            if match:
-                recordings |= {(match["video"], start): path for start in _milliseconds(match["start"])}
+    for below in sorted(files_below(folder), key=lambda below: (Path(below).suffix.lower() in SOUND, below)):
+        path = folder / below
+        match = _NAME.fullmatch(path.stem) if path.suffix.lower() in sound else None
+        if match:
+            recordings |= {(match["video"], start): path for start in _milliseconds(match["start"])}
     return recordings
 
 

@@ -1,10 +1,10 @@
 """ESC-50: environmental sounds."""
 
-import os
 import re
 from pathlib import Path
 from typing import ClassVar
 
+from registry.files import size_at
 from registry.tasks import Archive, Clip, Task, require_files
 from registry.tasks._tables import TableRow, read_table, require_distinct
 
@@ -53,11 +53,7 @@ class Esc50(Task):
     @staticmethod
     def _clip(folder: Path, row: TableRow, label: int) -> Clip:
         path, fold = folder / "audio" / row["filename"], row.number("fold", Esc50.folds)
-        try:
-            size = os.stat(path).st_size  # noqa: PTH116 - a plan looks at thousands of them
-        except FileNotFoundError:
-            size = -1
-        return Clip(row["filename"], label, fold, row["src_file"], path, size)
+        return Clip(row["filename"], label, fold, row["src_file"], path, size_at(path))
 
 
 def _metadata(folder: Path) -> list[TableRow]:

@@ -23,11 +23,11 @@ class Folder(Task):
     """Your own recordings: a table of them, a folder for each class, tars, or Parquet files.
 
     ``table`` is a CSV file in the folder (UTF-8; cells separated by commas, semicolons or tabs). Every row is a
-    recording. The column ``path`` is the file's path below the folder. The column ``label`` is a label, or several
-    separated by ``;`` (if any row has several, mean average precision is measured). In place of ``label``, a column
-    ``value`` may hold a number (mean absolute error is measured). A column ``source`` may name what must not be split:
-    the original recording, the speaker, the place. One of the columns ``fold`` and ``split`` may be there, too. Without
-    ``table``, every subfolder is a class, and every sound file in it a recording.
+    recording. The column ``path`` is the file's path below the folder, without ``..``; links are followed. The column
+    ``label`` is a label, or several separated by ``;`` (if any row has several, mean average precision is measured). In
+    place of ``label``, a column ``value`` may hold a number (mean absolute error is measured). A column ``source`` may
+    name what must not be split: the original recording, the speaker, the place. One of the columns ``fold`` and
+    ``split`` may be there, too. Without ``table``, every subfolder is a class, and every sound file in it a recording.
 
     ``table`` may also be a pattern that names tars of the format webdataset, or Parquet files of Hugging Face's
     ``datasets``: ``wds-audio-*.tar``, ``data/*.parquet`` (in quotes, if it begins with a star). They have the columns

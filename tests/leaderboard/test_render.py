@@ -12,7 +12,8 @@ from rich.console import Console
 
 from leaderboard.render import render
 from leaderboard.table import Table
-from leaderboard.terminal import print_grid, visible
+from leaderboard.terminal import print_grid
+from registry.text import no_formula, visible, visible_lines
 from tests.leaderboard.test_table import make
 
 NAMES = [
@@ -40,6 +41,11 @@ NAMES = [
     "half \ud800",
     "x" * 300,
     "größer 大",
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "@SUM(1)",
+    "\t=1",
+    "\x9b2J\u200bnothing\u2066",
 ]
 
 
@@ -84,7 +90,11 @@ def test_latex_keeps_every_row(table: Table) -> None:
 
 def test_csv_keeps_every_row(table: Table) -> None:
     rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
-    assert [row["entry"] for row in rows if row["figure"]] == list(map(visible, NAMES))
+    assert [row["entry"] for row in rows if row["figure"]] == [no_formula(visible(name)) for name in NAMES]
+    texts = [cell for row in rows for cell in row.values() if not re.fullmatch(r"-?[\d.e-]*", cell)]
+    assert not [text for text in texts if text[0] in "=+-@\t\r"]
+    assert "'=cmd|' /C calc'!A0" in texts
+    assert all(sign.isprintable() for text in texts for sign in text)
 
 
 @pytest.mark.parametrize("width", [10, 20, 40, 80, 10_000])
@@ -107,3 +117,9 @@ def test_no_console_is_too_narrow(width: int, encoding: str) -> None:
 def test_what_does_not_show_is_spelled() -> None:
     assert visible("a\nb\t\x1b\u202e\u2028\ud800") == "a\\nb\\t\\x1b\\u202e\\u2028\\ud800"
     assert visible("größer 大 نص 👩‍🔬") == "größer 大 نص 👩‍🔬"
+    assert visible("\x9b\u200b\u2060\ufeff\xad\u2066") == "\\x9b\\u200b\\u2060\\ufeff\\xad\\u2066"
+    assert visible_lines("a\tb\n\x1b[2J") == "a\tb\n\\x1b[2J"
+
+
+def test_numbers_of_a_csv_stay_numbers() -> None:
+    assert [no_formula(text) for text in ("=1+1", "-x", "plain", "a=b", "")] == ["'=1+1", "'-x", "plain", "a=b", ""]

@@ -1,5 +1,6 @@
 """Tables as spreadsheets and other systems write them, in every task: read as they are, or refused by file and line."""
 
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -205,3 +206,85 @@ def test_folds_numbered_from_zero_are_explained(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="the table has 1, and 0, which only ever trains") as caught:
         listed("folder", tmp_path, zero.encode())
     assert caught.value.fix == "number them from 1 on, or folds: 1, if fold 0 is not to be tested"
+
+
+STRANGE: dict[str, tuple[Callable[[str], bytes], str]] = {
+    "latin-1": (lambda text: text.encode() + b"caf\xe9\n", "is not UTF-8"),
+    "Shift JIS": (lambda text: text.encode() + "日本\n".encode("shift-jis"), "is not UTF-8"),
+    "UTF-16 without a mark": (lambda text: text.replace("ö", "o").encode("utf-16-le"), "UTF-16 without a byte-order"),
+    "a mark in the middle": (lambda text: text.replace("\n", "\n\ufeff", 1).encode(), "byte-order mark, which belongs"),
+    "a zero byte": (lambda text: text.encode().replace(b"\n", b"\0\n"), "holds zero bytes"),
+    "a cell without end": (lambda text: text.encode() + b"x" * 10_000_001, "is longer than 10,000,000 characters"),
+    "a quote without end": (
+        lambda text: text.encode() + b'"' + (b"x" * 99 + b"\n") * 101_000,
+        "cannot be read: field larger",
+    ),
+    "a head without end": (lambda text: b"x" * 10_000_001 + text.encode(), "is longer than 10,000,000"),
+    "a million columns": (lambda text: b"a," * 1_000_000 + text.encode(), "columns|lacks|is not a video"),
+    "separators alone": (lambda text: b",,,\n,,,\n", "empty"),
+    "too long a number": (
+        lambda text: text.encode().replace(b"1", b"1" * 5000),
+        "no whole number|is none|twice|missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize("name", ["esc50", "folder", "audioset classes"])
+def test_what_strangers_call_a_table_is_refused_with_file_and_line(name: str, what: str, tmp_path: Path) -> None:
+    _, table, text, _ = TABLES[name]
+    make, says = STRANGE[what]
+    with pytest.raises(Mistake, match=says) as caught:
+        listed(name, tmp_path, make(text))
+    assert Path(table).name in caught.value.where
+    if what == "a quote without end":
+        assert caught.value.where.endswith(f":{text.count(chr(10)) + 1}")  # where it begins
+    assert len(str(caught.value)) < 1000
+
+
+OUT = ["../x.wav", "a/../../x.wav", "a/../b.wav", "/etc/passwd", "//x/y.wav", "/dev/zero", ".."]
+
+
+@pytest.mark.parametrize("path", OUT)
+@pytest.mark.parametrize("name", ["esc50", "us8k", "speech-commands-test", "folder"])
+def test_a_table_names_files_below_its_folder_alone(name: str, path: str, tmp_path: Path) -> None:
+    _, table, text, _ = TABLES[name]
+    old = "7-3-0-0.wav" if name == "us8k" else text.splitlines()[1].split(",")[0]
+    with pytest.raises(Mistake, match="leads out of the folder") as caught:
+        listed(name, tmp_path, text.replace(old, path, 1).encode())
+    assert caught.value.where.endswith(f"{Path(table).name}:2")
+    assert "a link there may lead to files elsewhere" in caught.value.fix
+
+
+def test_links_lead_to_recordings_elsewhere(tmp_path: Path) -> None:
+    """On clusters, large data sets are linked: the folder itself, a folder in it, and single files."""
+    for name in ("a/0.wav", "a/1.wav"):
+        sound(tmp_path / "elsewhere" / name)
+    sound(tmp_path / "b.wav")
+    (tmp_path / "real" / "b").mkdir(parents=True)
+    (tmp_path / "real" / "a").symlink_to(tmp_path / "elsewhere" / "a")
+    for i in range(2):
+        (tmp_path / "real" / "b" / f"{i}.wav").symlink_to(tmp_path / "b.wav")
+    (tmp_path / "own").symlink_to("real")
+    (tmp_path / "real" / "t.csv").write_text(OWN)
+    for asked in ({"table": "t.csv"}, {}):
+        clips = task({"name": "folder", "path": "own", "folds": 2, **asked}).clips(tmp_path)
+        assert sorted(clip.id for clip in clips) == ["a/0.wav", "a/1.wav", "b/0.wav", "b/1.wav"]
+
+
+def test_what_is_no_file_is_missing(tmp_path: Path) -> None:
+    for name in ("a/0.wav", "b/0.wav", "b/1.wav"):
+        sound(tmp_path / "own" / name)
+    (tmp_path / "own" / "t.csv").write_text(OWN)
+    place = tmp_path / "own" / "a" / "1.wav"
+    made = task({"name": "folder", "path": "own", "table": "t.csv", "folds": 2})
+    for make in (
+        os.mkfifo,
+        lambda path: path.symlink_to(path.name),
+        os.mkdir,
+        lambda path: path.symlink_to("/dev/zero"),
+    ):
+        make(place)
+        with pytest.raises(MissingFiles, match=r"1 of 4 files named by the metadata are missing: a/1\.wav"):
+            made.clips(tmp_path)
+        place.rmdir() if place.is_dir() else place.unlink()

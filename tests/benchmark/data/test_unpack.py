@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data.unpack import joined, unpack
+from benchmark.data.pieces import joined
+from benchmark.data.unpack import unpack
 from benchmark.progress import Progress
 from registry.errors import Mistake
 from tests.benchmark.conftest import Make, Server, esc50_files, get, noises, part, split, tarred, zipped
@@ -136,8 +137,9 @@ def test_a_split_zip_gives_what_was_zipped(tmp_path: Path, count: int, size: int
     assert unpacked == files
     with pytest.raises(Mistake, match=f"it was split into {len(pieces)} pieces, and {len(pieces) - 1} are here"):
         unpack(pieces[1:], tmp_path / "out", Progress())
+    (tmp_path / "again").mkdir()
     with pytest.raises(Mistake, match="truncated or damaged"):
-        unpack([*pieces[:2], pieces[3], pieces[2], *pieces[4:]], tmp_path / "out", Progress())
+        unpack([*pieces[:2], pieces[3], pieces[2], *pieces[4:]], tmp_path / "again", Progress())
 
 
 def test_pieces_of_more_than_4_gib_and_64_bit_records(tmp_path: Path) -> None:
