@@ -114,7 +114,7 @@ def test_a_bomb_of_lzma_is_not_unpacked_in_one_piece(tmp_path: Path) -> None:
     unpacking.unpack([tmp_path / "a.zip"], tmp_path / "out", Progress())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 45 * 10**6
+    assert peak < 100 * 10**6  # 150 in one piece
 
 
 def test_bombs_are_found_before_they_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
