@@ -58,10 +58,8 @@ class Stores(Store):
         all_damage = [*super().damaged(), *(damage for store in self.stores.values() for damage in store.damaged())]
         return list({damage.where: damage for damage in all_damage}.values())
 
-    def load_plan(
-        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
-    ) -> dict[str, Any] | None:
-        """The union of each folder's last plan of a suite; None if no folder has one.
+    def plan(self, name: str, asked: str, tell: Callable[[str], None]) -> Plan:
+        """The union of each folder's last plan of a suite; at least one folder has one.
 
         Raises:
             Mistake: if a folder's plan is damaged, or of another schema.
@@ -69,7 +67,7 @@ class Stores(Store):
         """
         loaded = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
         plans = {label: Plan.from_json(stored["plan"]) for label, stored in loaded.items() if stored}
-        return {"plan": merge_plans(plans).to_json()} if plans else None
+        return merge_plans(plans)
 
     def plans(self) -> list[str]:
         """The names, with the scale, of all suites that were run on any of the stores."""
@@ -91,6 +89,8 @@ def merge_plans(plans: Mapping[str, Plan]) -> Plan:
     Raises:
         Mistakes: where folders differ in something that all figures depend on, such as the selection of epochs.
     """
+    if len(plans) == 1:
+        return next(iter(plans.values()))
     _check_agreement(plans)
     merged: Plan | None = None
     known: dict[str, dict[str, Settings]] = {}  # by entry, then by each name that the entry has in the merged plan

@@ -58,6 +58,7 @@ class Request:
         if stored and stored["request"] == self._digest():
             plan = Plan.from_json(stored["plan"])
             if still_holds(plan, self.data, digests):
+                plan.kept = True
                 return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
         from benchmark.ledger.fit import check_fit  # which loads torch
@@ -90,7 +91,12 @@ class Request:
         return [*self.plugins, *plugin_files(document)]
 
     def keep(self, plan: Plan, store: Store) -> None:
-        """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""
+        """Stores the plan beside the records, for the leaderboard and for the next run of the same suite.
+
+        A plan that came from the store is stored again only if other suites have its name: the last run is meant by it.
+        """
+        if plan.kept and store.has_one_plan(plan.name):
+            return
         asked = asked_digest(read_suite(self.suite, self.scale)[0])
         stored = {"schema": PLAN_SCHEMA, "asked": asked, "request": self._digest(), "plan": plan.to_json()}
         store.save_plan(plan.name, stored)

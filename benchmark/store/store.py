@@ -22,7 +22,7 @@ from benchmark.store.files import clear, is_settled, move, set_aside, signature,
 from benchmark.store.integrity import check_record, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.leases import Lease, busy, leased
-from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
+from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, plans_called, write_plan
 from registry.errors import Damaged
 
 
@@ -233,6 +233,10 @@ class Store:
     def has_plan(self, name: str, asked: str) -> bool:
         """Whether a suite that asks this was run, or one of its name by an older version, which stored no digest."""
         return self.plan_path(name, asked).exists() or self.plan_path(name).exists()
+
+    def has_one_plan(self, name: str) -> bool:
+        """Whether one suite alone of this name, with its scale, was run."""
+        return len(plans_called(self.root / "plans", name)) == 1
 
     def plans(self) -> list[str]:
         """The name of every suite, with its scale, that was run on this store."""
