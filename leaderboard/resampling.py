@@ -145,6 +145,8 @@ def estimates(
         cells: the answers by fold.
         chief_only: leave further metrics out, which may take much longer.
     """
+    from threadpoolctl import threadpool_limits
+
     of_cells: dict[_Place, dict[str, Estimate]] = {}
     tables = sum(len(of_fold.seed_P) for answers in cells.values() for of_fold in answers.values())
     groups: dict[tuple[tuple[int, int], ...], list[_Place]] = {}
@@ -154,7 +156,8 @@ def estimates(
     for sizes, places in groups.items():
         draws = min(max(FEWEST, TABLES // tables), *(draws_of(cells[place]) for place in places))
         stacks = _stacks({place: cells[place] for place in places}, chief_only)
-        of_cells.update(_of_stacks(stacks, dict(sizes), draws))
+        with threadpool_limits(1, user_api="blas"):  # its threads take thirty times as long over such small products
+            of_cells.update(_of_stacks(stacks, dict(sizes), draws))
     return of_cells
 
 
@@ -180,8 +183,11 @@ class _Stack(Generic[_Place]):
 
     def over_folds(self, counts: Mapping[int, Counts]) -> Figures:
         """The mean of each metric over folds: every fold counts the same, whatever its size."""
-        figures = [under(counts[fold]) for fold, under in self.judged.items()]
-        return {metric: np.mean([of_fold[metric] for of_fold in figures], 0) for metric in figures[0]}
+        totals: Figures = {}
+        for fold, under in self.judged.items():
+            for metric, figure_PD in under(counts[fold]).items():
+                totals[metric] = np.add(totals[metric], figure_PD, totals[metric]) if metric in totals else figure_PD
+        return {metric: total_PD / len(self.judged) for metric, total_PD in totals.items()}
 
 
 def _stacks(cells: Mapping[_Place, Mapping[int, FoldAnswers]], chief_only: bool) -> list[_Stack[_Place]]:

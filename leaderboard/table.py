@@ -14,7 +14,7 @@ from benchmark.ledger.facts import SuiteFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
-from leaderboard.answers import FoldAnswers
+from leaderboard.answers import FoldAnswers, Listings
 from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Comparison, Comparisons, compare_task
 from leaderboard.convergence import Convergence, convergence
@@ -191,8 +191,10 @@ def make_table(plan: Plan, store: Store, rule: Rule | None = None, *, shown_only
     rows: dict[Place, list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
-    measured = {place: Measured.read(of_cell, plan, store, table.rule) for place, of_cell in rows.items()}
+    known: Listings = {}
+    measured = {place: Measured.read(of_cell, plan, store, table.rule, known) for place, of_cell in rows.items()}
     table.measured = measured
+    store.remember()
     columns = _compared(facts, measured, shown_only)
     table.comparisons = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
     unseen = _without_seen(facts, measured)

@@ -26,6 +26,8 @@ def visible(text: str) -> str:
 
     ``a\\nb`` in a name would break a table, and an escape sequence would speak to the terminal.
     """
+    if text.isascii() and text.isprintable():  # nearly all texts
+        return text
     return "".join(_spelled(sign) if _is_hidden(sign) else sign for sign in text)
 
 

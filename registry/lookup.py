@@ -360,6 +360,7 @@ def package_digest(package: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+@cache
 def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyComponent]:
     components = _components_in(module, kind)
     if len(components) != 1:

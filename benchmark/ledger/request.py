@@ -12,6 +12,7 @@ from typing import Any
 from benchmark.ledger.plan import Plan, plan_name
 from benchmark.ledger.planner import make_plan, still_holds
 from benchmark.store.digests import Digests
+from benchmark.store.files import code_state
 from benchmark.store.plan_file import PLAN_SCHEMA, content_digest
 from benchmark.store.store import Store
 from benchmark.suite.document import Document, plugin_files, read_suite
@@ -117,13 +118,7 @@ class Request:
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
         texts = [file.read_bytes().decode(errors="surrogateescape") if file.is_file() else None for file in read]
-        root = Path(__file__).parents[2]
-        code = [
-            (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)
-            for folder in ("registry", "benchmark")
-            for file in sorted((root / folder).rglob("*.py"))
-        ]
-        content = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
+        content = [texts, self.scale, str(self.data), self.seeds, code_state(), installed_plugins(), version("timm")]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -28,7 +28,8 @@ def seal(record: dict[str, Any], folder: Path) -> dict[str, Any]:
         path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
     }
     sealed = {**record, "files": files}
-    return {**sealed, "sha256": _record_digest(sealed)}
+    as_read = json.loads(json.dumps(sealed))  # now every name is text, and sorts as text
+    return {**sealed, "sha256": _text_digest(as_read)}
 
 
 def is_sealed(record: dict[str, Any]) -> bool:
@@ -125,7 +126,7 @@ def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
     """A record as plain data, and as its type."""
     with reading(kind, folder, "result.json") as path:
         record = read_json(path)
-        if is_sealed(record) and record.get("sha256") != _record_digest(record):
+        if is_sealed(record) and record.get("sha256") != _text_digest(record):
             raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
         if record.get("key", folder.name) != folder.name:
             raise Damaged(f"{path.name} is of another job, {record['key']}", path)
@@ -163,11 +164,10 @@ def require_schema(stated: object, known: int, what: str, again: str) -> None:
     raise Mistake(f"{difference}: it was written by an older audiobench", fix=again)
 
 
-def _record_digest(record: dict[str, Any]) -> str:
-    """SHA-256 of a record's canonical JSON without this digest."""
+def _text_digest(record: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a record that JSON gave, without this digest."""
     content = {name: value for name, value in record.items() if name != "sha256"}
-    as_read = json.loads(json.dumps(content))  # now every name is text, and sorts as text
-    return hashlib.sha256(json.dumps(as_read, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _check_digest(path: Path, stated: dict[str, Any], *, hashed: bool) -> None:

@@ -81,7 +81,8 @@ class OneLabel(Target):
         table_RM = np.concatenate([right_RP, clips_R1], 1).astype(np.float32)
 
         def accuracy(count_DR: Counts) -> NDArray[np.float64]:
-            count_MD = (table_RM.T @ count_DR.T).astype(np.float64)
-            return np.asarray(count_MD[:-1] / count_MD[-1])
+            count_MD = table_RM.T @ count_DR.T
+            accuracy_PD: NDArray[np.float64] = np.divide(count_MD[:-1], count_MD[-1], dtype=np.float64)
+            return accuracy_PD
 
         return accuracy

@@ -45,6 +45,7 @@ def finished_suite(folder: Path, entries: int, tasks: int, seeds: int, clips: in
     Returns:
         The suite's file and the folder of records.
     """
+    folder.mkdir(exist_ok=True)
     suite, store = folder / "many.yaml", Store(folder / "runs")
     suite.write_text(_suite(entries, tasks, seeds, clips))
     request = Request(suite, None, None)
