@@ -1,5 +1,6 @@
 """Boards, and finished suites, of many records: what is read again, and how the time grows."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_a_damaged_memory_of_whole_records_only_costs_time(
     assert len(checked) == 3
 
 
+def test_what_other_code_found_whole_is_checked_again(three: tuple[Path, Path], checked: list[str]) -> None:
+    path = three[1] / "whole.json"
+    first = board(three[1])
+    stored = json.loads(path.read_text())
+    assert len(stored["whole"]) == 3
+    path.write_text(json.dumps({**stored, "code": "another"}))
+    checked.clear()
+    assert board(three[1]) == first
+    assert len(checked) == 3
+
+
 def test_a_whole_store_is_checked_whole_whatever_is_remembered(three: tuple[Path, Path], checked: list[str]) -> None:
     runs = three[1]
     board(runs)
@@ -111,7 +123,7 @@ def test_twice_the_entries_take_at_most_about_twice_the_time(tmp_path: Path, mon
     monkeypatch.setattr(Estimate, "minus", lambda self, other: made.append(None) or minus(self, other))
     monkeypatch.setattr(comparison, "_SOME", 10)
     seconds, comparisons = {}, {}
-    for entries in (150, 300):
+    for entries in (105, 210):
         _, runs = finished_suite(tmp_path / str(entries), entries, 1, 1)
         board(runs)
         took = []
@@ -122,6 +134,6 @@ def test_twice_the_entries_take_at_most_about_twice_the_time(tmp_path: Path, mon
             took.append(time.process_time() - began)
         assert f"freeze on t0 {entries} entries" in text
         seconds[entries], comparisons[entries] = min(took), len(made)
-    assert comparisons[300] <= 2.1 * comparisons[150]
-    assert comparisons[150] < 4 * 150
-    assert seconds[300] < 3 * seconds[150]
+    assert comparisons[210] <= 2.1 * comparisons[105]
+    assert comparisons[105] < 4 * 105
+    assert seconds[210] < 3 * seconds[105]
