@@ -49,9 +49,14 @@ def test_an_entry_ranks_behind_the_intervals_above_its_own() -> None:
 
 
 def test_many_entries_take_as_many_comparisons_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[None] = []
+    made: list[float] = []
     minus = Estimate.minus
-    monkeypatch.setattr(Estimate, "minus", lambda self, other: made.append(None) or minus(self, other))
+
+    def counted(one: Estimate, other: Estimate) -> Estimate:
+        made.append(other.value)
+        return minus(one, other)
+
+    monkeypatch.setattr(Estimate, "minus", counted)
     counts = {}
     for entries in (60, 120):
         of = compared(column(np.linspace(0.3, 0.9, entries), np.random.default_rng(0)), monkeypatch, 20)

@@ -10,7 +10,7 @@ import pytest
 from benchmark.ledger.execute import needed
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
-from benchmark.store import found_whole, store
+from benchmark.store import found_whole, integrity, store
 from benchmark.store.store import Store
 from leaderboard import comparison
 from leaderboard.render import render
@@ -30,7 +30,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the records that are checked, not only looked at; few records are remembered, too."""
     keys: list[str] = []
-    check = store.check_record
+    check = integrity.check_record
 
     def noted(kind: str, folder: Path, *, large: bool) -> None:
         keys.append(folder.name)
@@ -112,15 +112,22 @@ def test_a_finished_suite_is_planned_and_written_once(three: tuple[Path, Path]) 
     other.write_bytes(before)  # another suite of this name: now it counts which was run last
     request.keep(plan, of_runs)
     assert path.read_bytes() != before
-    assert Plan.from_json(of_runs.load_plan("many", tell=lambda line: None)["plan"]).jobs.keys() == plan.jobs.keys()
+    stored = of_runs.load_plan("many", tell=lambda line: None)
+    assert stored
+    assert Plan.from_json(stored["plan"]).jobs.keys() == plan.jobs.keys()
     other.unlink()
 
 
 @pytest.mark.slow
 def test_twice_the_entries_take_at_most_about_twice_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[None] = []
+    made: list[float] = []
     minus = Estimate.minus
-    monkeypatch.setattr(Estimate, "minus", lambda self, other: made.append(None) or minus(self, other))
+
+    def counted(one: Estimate, other: Estimate) -> Estimate:
+        made.append(other.value)
+        return minus(one, other)
+
+    monkeypatch.setattr(Estimate, "minus", counted)
     monkeypatch.setattr(comparison, "_SOME", 10)
     seconds, comparisons = {}, {}
     for entries in (105, 210):
