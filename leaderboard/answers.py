@@ -1,10 +1,11 @@
 """What an entry's records predicted for the clips of a task, and which recordings the clips were cut from."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from benchmark.store.store import Store
 from registry.errors import Damaged
 from registry.metrics import Answers, Judge
 from registry.targets import Target
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 
@@ -61,6 +65,10 @@ class FoldAnswers(Answers):
         figures = self.judge.figures(self.label, self.predicted_PN, self.score_PNC)
         return {metric: float(figure_P.mean()) for metric, figure_P in figures.items()}
 
+    def chief(self) -> float:
+        """The chief metric on the recordings as they are, the mean over repeats."""
+        return float(self.judge.chief_figure(self.label, self.predicted_PN, self.score_PNC).mean())
+
     def among(self, kept_N: NDArray[np.bool_]) -> "FoldAnswers":
         """The answers for some of the clips."""
         return replace(
@@ -102,8 +110,31 @@ def _numbered(names_N: NDArray[Any]) -> NDArray[np.int64]:
     return np.unique(names_N, return_inverse=True)[1].astype(np.int64)
 
 
+@dataclass(frozen=True)
+class _Listing:
+    """The N clips of a fold as a file lists them.
+
+    Args:
+        row_N: their rows, in the order of the clips' ids.
+        clips: the clips; nothing is predicted of them.
+    """
+
+    row_N: NDArray[np.int64]
+    clips: Predictions
+
+
+Listings = dict[bytes, dict[int, _Listing]]  # by a digest of the columns that list clips, by fold
+
+
 def predictions(
-    store: Store, key: str, epochs: Mapping[int, int] | None, target: Target, classes: int, *, scores: bool = False
+    store: Store,
+    key: str,
+    epochs: Mapping[int, int] | None,
+    target: Target,
+    classes: int,
+    *,
+    scores: bool = False,
+    known: Listings | None = None,
 ) -> dict[int, Predictions]:
     """What a record predicted for the clips of each fold.
 
@@ -114,40 +145,68 @@ def predictions(
         target: of the task.
         classes: how many the task has.
         scores: whether to read the scores, too.
+        known: listings of other records of the target, which share their arrays; a new one is added.
     """
     folder = store.find("evaluate", key)
     wanted = ["fold", "clip", "label", "predicted", "source", "seen", *(["scores"] if scores else [])]
     table = read_columns(folder / "predictions.parquet", wanted)
     score_NC = matrix(table, "scores") if scores else None
+    known = {} if known is None else known
+    digest = _digest(table, (type(target), classes))
+    if digest not in known:
+        known[digest] = _listings(table, target, classes)
+    predicted_N = numbers(table, "predicted")
+    after = None if epochs is None else _after(folder / "epochs.parquet", epochs)
+    by_fold = {}
+    for fold, listing in known[digest].items():
+        predicted = predicted_N[listing.row_N] if after is None else after.get(fold)
+        if predicted is not None:
+            score = None if score_NC is None else score_NC[listing.row_N]
+            of = listing.clips
+            by_fold[fold] = Predictions(of.clip_N, of.label, predicted, score, of.source_N, of.seen_N)
+    return by_fold
+
+
+def _digest(table: "Table", of: object) -> bytes:
+    """A digest of the columns that list clips, as they lie in memory."""
+    digest = hashlib.blake2b(repr(of).encode())
+    for name in ("fold", "clip", "label", "source", "seen"):
+        for chunk in table.column(name).chunks if name in table.column_names else ():
+            digest.update(f"{name} {len(chunk)} {chunk.type}".encode())
+            words = chunk.dictionary.buffers() if hasattr(chunk, "dictionary") else []
+            for buffer in filter(None, (*chunk.buffers(), *words)):
+                digest.update(buffer)
+    return digest.digest()
+
+
+def _listings(table: "Table", target: Target, classes: int) -> dict[int, _Listing]:
+    """The clips of every fold of a file."""
     labels = target.array(values(table, "label"), classes)
     sources = texts(table, "source") if "source" in table.column_names else None
     seen = np.array(table.column("seen").to_pylist(), bool) if "seen" in table.column_names else None
     fold_N, clip_N = numbers(table, "fold"), texts(table, "clip")
-    at_end = fold_N, clip_N, numbers(table, "predicted")
-    fold_M, clip_M, predicted_M = at_end if epochs is None else _after(folder / "epochs.parquet", epochs)
     by_fold = {}
-    for fold in np.unique(fold_M):
-        at_N, at_M = np.flatnonzero(fold_N == fold), np.flatnonzero(fold_M == fold)
-        at_N, at_M = at_N[np.argsort(clip_N[at_N])], at_M[np.argsort(clip_M[at_M])]
-        by_fold[int(fold)] = Predictions(
-            clip_N=clip_N[at_N],
-            label=labels[at_N],
-            predicted_N=predicted_M[at_M],
-            score_NC=None if score_NC is None else score_NC[at_N],
-            source_N=None if sources is None else sources[at_N],
-            seen_N=None if seen is None else seen[at_N],
-        )
+    for fold in np.unique(fold_N).tolist():
+        at_N = np.flatnonzero(fold_N == fold)
+        at_N = at_N[np.argsort(clip_N[at_N])]
+        source_N = None if sources is None else sources[at_N]
+        seen_N = None if seen is None else seen[at_N]
+        clips = Predictions(clip_N[at_N], labels[at_N], np.empty(0), source_N=source_N, seen_N=seen_N)
+        by_fold[fold] = _Listing(at_N, clips)
     return by_fold
 
 
-def _after(path: Path, epochs: Mapping[int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Fold, clip and prediction of every clip after the epoch of its fold."""
+def _after(path: Path, epochs: Mapping[int, int]) -> dict[int, NDArray[Any]]:
+    """By fold, the prediction of every clip after the fold's epoch, in the order of the clips' ids."""
     table = read_columns(path, ["fold", "epoch", "clip", "predicted"])
     fold_M, epoch_M = numbers(table, "fold"), numbers(table, "epoch")
-    chosen_M = np.zeros(len(fold_M), bool)
+    clip_M, predicted_M = texts(table, "clip"), numbers(table, "predicted")
+    by_fold = {}
     for fold, epoch in epochs.items():
-        chosen_M |= (fold_M == fold) & (epoch_M == epoch)
-    return fold_M[chosen_M], texts(table, "clip")[chosen_M], numbers(table, "predicted")[chosen_M]
+        at_N = np.flatnonzero((fold_M == fold) & (epoch_M == epoch))
+        if len(at_N):
+            by_fold[fold] = predicted_M[at_N[np.argsort(clip_M[at_N])]]
+    return by_fold
 
 
 def with_recordings(by_fold: Mapping[int, Predictions], plan: Plan, store: Store, row: Row) -> dict[int, Predictions]:

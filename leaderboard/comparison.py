@@ -1,6 +1,6 @@
 """The entries of a column compared with each other, on the same recordings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -8,11 +8,16 @@ from itertools import combinations
 import numpy as np
 
 from leaderboard.answers import FoldAnswers
-from leaderboard.resampling import Estimate, estimates
-from leaderboard.statistics import Interval, Rank, holm, ranks
+from leaderboard.resampling import Estimate, estimates, mean_of
+from leaderboard.spread import POWER, Spreads, spreads
+from leaderboard.statistics import Interval, Rank, holm, ranks, ranks_of_intervals
 from registry.metrics import Judge, Metric
 
 Pair = tuple[str, str]
+_Cell = tuple[str, str]  # protocol, entry
+
+MANY = 100  # entries of a column, at most, of which every two are compared
+_SOME = 500  # pairs that stand for all pairs of more entries
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Smallest:
     Args:
         alone: if the pair is the only comparison.
         of_all: if all pairs of the column are compared.
-        pairs: the number of these pairs.
+        pairs: the number of these pairs, whether every two were compared or each with the mean entry.
     """
 
     alone: float
@@ -79,34 +84,61 @@ class Comparisons:
         ]
         return {comparison.entry: comparison for comparison in self._comparisons(pairs)}
 
+    @property
+    def many(self) -> bool:
+        """Whether there are too many ranked entries to compare every two: each is compared with the mean entry."""
+        return len(self._ranked) > MANY
+
     @cached_property
     def pairs(self) -> list[Comparison]:
-        """Every two ranked entries, the better one first, adjusted over all pairs."""
-        return self._comparisons(list(combinations(self._ranked, 2)))
+        """Every two ranked entries, the better one first, adjusted over all pairs; none where entries are many."""
+        return [] if self.many else self._comparisons(list(combinations(self._ranked, 2)))
 
     @cached_property
     def ranks(self) -> dict[str, Rank]:
-        """The ranks of the entries that have every fold."""
+        """The ranks of the entries that have every fold.
+
+        Where entries are many, each is compared with their mean, on the same recordings. The intervals of these
+        differences hold together with 95 % (Bonferroni over the entries), and two entries are apart where theirs are
+        (Klein, Wright and Wieczorek 2020, JRSS C 69, from a joint confidence region).
+        """
         entries = self._ranked
         if len(entries) < 2:
             return {}
+        if self.many:
+            merit_E = self.metric.sign * self._from_mean.value_M
+            reach_E = self._from_mean.reach_of(len(entries))
+            return dict(zip(entries, ranks_of_intervals(merit_E - reach_E, merit_E + reach_E), strict=True))
         p_EE = np.ones((len(entries), len(entries)))
-        at = {entry: i for i, entry in enumerate(entries)}
-        for pair in self.pairs:
-            p_EE[at[pair.entry], at[pair.other]] = p_EE[at[pair.other], at[pair.entry]] = pair.p
+        first_M, second_M = np.triu_indices(len(entries), 1)  # in the order of ``combinations``
+        p_EE[first_M, second_M] = p_EE[second_M, first_M] = holm(self._every_two.p.tolist())
         return dict(zip(entries, ranks([self._merit(entry) for entry in entries], p_EE), strict=True))
 
     @cached_property
     def smallest(self) -> Smallest | None:
         """The smallest difference that could have been shown; None with fewer than two ranked entries."""
-        differences = [self._difference(pair) for pair in combinations(self._ranked, 2)]
-        if not differences:
+        count = len(self._ranked)
+        pairs = count * (count - 1) // 2
+        if not pairs:
             return None
-        alone, of_all = (
-            float(np.median([difference.smallest(comparisons) for difference in differences]))
-            for comparisons in (1, len(differences))
-        )
-        return Smallest(alone, of_all, len(differences))
+        if not self.many:
+            alone_M, of_all_M = (self._every_two.smallest(comparisons) for comparisons in (1, pairs))
+            return Smallest(float(np.median(alone_M)), float(np.median(of_all_M)), pairs)
+        rng = np.random.default_rng(count)
+        first_M, second_M = rng.permuted(np.tile(np.arange(count), (_SOME, 1)), axis=1)[:, :2].T
+        some = self._spreads_of([(self._ranked[i], self._ranked[j]) for i, j in zip(first_M, second_M, strict=True)])
+        reach_E = self._from_mean.reach_of(count)
+        of_all_M = reach_E[first_M] + reach_E[second_M] + some.reach(POWER)
+        return Smallest(float(np.median(some.smallest(1))), float(np.median(of_all_M)), pairs)
+
+    @cached_property
+    def _every_two(self) -> Spreads:
+        return self._spreads_of(list(combinations(self._ranked, 2)))
+
+    @cached_property
+    def _from_mean(self) -> Spreads:
+        mean = mean_of([self.estimates[entry] for entry in self._ranked])
+        return spreads(self.estimates[entry].minus(mean) for entry in self._ranked)
 
     @cached_property
     def _ranked(self) -> list[str]:
@@ -119,19 +151,22 @@ class Comparisons:
         return self.metric.sign * self.estimates[entry].value
 
     def _comparisons(self, pairs: list[Pair]) -> list[Comparison]:
-        differences = [self._difference(pair) for pair in pairs]
-        adjusted = holm([difference.p for difference in differences])
-        return [
-            Comparison(*pair, difference.interval, p)
-            for pair, difference, p in zip(pairs, differences, adjusted, strict=True)
-        ]
+        adjusted = holm(self._spreads_of(pairs).p.tolist())
+        return [Comparison(*pair, self._difference(pair).interval, p) for pair, p in zip(pairs, adjusted, strict=True)]
+
+    def _spreads_of(self, pairs: Sequence[Pair]) -> Spreads:
+        return spreads(map(self._difference, pairs))
 
     def _difference(self, pair: Pair) -> Estimate:
         return self.estimates[pair[0]].minus(self.estimates[pair[1]])
 
 
 def compare_task(
-    columns: Mapping[str, Mapping[str, Mapping[int, FoldAnswers]]], controls: Mapping[str, str], folds: int
+    columns: Mapping[str, Mapping[str, Mapping[int, FoldAnswers]]],
+    controls: Mapping[str, str],
+    folds: int,
+    *,
+    shown_only: bool = False,
 ) -> dict[str, dict[str, Comparisons]]:
     """The comparisons of every column of a task. All entries see the same draws of the task's recordings.
 
@@ -139,6 +174,7 @@ def compare_task(
         columns: by protocol, for each entry, its answers by fold.
         controls: the control of each entry.
         folds: the number of folds that a ranked entry has.
+        shown_only: leave out what tables have no column for, where that is every further metric.
 
     Returns:
         By protocol, then by the metric's name, the chief metric first. An entry is left out where a metric is not
@@ -150,12 +186,16 @@ def compare_task(
         for entry, answers in column.items()
         if answers
     }
-    of_cells = estimates(cells)
-    clips = {place: _name_of_clips(answers) for place, answers in cells.items()}
+    judges = [_judge_of(answers) for answers in cells.values()]
+    further_shown = any(metric.is_shown for judge in judges for metric in judge.metrics[1:])
+    of_cells = estimates(cells, chief_only=shown_only and not further_shown)
+    clips = _names_of_clips(cells)
     compared: dict[str, dict[str, Comparisons]] = {}
     for protocol, column in columns.items():
         entries = [entry for entry in column if (protocol, entry) in of_cells]
-        metrics = {metric.name: metric for entry in entries for metric in _judge_of(column[entry]).metrics}
+        known = {metric.name: metric for entry in entries for metric in _judge_of(column[entry]).metrics}
+        computed = {name for entry in entries for name in of_cells[protocol, entry]}
+        metrics = {name: metric for name, metric in known.items() if name in computed}
         compared[protocol] = {
             name: Comparisons(
                 metric,
@@ -173,8 +213,16 @@ def compare_task(
     return compared
 
 
-def _name_of_clips(answers: Mapping[int, FoldAnswers]) -> str:
-    return "\n".join(f"{fold}\t{clip}" for fold, of_fold in answers.items() for clip in of_fold.clip_N)
+def _names_of_clips(cells: Mapping[_Cell, Mapping[int, FoldAnswers]]) -> dict[_Cell, str]:
+    """A name of each cell's clips and their folds. Cells that share the arrays of clips share the name."""
+    names: dict[tuple[tuple[int, int], ...], str] = {}
+    of_cells = {}
+    for place, answers in cells.items():
+        arrays = tuple((fold, id(of_fold.clip_N)) for fold, of_fold in answers.items())
+        if arrays not in names:
+            names[arrays] = "\n".join(f"{fold}\t{clip}" for fold, of in answers.items() for clip in of.clip_N)
+        of_cells[place] = names[arrays]
+    return of_cells
 
 
 def _judge_of(answers: Mapping[int, FoldAnswers]) -> Judge:

@@ -1,6 +1,6 @@
 """A leaderboard as grids of text: what Markdown, LaTeX, the terminal and the page have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -125,8 +125,7 @@ def _leaderboard(table: Table, task: str) -> Grid:
     cells = [cell for cell in table.cells if cell.task == task]
     shown = columns(table, task)
     rows = []
-    for entry in dict.fromkeys(cell.entry for cell in cells):
-        of_entry = {cell.protocol: cell for cell in cells if cell.entry == entry}
+    for entry, of_entry in by_entry(cells).items():
         row = [Text(entry + "".join(f" {sign}" for sign, _ in signs(of_entry.values())))]
         for one in shown:
             text = next(filter(None, map(one.text, of_column(of_entry, one))), "")
@@ -134,6 +133,14 @@ def _leaderboard(table: Table, task: str) -> Grid:
         rows.append(row)
     sections = ("", *(one.protocol or "cost" for one in shown))
     return Grid(heading(table, task), ["entry", *(one.head for one in shown)], rows, sections=sections)
+
+
+def by_entry(cells: Iterable[Cell]) -> dict[str, dict[str, Cell]]:
+    """The cells of a task by entry, and then by protocol."""
+    of_entries: dict[str, dict[str, Cell]] = {}
+    for cell in cells:
+        of_entries.setdefault(cell.entry, {})[cell.protocol] = cell
+    return of_entries
 
 
 def of_column(cells: dict[str, Cell], shown: Shown) -> list[Cell]:
@@ -166,10 +173,10 @@ def convergence_grids(table: Table, task: str) -> list[Grid]:
         header += [f"{protocol}: epochs to the mark"] if protocol in marked else []
         header.append(f"{protocol}: area under the curve")
     rows = []
-    for entry in dict.fromkeys(cell.entry for cell in cells):
+    for entry, of_entry in by_entry(cells).items():
         row = [Text(entry)]
         for protocol in protocols:
-            cell = next((c for c in cells if (c.entry, c.protocol) == (entry, protocol)), None)
+            cell = of_entry.get(protocol)
             row += [_reached(cell)] if protocol in marked else []
             row.append(_area(cell))
         rows.append(row)

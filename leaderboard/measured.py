@@ -12,7 +12,7 @@ from benchmark.jobs.evaluate import Embedding, EvaluateJob, Fold, model_of
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
-from leaderboard.answers import FoldAnswers, Predictions, Repeat, gather, predictions, with_recordings
+from leaderboard.answers import FoldAnswers, Listings, Predictions, Repeat, gather, predictions, with_recordings
 from leaderboard.convergence import Curve
 from leaderboard.selection import selected_epochs
 from registry.metrics import Judge
@@ -52,8 +52,16 @@ class Measured:
     data_hash: str = ""  # of the pack's samples
 
     @staticmethod
-    def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule) -> "Measured":
-        """Reads the records of a cell's rows; those of unfinished jobs are left out."""
+    def read(rows: Sequence[Row], plan: Plan, store: Store, rule: Rule, known: Listings) -> "Measured":
+        """Reads the records of a cell's rows; those of unfinished jobs are left out.
+
+        Args:
+            rows: of the cell.
+            plan: of the suite.
+            store: of the records.
+            rule: selects epochs.
+            known: the clips that the records of other cells list; new ones are added.
+        """
         done = [row for row in rows if store.done(plan.jobs[row.key])]
         repeats = {(row.seed, row.draw) for row in done}
         measured = Measured(seeds=len({row.seed for row in done}), draws=len({row.draw for row in done}))
@@ -71,7 +79,7 @@ class Measured:
         measured.seen = max(result.clips_seen_in_pretraining for result in results)
         measured.labels_seen = any(result.labels_seen_in_pretraining for result in results)
         if chosen:
-            measured._take_answers(done, plan, store)
+            measured._take_answers(done, plan, store, known)
         measured.k = sorted({fold.k for of_row in folds for fold in of_row.values() if fold.k is not None})
         rates = [result.steps_per_second for result in results if result.steps_per_second is not None]
         measured.steps_per_second = float(np.mean(rates)) if rates else None
@@ -80,19 +88,19 @@ class Measured:
         measured.embedding = [result.embedding for result in results if result.embedding]
         return measured
 
-    def _take_answers(self, done: Sequence[Row], plan: Plan, store: Store) -> None:
+    def _take_answers(self, done: Sequence[Row], plan: Plan, store: Store, known: Listings) -> None:
         """Reads the predictions of every fold that each repeat has, and computes the figures from them."""
         records: dict[Repeat, dict[int, Predictions]] = defaultdict(dict)
         for row in done:
-            known = self.epochs, self.target, len(self.classes)
-            by_fold = predictions(store, row.key, *known, scores=self.judge.uses_scores)
+            of_task = self.epochs, self.target, len(self.classes)
+            by_fold = predictions(store, row.key, *of_task, scores=self.judge.uses_scores, known=known)
             records[row.seed, row.draw] |= with_recordings(by_fold, plan, store, row)
         self.answers = gather(records, self.judge)
         self.by_recording = all(
             of_fold.source_N is not None for by_fold in records.values() for of_fold in by_fold.values()
         )
         self.clips = sum(len(of_fold.clip_N) for of_fold in self.answers.values())
-        self.scores = {fold: of_fold.observed()[self.judge.chief.name] for fold, of_fold in self.answers.items()}
+        self.scores = {fold: of_fold.chief() for fold, of_fold in self.answers.items()}
         asked = len(plan.facts.tasks[done[0].task].folds)
         self.unseen = self._without_seen(whole=len(self.answers) == asked)
 

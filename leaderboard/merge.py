@@ -19,8 +19,8 @@ from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_o
 from benchmark.ledger.facts import SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.job import AnyJob, Config
-from benchmark.store.store import Store
-from registry.errors import Damaged, Mistake, Mistakes
+from benchmark.store.store import Checked, Store
+from registry.errors import Mistake, Mistakes
 from registry.targets import find_judge
 
 _T = TypeVar("_T")
@@ -44,24 +44,23 @@ class Stores(Store):
             places.setdefault(folder.resolve(), folder)
         names = _short_names(list(places))
         self.stores = {name: Store(folder) for name, folder in zip(names, places.values(), strict=True)}
+        for store in self.stores.values():
+            store._checked = self._checked
 
     def find(self, kind: str, key: str) -> Path:
         """The folder of a finished job, in the first store that has it; a folder in the first store where none has."""
-        return next((store.find(kind, key) for store in self.holders(kind, key).values()), super().find(kind, key))
+        return self._holder(kind, key).find(kind, key)
 
     def holders(self, kind: str, key: str) -> dict[str, Store]:
         """The stores that have a whole record, by the shortest names that differ."""
         return {name: store for name, store in self.stores.items() if store.has(kind, key)}
 
-    def damaged(self) -> list[Damaged]:
-        """The damage that readers met in any of the folders."""
-        all_damage = [*super().damaged(), *(damage for store in self.stores.values() for damage in store.damaged())]
-        return list({damage.where: damage for damage in all_damage}.values())
+    def remember(self) -> None:
+        for store in self.stores.values():
+            store.remember()
 
-    def load_plan(
-        self, name: str, asked: str = "", tell: Callable[[str], None] = lambda line: None
-    ) -> dict[str, Any] | None:
-        """The union of each folder's last plan of a suite; None if no folder has one.
+    def plan(self, name: str, asked: str, tell: Callable[[str], None]) -> Plan:
+        """The union of each folder's last plan of a suite; at least one folder has one.
 
         Raises:
             Mistake: if a folder's plan is damaged, or of another schema.
@@ -69,11 +68,19 @@ class Stores(Store):
         """
         loaded = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
         plans = {label: Plan.from_json(stored["plan"]) for label, stored in loaded.items() if stored}
-        return {"plan": merge_plans(plans).to_json()} if plans else None
+        return merge_plans(plans)
 
     def plans(self) -> list[str]:
         """The names, with the scale, of all suites that were run on any of the stores."""
         return sorted({name for store in self.stores.values() for name in store.plans()})
+
+    def _holder(self, kind: str, key: str) -> Store:
+        """The first store that has a whole record, or the first of all."""
+        first, *others = self.stores.values()
+        return next((store for store in (first, *others) if store.has(kind, key)), first) if others else first
+
+    def _look(self, kind: str, key: str, *, large: bool, elsewhere: bool = False) -> Checked | None:
+        return self._holder(kind, key)._look(kind, key, large=large, elsewhere=elsewhere)
 
 
 def _short_names(places: Sequence[Path]) -> list[str]:
@@ -91,6 +98,8 @@ def merge_plans(plans: Mapping[str, Plan]) -> Plan:
     Raises:
         Mistakes: where folders differ in something that all figures depend on, such as the selection of epochs.
     """
+    if len(plans) == 1:
+        return next(iter(plans.values()))
     _check_agreement(plans)
     merged: Plan | None = None
     known: dict[str, dict[str, Settings]] = {}  # by entry, then by each name that the entry has in the merged plan
@@ -217,6 +226,8 @@ def differences(plan: Plan, stores: Stores) -> list[str]:
 
     Equal work may give other figures on another device. A leaderboard shows the first folder's.
     """
+    if len(stores.stores) == 1:
+        return []
     shared: dict[tuple[str, str, str, str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for row in plan.rows:
         holders = stores.holders("evaluate", row.key)
@@ -286,7 +297,7 @@ def separate(plan: Plan, store: Store) -> Plan:
 
 def _data(plan: Plan, store: Store, row: Row) -> _Data:
     job, pack = plan.evaluation(row), plan.pack_of(row)
-    audio = store.result(EvaluateJob, row.key).data_hash if store.done(job) else None
+    audio = str(store.stated("evaluate", row.key)["data_hash"]) if store.done(job) else None
     return _Data((_canonical(dict(pack.config.task.config)), str(pack.config.inputs)), pack.key, audio)
 
 

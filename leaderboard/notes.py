@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from leaderboard.comparison import MANY
 from leaderboard.published import known_faults
-from leaderboard.resampling import draws_of
 from leaderboard.selection import MEANING, RULES
 from leaderboard.table import Cell, Table
 
@@ -85,11 +85,7 @@ def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
         sentences.append(
             "p: of no difference from the control, on the same recordings, adjusted by Holm over the column."
         )
-    if any(cell.rank for cell in measured):
-        sentences.append(
-            "rank: 1-2 where no difference of two entries is significant (0.05, adjusted by Holm over all pairs of the"
-            " column). Bold: the best, and what is not told apart from it."
-        )
+    sentences += _ranks(table)
     sentences += _smallest(table)
     sentences += [
         f"{across.protocol} across tasks: Friedman p {across.test.p:.3f}; mean ranks that differ by less than"
@@ -102,12 +98,34 @@ def _comparisons(table: Table, measured: list[Cell]) -> list[str]:
     return sentences
 
 
+def _ranks(table: Table) -> list[str]:
+    """How entries were ranked: by all pairs, or, where they are many, each against the mean entry."""
+    many = {place: len(of.ranks) for place, of in table.comparisons.items() if of.ranks and of.many}
+    sentences = []
+    if any(of.ranks for place, of in table.comparisons.items() if place not in many):
+        sentences.append(
+            "rank: 1-2 where no difference of two entries is significant (0.05, adjusted by Holm over all pairs of the"
+            " column)."
+        )
+    if many:
+        columns = ", ".join(f"{protocol} on {task} {count}" for (task, protocol), count in many.items())
+        sentences.append(
+            f"rank, where more than {MANY} entries share a column: not every two were compared ({columns} entries)."
+            " Each was compared with the mean of all, on the same recordings, by an interval that holds together with"
+            " those of all others (0.05, Bonferroni): 1-2 where the intervals of two entries overlap."
+        )
+    if sentences:
+        sentences[-1] += " Bold: the best, and what is not told apart from it."
+    return sentences
+
+
 def _intervals(table: Table) -> list[str]:
     """What the intervals rest on: recordings or clips, and how many draws."""
     draws: dict[int, dict[str, None]] = {}
-    for (_, task, _), of_cell in table.measured.items():
-        if of_cell.answers:
-            draws.setdefault(draws_of(of_cell.answers), {})[task] = None
+    for entry, task, protocol in table.measured:
+        of_column = table.comparisons.get((task, protocol))
+        if of_column and entry in of_column.estimates:
+            draws.setdefault(len(of_column.estimates[entry].recordings_D), {})[task] = None
     counts = "; ".join(
         f"{count:,} draws" + (f" of {', '.join(tasks)}" if len(draws) > 1 else "") for count, tasks in draws.items()
     )

@@ -5,45 +5,28 @@ trained with several seeds has a scatter of seeds, too. Seeds are too few to be 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import FoldAnswers
+from leaderboard.spread import Scatter, Spreads, spreads, together
 from leaderboard.statistics import ALPHA, Interval
-from registry.metrics import Counts, Figures
+from registry.metrics import Answers, Counts, Figures
 
 DRAWS = 10_000
 FEWEST = 1_000
 WORK = 2 * 10**9  # numbers that a slow judge may go through in all its draws: some seconds an entry
 BLOCK = 2**20  # recordings drawn at once: they fit in a cache
-POWER = 0.8
+TABLES = 2 * 10**7  # draws of one repeat's answers for one fold, in all cells of a task: tenths of a second by accuracy
+AT_ONCE = 256  # repeats that a judge judges at once
 GROUPS = 1_000  # groups of a fold's recordings, at most, that are left out in turn
 
 _Place = TypeVar("_Place")
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """One independent source of a figure's variance, and the degrees of freedom of this variance."""
-
-    variance: float
-    freedom: float
-
-    @property
-    def deviation(self) -> float:
-        """The root of the variance."""
-        return math.sqrt(self.variance)
-
-    def reach(self, share: float) -> float:
-        """The quantile at ``share`` of a Student's t distribution with this deviation, from its mean."""
-        from scipy.special import stdtrit
-
-        return self.deviation * float(stdtrit(self.freedom, share))
 
 
 @dataclass(frozen=True)
@@ -90,7 +73,12 @@ class Estimate:
     @cached_property
     def between_seeds(self) -> Scatter:
         """The variance between seeds; 0 where there is one seed."""
-        return _together(*self.seeds)
+        return together(*self.seeds)
+
+    @cached_property
+    def spread(self) -> Spreads:
+        """How the figure scatters, by recordings and seeds together."""
+        return spreads([self])
 
     @property
     def deviation(self) -> float:
@@ -104,7 +92,7 @@ class Estimate:
         The draws are moved so that their mean is the figure: an average precision is higher on a draw that holds a clip
         twice, because the clip ranks beside itself.
         """
-        reach = self._reach(1 - ALPHA / 2)
+        reach = float(self.spread.reach(1 - ALPHA / 2)[0])
         drawn_D = self.recordings_D[np.isfinite(self.recordings_D)]
         deviation = float(drawn_D.std()) if len(drawn_D) else 0.0
         if self.seeds or not deviation:
@@ -115,41 +103,28 @@ class Estimate:
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of no difference: the smallest level at which the interval does not hold 0.
-
-        R recordings, each on one side or the other, allow no p below 2 to the power of 1 - R.
-        """
-        if self.value == 0:
-            return 1.0
-        least = 2.0 ** (1 - min(len(self.jackknife_R), GROUPS))
-        low, high = 0.0, 1.0
-        for _ in range(50):
-            level = (low + high) / 2
-            low, high = (level, high) if self._reach(1 - level / 2) > abs(self.value) else (low, level)
-        return max(high, least)
+        """The two-sided p-value of no difference."""
+        return float(self.spread.p[0])
 
     def smallest(self, comparisons: int) -> float:
         """The smallest true difference that 80 % of trials show at 0.05, among that many comparisons (Holm)."""
-        return self._reach(1 - ALPHA / 2 / comparisons) + self._reach(POWER)
-
-    def _reach(self, share: float) -> float:
-        """The quantile at ``share`` of the figure's distribution, from its mean, by recordings and seeds together.
-
-        The scatter of a few seeds has few degrees of freedom. Then Satterthwaite's reach is too short, and the root of
-        the sum of both squared reaches (Zou and Donner 2008) is too long. The mean of the two was best in simulation.
-        """
-        recordings, seeds = self.between_recordings, self.between_seeds
-        if not seeds.variance:
-            return recordings.reach(share)
-        apart = math.hypot(recordings.reach(share), seeds.reach(share))
-        return (apart + _together(recordings, seeds).reach(share)) / 2
+        return float(self.spread.smallest(comparisons)[0])
 
 
-def _together(*scatters: Scatter) -> Scatter:
-    """The scatter of a sum of independent terms, each with its scatter (Satterthwaite 1946)."""
-    variance = sum(scatter.variance for scatter in scatters)
-    squares = sum(scatter.variance**2 / scatter.freedom for scatter in scatters)
-    return Scatter(variance, variance**2 / squares if squares else math.inf)
+def mean_of(figures: Collection[Estimate]) -> Estimate:
+    """The mean of several entries' figures on the same recordings.
+
+    The seeds of the entries are independent. In the difference of one of them from the mean its own seeds count twice,
+    once for a small part: its scatter is a little too large.
+    """
+    share = 1 / len(figures)
+    seeds = together(*(scatter for figure in figures for scatter in figure.seeds))
+    return Estimate(
+        share * sum(figure.value for figure in figures),
+        share * np.add.reduce([figure.recordings_D for figure in figures]),
+        share * np.add.reduce([figure.jackknife_R for figure in figures]),
+        (Scatter(share**2 * seeds.variance, seeds.freedom),) if seeds.variance else (),
+    )
 
 
 def _normal(share: float) -> float:
@@ -158,22 +133,31 @@ def _normal(share: float) -> float:
     return float(ndtri(share))
 
 
-def estimates(cells: "Mapping[_Place, Mapping[int, FoldAnswers]]") -> "dict[_Place, dict[str, Estimate]]":
+def estimates(
+    cells: "Mapping[_Place, Mapping[int, FoldAnswers]]", *, chief_only: bool = False
+) -> "dict[_Place, dict[str, Estimate]]":
     """The estimates of many cells of one task, by metric, all on the same draws of the recordings.
 
     Draws depend only on the folds and their numbers of recordings. So other cells do not change a cell's draws, and
-    the difference of two cells with the same clips is paired.
+    the difference of two cells with the same clips is paired. But where cells are very many, there are fewer draws.
 
     Args:
         cells: the answers by fold.
+        chief_only: leave further metrics out, which may take much longer.
     """
-    of_cells = {}
+    from threadpoolctl import threadpool_limits
+
+    of_cells: dict[_Place, dict[str, Estimate]] = {}
+    tables = sum(len(of_fold.seed_P) for answers in cells.values() for of_fold in answers.values())
     groups: dict[tuple[tuple[int, int], ...], list[_Place]] = {}
     for place, answers in cells.items():
         sizes = tuple((fold, of_fold.recordings) for fold, of_fold in answers.items())
         groups.setdefault(sizes, []).append(place)
     for sizes, places in groups.items():
-        of_cells.update(_of_group(dict(sizes), {place: cells[place] for place in places}))
+        draws = min(max(FEWEST, TABLES // tables), *(draws_of(cells[place]) for place in places))
+        stacks = _stacks({place: cells[place] for place in places}, chief_only)
+        with threadpool_limits(1, user_api="blas"):  # its threads take thirty times as long over such small products
+            of_cells.update(_of_stacks(stacks, dict(sizes), draws))
     return of_cells
 
 
@@ -183,32 +167,86 @@ def draws_of(answers: Mapping[int, FoldAnswers]) -> int:
     return max(FEWEST, min(DRAWS, WORK // cost)) if cost else DRAWS
 
 
-def _of_group(
-    recordings: Mapping[int, int], cells: Mapping[_Place, Mapping[int, FoldAnswers]]
+@dataclass(frozen=True)
+class _Stack(Generic[_Place]):
+    """Cells with the same clips and the same kind of judge, judged at once.
+
+    Args:
+        rows: the rows of each cell's repeats in what is judged.
+        seeds: of each cell's repeats.
+        judged: by fold, the judge's function from counts to figures of all rows.
+    """
+
+    rows: dict[_Place, slice]
+    seeds: dict[_Place, NDArray[np.int64]]
+    judged: dict[int, Callable[[Counts], Figures]]
+
+    def over_folds(self, counts: Mapping[int, Counts]) -> Figures:
+        """The mean of each metric over folds: every fold counts the same, whatever its size."""
+        totals: Figures = {}
+        for fold, under in self.judged.items():
+            for metric, figure_PD in under(counts[fold]).items():
+                totals[metric] = np.add(totals[metric], figure_PD, totals[metric]) if metric in totals else figure_PD
+        return {metric: total_PD / len(self.judged) for metric, total_PD in totals.items()}
+
+
+def _stacks(cells: Mapping[_Place, Mapping[int, FoldAnswers]], chief_only: bool) -> list[_Stack[_Place]]:
+    """Cells in stacks: one judgement of many repeats takes little longer than one of a few."""
+    alike: dict[tuple[object, ...], list[list[_Place]]] = {}
+    for place, answers in cells.items():
+        clips = ((of_fold.label.tobytes(), of_fold.recording_N.tobytes()) for of_fold in answers.values())
+        repeats = len(next(iter(answers.values())).seed_P)
+        key = type(next(iter(answers.values())).judge), repeats, *clips
+        chunks = alike.setdefault(key, [[]])
+        if len(chunks[-1]) * repeats >= AT_ONCE:
+            chunks.append([])
+        chunks[-1].append(place)
+    return [
+        _stacked({place: cells[place] for place in chunk}, chief_only) for chunks in alike.values() for chunk in chunks
+    ]
+
+
+def _stacked(cells: Mapping[_Place, Mapping[int, FoldAnswers]], chief_only: bool) -> _Stack[_Place]:
+    seeds = {place: next(iter(answers.values())).seed_P for place, answers in cells.items()}
+    ends = np.cumsum([len(seed_P) for seed_P in seeds.values()])
+    rows = {place: slice(end - len(seeds[place]), end) for place, end in zip(cells, ends.tolist(), strict=True)}
+    folds = next(iter(cells.values())).keys()
+    return _Stack(rows, seeds, {fold: _judged([of[fold] for of in cells.values()], chief_only) for fold in folds})
+
+
+def _judged(answers: Sequence[FoldAnswers], chief_only: bool) -> Callable[[Counts], Figures]:
+    """The figures of several cells' answers for the same clips: one function from counts, the rows of all repeats."""
+    judge, first = answers[0].judge, answers[0]
+    scores = [of_cell.score_PNC for of_cell in answers if of_cell.score_PNC is not None]
+    predicted_PN = np.concatenate([of_cell.predicted_PN for of_cell in answers])
+    stacked = Answers(first.label, predicted_PN, np.concatenate(scores) if scores else None, first.recording_N)
+    if not chief_only:
+        return judge.under(stacked)
+    chief = judge.chief_under(stacked)
+    return lambda count_DR: {judge.chief.name: chief(count_DR)}
+
+
+def _of_stacks(
+    stacks: Sequence[_Stack[_Place]], recordings: Mapping[int, int], draws: int
 ) -> dict[_Place, dict[str, Estimate]]:
     """The estimates of cells that have the same numbers of recordings in the same folds."""
-    metrics = {
-        place: {fold: of_fold.judge.under(of_fold) for fold, of_fold in answers.items()}
-        for place, answers in cells.items()
-    }
-    blocks: dict[_Place, list[Figures]] = {place: [] for place in cells}
-    draws = min(draws_of(answers) for answers in cells.values())
+    blocks: list[list[Figures]] = [[] for _ in stacks]
     for counts in _drawn(recordings, draws):
-        for place, of_folds in metrics.items():
-            blocks[place].append(_over_folds({fold: under(counts[fold]) for fold, under in of_folds.items()}))
-    of_cells: dict[_Place, dict[str, Estimate]] = {}
-    for place, answers in cells.items():
-        seed_P = next(iter(answers.values())).seed_P
-        observed = {fold: under(np.ones((1, recordings[fold]), np.float32)) for fold, under in metrics[place].items()}
-        without = {fold: under(_all_but_one(recordings[fold])) for fold, under in metrics[place].items()}
-        of_cells[place] = {
-            metric: _estimate(
-                _by_seed(figure_P1[:, 0], seed_P),
-                _by_seed(np.concatenate([block[metric] for block in blocks[place]], 1), seed_P),
-                _jackknife({fold: figures[metric].mean(0) for fold, figures in without.items()}),
-            )
-            for metric, figure_P1 in _over_folds(observed).items()
-        }
+        for stack, of_stack in zip(stacks, blocks, strict=True):
+            of_stack.append(stack.over_folds(counts))
+    once = {fold: np.ones((1, count), np.float32) for fold, count in recordings.items()}
+    all_but_one = {fold: _all_but_one(count) for fold, count in recordings.items()}
+    of_cells: dict[_Place, dict[str, Estimate]] = {place: {} for stack in stacks for place in stack.rows}
+    for stack, of_stack in zip(stacks, blocks, strict=True):
+        without = {fold: under(all_but_one[fold]) for fold, under in stack.judged.items()}
+        for metric, figure_P1 in stack.over_folds(once).items():
+            drawn_PD = np.concatenate([block.pop(metric) for block in of_stack], 1)
+            for place, rows in stack.rows.items():
+                of_cells[place][metric] = _estimate(
+                    _by_seed(figure_P1[rows, 0], stack.seeds[place]),
+                    _by_seed(drawn_PD[rows], stack.seeds[place]),
+                    _jackknife({fold: figures[metric][rows].mean(0) for fold, figures in without.items()}),
+                )
     return of_cells
 
 
@@ -253,12 +291,6 @@ def _jackknife(of_folds: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float6
         known_R = figure_R[np.isfinite(figure_R)]
         deviations.append(share * (figure_R - (known_R.mean() if len(known_R) else 0.0)))
     return np.concatenate(deviations)
-
-
-def _over_folds(of_folds: Mapping[int, Figures]) -> Figures:
-    """The mean of each metric over folds: every fold counts the same, whatever its size."""
-    first = next(iter(of_folds.values()))
-    return {metric: np.mean([figures[metric] for figures in of_folds.values()], 0) for metric in first}
 
 
 def _by_seed(figure_PD: NDArray[np.float64], seed_P: NDArray[np.int64]) -> NDArray[np.float64]:

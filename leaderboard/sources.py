@@ -37,12 +37,10 @@ def read_plans(
     unreadable = []
     for name in sorted(known):
         try:
-            stored = store.load_plan(name, known[name], tell)
+            plan = store.plan(name, known[name], tell)
         except Mistake as why:
             unreadable.append(why)
             continue
-        assert stored
-        plan = Plan.from_json(stored["plan"])
         for difference in differences(plan, store):
             tell(difference)
         yield separate(plan, store), store

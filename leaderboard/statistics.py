@@ -53,6 +53,18 @@ def ranks(means: Sequence[float], p_EE: NDArray[np.float64]) -> list[Rank]:
     return [Rank(1 + int(b), len(mean_E) - int(w)) for b, w in zip(better_E, worse_E, strict=True)]
 
 
+def ranks_of_intervals(low_E: NDArray[np.float64], high_E: NDArray[np.float64]) -> list[Rank]:
+    """Each entry's ranks: behind the entries whose interval lies above its own, before those whose lies below it.
+
+    Args:
+        low_E: the lower ends of intervals, which hold together; higher is better.
+        high_E: their upper ends.
+    """
+    better_E = len(low_E) - np.searchsorted(np.sort(low_E), high_E, side="right")
+    worse_E = np.searchsorted(np.sort(high_E), low_E, side="left")
+    return [Rank(1 + b, len(low_E) - w) for b, w in zip(better_E.tolist(), worse_E.tolist(), strict=True)]
+
+
 @dataclass(frozen=True)
 class Friedman:
     """Whether entries differ across tasks, and by how much two mean ranks must differ (Demsar 2006, JMLR 7).

@@ -1,18 +1,20 @@
 """Makes the cells of a leaderboard from records."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from benchmark.jobs import embed
 from benchmark.jobs.evaluate import model_of
 from benchmark.ledger.facts import SuiteFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.store import Store
 from benchmark.suite.rules import Rule
-from leaderboard.answers import FoldAnswers
+from leaderboard.answers import FoldAnswers, Listings
 from leaderboard.class_wise import ClassFigures, class_figures
 from leaderboard.comparison import Comparison, Comparisons, compare_task
 from leaderboard.convergence import Convergence, convergence
@@ -21,9 +23,12 @@ from leaderboard.published import Published, anchored, of_harnesses, reproduced
 from leaderboard.resampling import estimates
 from leaderboard.statistics import Friedman, Interval, Rank, friedman
 from leaderboard.verdict import hindrances, verdict
-from registry.lookup import WEIGHTS
+from registry.lookup import WEIGHTS, Choice
 from registry.metrics import Metric
 from registry.targets.one_label import ACCURACY
+
+if TYPE_CHECKING:
+    from registry.encoders import Encoder
 
 Place = tuple[str, str, str]  # entry, task, protocol
 
@@ -172,19 +177,28 @@ class Table:
         return next((c for c in self.cells if (c.entry, c.task, c.protocol) == wanted), None)
 
 
-def make_table(plan: Plan, store: Store, rule: Rule | None = None) -> Table:
-    """Makes a suite's leaderboard from the records in a store; ``rule`` selects epochs instead of the suite's rule."""
+def make_table(plan: Plan, store: Store, rule: Rule | None = None, *, shown_only: bool = False) -> Table:
+    """Makes a suite's leaderboard from the records in a store.
+
+    Args:
+        plan: of the suite.
+        store: of the records.
+        rule: selects epochs instead of the suite's rule.
+        shown_only: leave out further metrics that tables have no column for: their draws take most of the time.
+    """
     facts = plan.facts
     table = Table(plan.name, facts, rule or facts.selection)
     rows: dict[Place, list[Row]] = defaultdict(list)
     for row in plan.rows:
         rows[row.entry, row.task, row.protocol].append(row)
-    measured = {place: Measured.read(of_cell, plan, store, table.rule) for place, of_cell in rows.items()}
+    known: Listings = {}
+    measured = {place: Measured.read(of_cell, plan, store, table.rule, known) for place, of_cell in rows.items()}
     table.measured = measured
-    columns = _compared(facts, measured)
+    store.remember()
+    columns = _compared(facts, measured, shown_only)
     table.comparisons = {place: next(iter(of_metrics.values())) for place, of_metrics in columns.items() if of_metrics}
     unseen = _without_seen(facts, measured)
-    scratch = {place: _scratch(plan, rows, place) for place in rows}
+    scratch = _scratch(plan, rows)
     figures = reproduced(facts.reproduces)
     published = {(p.row, p.task, p.protocol): p for p in figures}
     for (entry, task, protocol), of_cell in measured.items():
@@ -224,7 +238,9 @@ def _only_published(facts: SuiteFacts, figures: Sequence[Published]) -> Iterator
                 yield Cell(figure.row, task, figure.protocol, folds, official, published=figure)
 
 
-def _compared(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[tuple[str, str], dict[str, Comparisons]]:
+def _compared(
+    facts: SuiteFacts, measured: Mapping[Place, Measured], shown_only: bool
+) -> dict[tuple[str, str], dict[str, Comparisons]]:
     """The comparisons of every column's entries, by metric."""
     controls = {entry: facts.control_of(entry) for entry in facts.entries}
     columns = {}
@@ -233,7 +249,8 @@ def _compared(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict[tup
         for (entry, cell_task, protocol), of_cell in measured.items():
             if cell_task == task and of_cell.answers:
                 answers[protocol][entry] = of_cell.answers
-        for protocol, of_metrics in compare_task(answers, controls, len(asked.folds)).items():
+        compared = compare_task(answers, controls, len(asked.folds), shown_only=shown_only)
+        for protocol, of_metrics in compared.items():
             columns[task, protocol] = of_metrics
     return columns
 
@@ -275,22 +292,31 @@ def _without_seen(facts: SuiteFacts, measured: Mapping[Place, Measured]) -> dict
             for place, of_cell in measured.items()
             if place[1] == task and of_cell.seen and of_cell.unseen
         }
-        for place, of_metrics in estimates(answers).items():
+        for place, of_metrics in estimates(answers, chief_only=True).items():
             without[place] = next(iter(of_metrics.values())).interval
     return without
 
 
-def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]], place: Place) -> str:
+def _scratch(plan: Plan, rows: Mapping[Place, Sequence[Row]]) -> dict[Place, str]:
     """The entry with random weights that sets a cell's mark: the control, else one with the same encoder, else any."""
-    models = {
-        entry: model_of(plan.evaluation(of_cell[0]), plan.jobs)[0]
-        for (entry, *column), of_cell in rows.items()
-        if tuple(column) == place[1:]
-    }
-    random = [entry for entry, model in models.items() if WEIGHTS.find(model.weights.kind).untrained]
-    same = [entry for entry in random if models[entry].encoder == models[place[0]].encoder]
-    control = plan.facts.control_of(place[0])
-    return control if control in random else next(iter([*same, *random]), "")
+    models: dict[tuple[str, str], dict[str, embed.Config]] = defaultdict(dict)  # by column, of each entry
+    for (entry, *column), of_cell in rows.items():
+        models[column[0], column[1]][entry] = model_of(plan.evaluation(of_cell[0]), plan.jobs)[0]
+    scratch = {}
+    for (task, protocol), of_column in models.items():
+        random = {entry: model for entry, model in of_column.items() if WEIGHTS.find(model.weights.kind).untrained}
+        with_encoder: dict[str, str] = {}  # the first entry with each encoder
+        for entry, model in random.items():
+            with_encoder.setdefault(_settings(model.encoder), entry)
+        for entry, model in of_column.items():
+            control = plan.facts.control_of(entry)
+            same = with_encoder.get(_settings(model.encoder), next(iter(random), ""))
+            scratch[entry, task, protocol] = control if control in random else same
+    return scratch
+
+
+def _settings(of: "Choice[Encoder]") -> str:
+    return json.dumps(dict(of.config), sort_keys=True)
 
 
 def _convergence(

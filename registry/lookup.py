@@ -63,10 +63,8 @@ class Kind(Generic[C]):
 
     def names(self) -> list[str]:
         """Every name, sorted: those of the registry, of installed plugins, and of loaded plugin files."""
-        files = (Path(__file__).parent / self.folder).glob("*.py")
-        shipped = {path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")}
         in_plugins = {name for folder, name in _plugins if folder == self.folder}
-        return sorted(shipped | set(_entry_points(self)) | in_plugins)
+        return sorted(_shipped(self.folder) | set(_entry_points(self)) | in_plugins)
 
     def find(self, name: str) -> type[C]:
         """The class of a component: a subclass of the kind's contract.
@@ -332,6 +330,13 @@ def plugin_file(component: type) -> Path | None:
     return Path(str(is_plugin)) if is_plugin else None
 
 
+@cache
+def _shipped(folder: str) -> frozenset[str]:
+    """The names of the registry's own components of a kind."""
+    files = (Path(__file__).parent / folder).glob("*.py")
+    return frozenset(path.stem.replace("_", "-") for path in files if not path.stem.startswith("_"))
+
+
 def _entry_points(kind: Kind[AnyComponent]) -> dict[str, EntryPoint]:
     return {point.name: point for point in _installed() if point.group == f"audiobench.{kind.folder}"}
 
@@ -355,6 +360,7 @@ def package_digest(package: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+@cache
 def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyComponent]:
     components = _components_in(module, kind)
     if len(components) != 1:

@@ -13,6 +13,8 @@ def visible(text: str) -> str:
     ``a\\nb`` in a name would break a table, an escape sequence would speak to the terminal, and a sign that turns the
     direction would show another name than it is.
     """
+    if text.isascii() and text.isprintable():  # nearly all texts
+        return text
     return "".join(spelled(sign) if _is_hidden(sign) else sign for sign in text)
 
 

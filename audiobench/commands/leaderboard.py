@@ -50,7 +50,8 @@ def leaderboard(
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)
     plans = list(read_plans(folders, suite, scale, lambda difference: say(difference, sys.stderr)))
-    tables = [make_table(plan, store, selection) for plan, store in plans]
+    in_tables = form in ("md", "html", "latex")  # other forms have every metric
+    tables = [make_table(plan, store, selection, shown_only=in_tables) for plan, store in plans]
     if form in FORMATS:
         texts = _files(tables, form, output)
     else:

@@ -88,7 +88,7 @@ def run(
     from leaderboard.terminal import console
 
     separated = separate(plan, store)
-    table = make_table(separated, store)
+    table = make_table(separated, store, shown_only=True)
     try:
         keep_smallest(table, separated, store)
         written = write_markdown(table, store)

@@ -72,11 +72,11 @@ class _Stored:
             return f"epochs.parquet and predictions.parquet are of different clips of fold {fold}"
         at_end_1N = self.predicted_N[row_N][None]
         scores_1NC = None if self.score_NC is None else self.score_NC[row_N][None]
-        ends = self.target.figures(self.label[row_N], at_end_1N, scores_1NC)[chief.name]
+        ends = self.target.chief_figure(self.label[row_N], at_end_1N, scores_1NC)
         pairs = [("the end", record.figure(chief.column), float(ends[0]))]  # of a stated and a computed figure
         if epochs and not self.target.uses_scores:
             predicted_EN = self.predicted_M[row_M].reshape(len(epochs), -1)
-            computed = dict(zip(epochs, self.target.figures(self.label[row_N], predicted_EN)[chief.name], strict=True))
+            computed = dict(zip(epochs, self.target.chief_figure(self.label[row_N], predicted_EN), strict=True))
             stated = zip(record.epochs, record.by_epoch(chief.column), strict=True)
             pairs += [(f"epoch {epoch}", figure, float(computed[epoch])) for epoch, figure in stated]
         differing = (pair for pair in pairs if not _agree(pair[1], pair[2]))

@@ -64,6 +64,7 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[A
     keys = [row.key for row in rows]
     for job in plan.needed_for(keys, lambda job: False):
         whole(job, large=False)
+    store.remember()
     return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
 
 

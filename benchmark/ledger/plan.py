@@ -35,7 +35,8 @@ class Plan:
 
     ``facts`` is what a leaderboard must know of the suite. ``files`` maps the SHA-256 of a weight file, which is in
     keys, to its path, which is not. ``texts`` are the names and contents of the suite's files. ``older`` maps a job's
-    key to the key that older versions gave it, where the two differ.
+    key to the key that older versions gave it, where the two differ. ``kept`` says whether the plan was read from the
+    store, which has it as it is.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Plan:
     files: dict[str, str] = field(default_factory=dict)
     texts: list[tuple[str, str]] = field(default_factory=list)
     older: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
 
     def add(self, job: AnyJob, older: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Adds a job once, and returns its key; ``older`` are the settings that differ in older versions."""
@@ -120,8 +122,8 @@ class Plan:
         texts = [(name, text) for name, text in stored.get("texts", ())]
         facts = SuiteFacts.from_json(stored["facts"])
         plan = Plan(stored["name"], facts, rows=rows, files=stored["files"], texts=texts)
-        for job in stored["jobs"]:
-            plan.add(Job.from_json(job))
+        for job in map(Job.from_json, stored["jobs"]):
+            plan.jobs.setdefault(job.key, job)
         plan.older = stored.get("older", {})
         return plan
 

@@ -12,6 +12,7 @@ from typing import Any
 from benchmark.ledger.plan import Plan, plan_name
 from benchmark.ledger.planner import make_plan, still_holds
 from benchmark.store.digests import Digests
+from benchmark.store.files import code_state
 from benchmark.store.plan_file import PLAN_SCHEMA, content_digest
 from benchmark.store.store import Store
 from benchmark.suite.document import Document, plugin_files, read_suite
@@ -59,6 +60,7 @@ class Request:
         if stored and stored["request"] == self._digest():
             plan = Plan.from_json(stored["plan"])
             if still_holds(plan, self.data, digests):
+                plan.kept = True
                 return plan
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
         from benchmark.ledger.fit import check_fit  # which loads torch
@@ -91,7 +93,12 @@ class Request:
         return [*self.plugins, *plugin_files(document)]
 
     def keep(self, plan: Plan, store: Store) -> None:
-        """Stores the plan beside the records, for the leaderboard and for the next run of the same suite."""
+        """Stores the plan beside the records, for the leaderboard and for the next run of the same suite.
+
+        A plan that came from the store is stored again only if other suites have its name: the last run is meant by it.
+        """
+        if plan.kept and store.has_one_plan(plan.name):
+            return
         asked = asked_digest(read_suite(self.suite, self.scale)[0])
         stored = {"schema": PLAN_SCHEMA, "asked": asked, "request": self._digest(), "plan": plan.to_json()}
         store.save_plan(plan.name, stored)
@@ -112,13 +119,7 @@ class Request:
         document, files = read_suite(self.suite, self.scale)
         read = [*files, *self.plugins, *plugin_files(document)]
         texts = [file.read_bytes().decode(errors="surrogateescape") if file.is_file() else None for file in read]
-        root = Path(__file__).parents[2]
-        code = [
-            (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)
-            for folder in ("registry", "benchmark")
-            for file in sorted((root / folder).rglob("*.py"))
-        ]
-        content = [texts, self.scale, str(self.data), self.seeds, code, installed_plugins(), version("timm")]
+        content = [texts, self.scale, str(self.data), self.seeds, code_state(), installed_plugins(), version("timm")]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -17,8 +17,15 @@ def read_columns(path: Path, names: Sequence[str]) -> "Table":
     """The named columns, without those that the file lacks. Columns of texts become indices into a dictionary."""
     from pyarrow.parquet import ParquetFile, read_schema  # its read_table would load pandas
 
-    present = [name for name in read_schema(path).names if name in names]
-    with ParquetFile(path, read_dictionary=[name for name in present if name in _TEXTS]) as file:
+    words = [name for name in names if name in _TEXTS]
+    try:
+        # Without a buffer that a thread fills: files are small, and thousands of handovers take longer than reading.
+        file = ParquetFile(path, read_dictionary=words, pre_buffer=False)
+    except KeyError:  # an older file, which lacks some
+        words = [name for name in read_schema(path).names if name in words]
+        file = ParquetFile(path, read_dictionary=words, pre_buffer=False)
+    with file:
+        present = [name for name in file.schema_arrow.names if name in names]
         return file.read(columns=present, use_threads=False).unify_dictionaries()
 
 

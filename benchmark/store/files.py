@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from secrets import randbelow
@@ -146,6 +146,17 @@ def content_digest(path: Path) -> str:
 def signature(stat: os.stat_result) -> tuple[int, ...]:
     """Numbers that differ between any two states of a file; the file is not read for them."""
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, changed_ns(stat)
+
+
+@cache
+def code_state() -> list[tuple[str, int, int]]:
+    """Path, size and time of change of every file of the code that plans, does and checks jobs."""
+    root = Path(__file__).parents[2]
+    return [
+        (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)
+        for folder in ("registry", "benchmark")
+        for file in sorted((root / folder).rglob("*.py"))
+    ]
 
 
 def changed_ns(stat: os.stat_result) -> int:

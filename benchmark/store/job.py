@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
@@ -194,6 +194,7 @@ def key_of(kind: str, config: Mapping[str, Any], needs: Mapping[str, str]) -> st
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
+@cache
 def job_kind(name: str) -> type[AnyJob]:
     """The kind of job with a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``."""
     members = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()

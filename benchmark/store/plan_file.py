@@ -33,11 +33,17 @@ def plan_names(folder: Path) -> list[str]:
     return sorted({match["name"].replace("%", "/") for match in matches if match})
 
 
+def plans_called(folder: Path, name: str) -> list[Path]:
+    """The files of the plans of a name, sorted."""
+    matches = ((path, _FILE.fullmatch(path.name)) for path in sorted(folder.glob("*.json")))
+    return [path for path, match in matches if match and match["name"] == name.replace("/", "%")]
+
+
 def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
     """Writes a plan with the time and its digest."""
     content = json.loads(json.dumps({**plan, "time": time.time()}))
     content.pop("digest", None)  # the old one, if the plan was read from a file
-    write_text(path, json.dumps({**content, "digest": content_digest(content)}, indent=1))
+    write_text(path, json.dumps({**content, "digest": _plain_digest(content)}))
 
 
 def read_plan(path: Path) -> dict[str, Any]:
@@ -54,7 +60,9 @@ def read_plan(path: Path) -> dict[str, Any]:
     try:
         require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # early ones have none
         if "digest" in stored:
-            whole = stored["digest"] == content_digest({key: value for key, value in stored.items() if key != "digest"})
+            content = {key: value for key, value in stored.items() if key != "digest"}
+            # Older versions took the digest of ``content_digest``, which takes seconds for the plan of many jobs.
+            whole = stored["digest"] == _plain_digest(content) or stored["digest"] == content_digest(content)
         else:  # only older versions wrote no digest; these have none in the name either
             whole = plan_path(path.parent, stored["plan"]["name"]) == path
     except Mistake as mistake:
@@ -79,13 +87,11 @@ def last_plan(folder: Path, name: str, tell: Callable[[str], None]) -> dict[str,
     """
     plans: dict[Path, dict[str, Any]] = {}
     mistakes = []
-    for path in sorted(folder.glob("*.json")):
-        match = _FILE.fullmatch(path.name)
-        if match and match["name"] == name.replace("/", "%"):
-            try:
-                plans[path] = read_plan(path)
-            except Mistake as unreadable:
-                mistakes.append(unreadable)
+    for path in plans_called(folder, name):
+        try:
+            plans[path] = read_plan(path)
+        except Mistake as unreadable:
+            mistakes.append(unreadable)
     if not plans:
         if mistakes:
             raise mistakes[0]
@@ -118,6 +124,11 @@ def plan_of(folder: Path, name: str, asked: str, tell: Callable[[str], None]) ->
         return None
     tell(f"{older}: an older audiobench stored this plan by its name alone; run the suite again to be sure of it")
     return read_plan(older)
+
+
+def _plain_digest(content: Any) -> str:
+    """SHA-256 of data that JSON gave; the order of keys in mappings does not count."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def content_digest(content: Any) -> str:

@@ -3,6 +3,7 @@
 RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made; NAME.elsewhere for one that lies elsewhere
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
+RUNS/whole.json      which records were found whole, so that only changed ones are checked again
 RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
                      damaged ones have a number at the end, and which are folders of shards for packs
@@ -11,6 +12,7 @@ RUNS/trackers/       what trackers write, which no record depends on
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,16 +21,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmark.store.files import clear, is_settled, move, set_aside, signature, sync
-from benchmark.store.integrity import check_record, read_record, reading
+from benchmark.store.found_whole import FileState, FoundWhole
+from benchmark.store.integrity import check_record, read_json, read_record, reading
 from benchmark.store.job import AnyJob, Config, Job, Needs, R
 from benchmark.store.leases import Lease, busy, leased
-from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, write_plan
+from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, plans_called, write_plan
 from registry.errors import Damaged, Mistake
 
 
 @dataclass(frozen=True)
-class _Checked:
-    signatures: list[tuple[int, ...]] | None  # of the files; None if a change might not show in them
+class Checked:
+    """What a check of a record gave."""
+
+    files: list[FileState] | None  # None if a change might not show in them
     damage: Damaged | None
 
 
@@ -41,7 +46,8 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._checked: dict[tuple[Path, int], _Checked] = {}  # by a record's folder, and how much was read: see check
+        self._checked: dict[tuple[Path, int], Checked] = {}  # by a record's folder, and how much was read: see _look
+        self._whole = FoundWhole(root / "whole.json")
         self._leases: dict[str, Lease] = {}  # by the keys of the jobs that are being done here
 
     def folder(self, job: AnyJob) -> Path:
@@ -56,7 +62,7 @@ class Store:
         """
         if not key.isalnum():
             raise Mistake(f"{key[:80]!r} is no key of a job", where=str(self.root), fix="run the suite again")
-        return self.root / kind / key
+        return self.root.joinpath(kind, key)
 
     def done(self, job: AnyJob) -> bool:
         """Whether a job is finished, and its record whole; of large files only the size is checked."""
@@ -79,10 +85,13 @@ class Store:
 
     def has(self, kind: str, key: str) -> bool:
         """Whether there is a whole record; of large files only the size is checked."""
-        return self.find(kind, key).exists() and self.check(kind, key, large=False) is None
+        checked = self._look(kind, key, large=False)
+        return checked is not None and checked.damage is None
 
     def check(self, kind: str, key: str, *, large: bool, elsewhere: bool = False) -> Damaged | None:
         """The damage of a record, if it is there and damaged. The answer is remembered until the record changes.
+
+        That all but large files are whole is remembered beyond this process, once ``remember`` was called.
 
         Args:
             kind: of its job.
@@ -93,23 +102,42 @@ class Store:
         Raises:
             Unreachable: if a file lies elsewhere, and its server does not answer.
         """
+        checked = self._look(kind, key, large=large, elsewhere=elsewhere)
+        return checked.damage if checked else None
+
+    def remember(self) -> None:
+        """Keeps which records were found whole, if they are many, for the next process."""
+        self._whole.keep()
+
+    def _look(self, kind: str, key: str, *, large: bool, elsewhere: bool = False) -> Checked | None:
+        """What a check of a record gave; None if there is no record."""
         folder = self.find(kind, key)
-        if not folder.exists():
+        files: list[FileState] | None = None
+        try:
+            files = _files(folder)
+        except FileNotFoundError:
             return None
-        signatures = _signatures(folder)
+        except OSError:
+            """It is no folder, or may not be read."""
         level = large + elsewhere
         for thorough in range(level, 3):
             known = self._checked.get((folder, thorough))
-            if known and known.signatures and known.signatures == signatures:
-                return known.damage
+            if known and known.files and known.files == files:
+                return known
+        if files and not large and self._whole.has(kind, key, files):
+            return Checked(files, None)
         damage: Damaged | None = None
         try:
             check_record(kind, folder, large=large, elsewhere=elsewhere)
         except Damaged as error:
             damage = error
-        lasting = damage or (signatures and all(map(is_settled, signatures)))
-        self._checked[folder, level] = _Checked(signatures if lasting else None, damage)
-        return damage
+        settled = files is not None and all(is_settled(state) for _, state in files)
+        checked = Checked(files if damage or settled else None, damage)
+        if files is not None and settled and not damage:
+            self._whole.add(kind, key, files)
+        if damage or large:
+            self._checked[folder, level] = checked
+        return checked
 
     def damaged(self) -> list[Damaged]:
         """The damage that readers of this store have met, at most one for each record."""
@@ -127,6 +155,10 @@ class Store:
             Damaged: if the record is not what was written, or of another schema.
         """
         return cast(R, read_record(of_kind.kind, self.find(of_kind.kind, key)))
+
+    def stated(self, kind: str, key: str) -> dict[str, Any]:
+        """The record of a finished job as plain data. It is not checked: it was found whole just now."""
+        return read_json(self.find(kind, key) / "result.json")
 
     @contextmanager
     def opened(self, kind: str, key: str, name: str, *, large: bool = True) -> Iterator[Path]:
@@ -150,7 +182,7 @@ class Store:
                 yield path
         except Damaged as damage:
             if folder.exists():
-                self._checked[folder, True] = _Checked(_signatures(folder), damage)
+                self._checked[folder, True] = Checked(_files(folder), damage)
             raise
 
     def set_aside(self, kind: str, key: str) -> Path | None:
@@ -245,6 +277,10 @@ class Store:
         """Whether a suite that asks this was run, or one of its name by an older version, which stored no digest."""
         return self.plan_path(name, asked).exists() or self.plan_path(name).exists()
 
+    def has_one_plan(self, name: str) -> bool:
+        """Whether one suite alone of this name, with its scale, was run."""
+        return len(plans_called(self.root / "plans", name)) == 1
+
     def plans(self) -> list[str]:
         """The name of every suite, with its scale, that was run on this store."""
         return plan_names(self.root / "plans")
@@ -286,12 +322,10 @@ class Store:
             self.checkpoint(job).unlink(missing_ok=True)
 
 
-def _signatures(folder: Path) -> list[tuple[int, ...]] | None:
-    """The signatures of a folder's files; None if the folder cannot be read."""
-    try:
-        return [signature(path.stat()) for path in sorted(folder.iterdir())]
-    except OSError:
-        return None
+def _files(folder: Path) -> list[FileState]:
+    """The names and signatures of a folder's files, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name, signature(os.stat(entry.path))) for entry in entries)  # noqa: PTH116 - thousands
 
 
 def write_json(path: Path, content: Any) -> None:

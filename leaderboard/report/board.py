@@ -3,6 +3,7 @@
 from typing import Literal
 
 from leaderboard import grid as grids
+from leaderboard.comparison import MANY
 from leaderboard.figures import intervals, rank_difference
 from leaderboard.grid import Shown
 from leaderboard.notes import notes, signs
@@ -14,7 +15,7 @@ from leaderboard.table import Cell, Table
 from registry.metrics import Metric
 
 HELP = {
-    "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted by Holm over all pairs",
+    "rank": "1-2 where no difference of two entries is significant at 0.05, adjusted for their number: see the notes",
     "p": "of no difference from the control, on the same recordings, adjusted by Holm over the column",
     "unseen [95 %]": "the same figure without the clips that the pretraining corpus holds",
     "verdict": "whether the published figure lies within the measured one's 95 % interval",
@@ -74,8 +75,7 @@ def _leaderboard(table: Table, task: str) -> PageTable:
     cells = [cell for cell in table.cells if cell.task == task]
     shown = grids.columns(table, task)
     rows = []
-    for entry in dict.fromkeys(cell.entry for cell in cells):
-        of_entry = {cell.protocol: cell for cell in cells if cell.entry == entry}
+    for entry, of_entry in grids.by_entry(cells).items():
         raised = tuple(Sign(sign, meaning) for sign, meaning in signs(of_entry.values()))
         row = [PageCell(entry, entry, signs=raised)]
         for one in shown:
@@ -156,6 +156,8 @@ def pairs(evidence: Evidence) -> Section:
         title = f"{task}, {protocol}: {len(rows)} pairs"
         items.append(PageTable(name, title, columns, rows, row_names=2, copy=True, open=len(rows) <= 10))
     intro = ["Every two entries on the same recordings, the better one first. Bold: significant at 0.05."]
+    if any(comparisons.many for comparisons in evidence.table.comparisons.values()):
+        intro.append(f"Columns of more than {MANY} entries are left out: there not every two are compared.")
     return Section("pairs", "Pairs", intro, items)
 
 

@@ -93,6 +93,10 @@ def require_counts(judge: Judge, label: NDArray[Any], predicted_N: NDArray[Any],
     answers = Answers(label, predicted_N[None], score_NC[None], recording_N)
     drawn = judge.under(answers)(np.stack([np.ones_like(count_R), count_R]).astype(np.float32))
     names = [metric.name for metric in judge.metrics]
+    alone = judge.chief_under(answers)(np.stack([np.ones_like(count_R), count_R]).astype(np.float32))
+    if judge.chief.name in drawn and not np.array_equal(alone, drawn[judge.chief.name], equal_nan=True):
+        fix = "compute both alike, or leave chief_under out"
+        raise Broken(f"{judge.chief.name} of {drawn[judge.chief.name]} from chief_under", str(alone), fix)
     if {*drawn} != {*names}:
         raise Broken(f"figures of {names}", str([*drawn]), "give those that metrics names")
     repeated_M = np.repeat(np.arange(len(label)), count_R[recording_N])

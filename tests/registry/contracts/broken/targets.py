@@ -75,3 +75,13 @@ class Uncounted(_Label):
     def under(self, answers: Answers) -> Callable[[Counts], Figures]:
         found = super().under(answers)
         return lambda count_DR: found(np.ones_like(count_DR))
+
+
+class Diverted(_Label):
+    """Has another chief metric where that is asked for alone."""
+
+    name = "counts_recordings-alone"
+
+    def chief_under(self, answers: Answers) -> Callable[[Counts], NDArray[np.float64]]:
+        found = super().chief_under(answers)
+        return lambda count_DR: 0.9 * found(count_DR)
