@@ -165,12 +165,14 @@ def read_lines(
         raise Mistake("the table is empty", where=str(path), fix=fix)
     with _opened(path) as file:
         reader = csv.reader(file, delimiter=_separator(first, columns), skipinitialspace=True, strict=True)
+        filled = False
         try:
             for row in reader:
                 cells = [cell.strip() for cell in row]
                 if any(cells) and not (comment and cells[0].startswith(comment)):
                     if any("\0" in cell for cell in cells):
                         raise csv.Error("it holds zero bytes")
+                    filled = True
                     yield f"{path}:{reader.line_num}", cells
         except csv.Error as error:
             raise Mistake(
@@ -178,6 +180,8 @@ def read_lines(
                 where=f"{path}:{reader.line_num}",
                 fix=f"see to the quotes of that line, or {_AS_TEXT}",
             ) from error
+        if not filled:  # there are separators, and nothing between them
+            raise Mistake("the table is empty", where=str(path), fix=fix)
 
 
 def require_distinct(rows: Sequence[TableRow], column: str, folder: Path) -> None:
