@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types check
+.PHONY: demo install test test-all lint types security check
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -34,4 +34,9 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-check: lint types test-all
+# Our code, and the packages that it is installed with.
+security: install
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive audiobench benchmark leaderboard registry
+	$(BIN)/python -m tests.audit
+
+check: lint types security test-all

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.jobs.agreement import labels_of
 from benchmark.ledger.plan import Plan, Row
-from benchmark.store.columns import matrix, numbers, read_columns, texts, values
+from benchmark.store.columns import flags, matrix, numbers, read_columns, texts
+from benchmark.store.integrity import reading
 from benchmark.store.store import Store
-from registry.errors import Damaged
+from registry.errors import Damaged, Mistake
 from registry.metrics import Answers, Judge
 from registry.targets import Target
 
@@ -93,6 +95,10 @@ def gather(records: Mapping[Repeat, Mapping[int, Predictions]], judge: Judge) ->
 
 def _stack(repeats: Sequence[tuple[Repeat, Predictions]], judge: Judge) -> FoldAnswers:
     first = repeats[0][1]
+    for _, other in repeats[1:]:
+        if not (np.array_equal(first.clip_N, other.clip_N) and np.array_equal(first.label, other.label)):
+            what = "the seeds and draws of one cell were tested on different clips, or clips with different labels"
+            raise Mistake(what, fix="run the suite again in another folder: --runs DIR")
     scores = [predicted.score_NC for _, predicted in repeats if predicted.score_NC is not None]
     return FoldAnswers(
         judge=judge,
@@ -146,15 +152,25 @@ def predictions(
         classes: how many the task has.
         scores: whether to read the scores, too.
         known: listings of other records of the target, which share their arrays; a new one is added.
+
+    Raises:
+        Damaged: if the files are not predictions of this task.
     """
     folder = store.find("evaluate", key)
+    with reading("evaluate", folder, "predictions.parquet"):
+        return _by_fold(folder, epochs, target, classes, {} if known is None else known, scores=scores)
+
+
+def _by_fold(
+    folder: Path, epochs: Mapping[int, int] | None, target: Target, classes: int, known: Listings, *, scores: bool
+) -> dict[int, Predictions]:
     wanted = ["fold", "clip", "label", "predicted", "source", "seen", *(["scores"] if scores else [])]
-    table = read_columns(folder / "predictions.parquet", wanted)
+    path = folder / "predictions.parquet"
+    table = read_columns(path, wanted)
     score_NC = matrix(table, "scores") if scores else None
-    known = {} if known is None else known
     digest = _digest(table, (type(target), classes))
     if digest not in known:
-        known[digest] = _listings(table, target, classes)
+        known[digest] = _listings(table, target, classes, path)
     predicted_N = numbers(table, "predicted")
     after = None if epochs is None else _after(folder / "epochs.parquet", epochs)
     by_fold = {}
@@ -179,11 +195,11 @@ def _digest(table: "Table", of: object) -> bytes:
     return digest.digest()
 
 
-def _listings(table: "Table", target: Target, classes: int) -> dict[int, _Listing]:
+def _listings(table: "Table", target: Target, classes: int, path: Path) -> dict[int, _Listing]:
     """The clips of every fold of a file."""
-    labels = target.array(values(table, "label"), classes)
+    labels = labels_of(table, target, classes, path)
     sources = texts(table, "source") if "source" in table.column_names else None
-    seen = np.array(table.column("seen").to_pylist(), bool) if "seen" in table.column_names else None
+    seen = flags(table, "seen") if "seen" in table.column_names else None
     fold_N, clip_N = numbers(table, "fold"), texts(table, "clip")
     by_fold = {}
     for fold in np.unique(fold_N).tolist():

@@ -15,6 +15,7 @@ from benchmark.suite.rules import Rule
 from leaderboard.answers import FoldAnswers, Listings, Predictions, Repeat, gather, predictions, with_recordings
 from leaderboard.convergence import Curve
 from leaderboard.selection import selected_epochs
+from registry.errors import Mistake
 from registry.metrics import Judge
 from registry.targets import Target, find_judge, find_target
 from registry.targets.one_label import OneLabel
@@ -69,6 +70,9 @@ class Measured:
             return measured
         results = [store.result(EvaluateJob, row.key) for row in done]
         measured.whole = model_of(plan.evaluation(done[0]), plan.jobs)[0].window_samples == "whole"
+        if len({(result.target, result.judge, result.metric) for result in results}) > 1:
+            what = f"records of one cell have figures by different metrics: {rows[0].entry}, {rows[0].protocol}"
+            raise Mistake(what, where=rows[0].task, fix="run the suite again in another folder: --runs DIR")
         folds = [result.folds for result in results]
         measured.keys = [row.key for row in done]
         measured.target, measured.judge = find_target(results[0].target), find_judge(results[0].judge)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import write_text
+from benchmark.store.files import json_text, write_text
 from benchmark.store.store import Store
 from leaderboard.table import Table
 from registry.targets.one_label import ACCURACY
@@ -30,7 +30,7 @@ def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
         if of_column.smallest and of_column.smallest.alone
     ]
     path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.smallest.json"
-    write_text(path, json.dumps(kept, indent=1))
+    write_text(path, json_text(kept, indent=1))
 
 
 def smallest_known(plan: Plan, store: Store) -> list[str]:

@@ -3,14 +3,13 @@
 import csv
 import html
 import io
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.store.files import write_text
+from benchmark.store.files import json_text, write_text
 from benchmark.store.store import Store
 from leaderboard.grid import Grid, grids
 from leaderboard.notes import notes
@@ -167,7 +166,7 @@ def _json(table: Table) -> str:
         ],
         "across": [asdict(across) for across in table.across],
     }
-    return json.dumps(content, indent=1) + "\n"
+    return json_text(content, indent=1) + "\n"
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

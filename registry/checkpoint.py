@@ -23,6 +23,9 @@ from registry.tensors import read_tensors
 _CONTAINERS = ("state_dict", "model_state_dict", "model")  # used by torch and Lightning; many tutorials; PANNs
 _PREFIXES = ("module.", "_orig_mod.", "encoder.", "model.")  # of DataParallel, torch.compile, and nets inside others
 _COUNTS = "num_batches_tracked"  # of batch norms: stored since torch 0.4.1; none of our nets uses it
+_DEEPEST = 50  # containers, one in the other
+_MOST = 1_000_000  # values, those that are there several times counted as often
+_REPEATED = 2**26  # bytes of a tensor that repeats its values, beyond those that it holds
 _FIX = "name an encoder.safetensors, or a .pth that holds tensors and plain values alone"
 # Training code stores numpy's arrays beside the weights. They are data, although a pickle writes them as calls.
 _ARRAY, _NUMBER = np.ndarray(0).__reduce__()[0], np.float64(0).__reduce__()[0]  # the called functions
@@ -136,6 +139,8 @@ def require_learned(state: Mapping[str, Tensor], path: Path, dtypes: Mapping[str
             problem = f"{name} is of whole numbers ({tensor.dtype})".replace("torch.", "")
         elif tensor.dtype.is_floating_point:
             value = tensor.to(dtype) if dtype.is_floating_point else tensor
+            if value.element_size() == 1:  # torch has no isinf for these
+                value = value.float()
             if value.isnan().any():
                 problem = f"{name} holds NaN"
             elif value.isinf().any():
@@ -160,7 +165,9 @@ def read_weights(path: Path) -> Any:
             return read_tensors(path)[0]
         with torch.serialization.safe_globals(_PLAIN), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        _require_plain(content, path)
+        return content
     except Mistake:
         raise
     except UnpicklingError as error:
@@ -173,6 +180,31 @@ def read_weights(path: Path) -> Any:
         raise Mistake(
             "no readable weights: this is damaged, or of no known format", where=str(path), fix=_FIX
         ) from error
+
+
+def _require_plain(content: Any, path: Path) -> None:
+    """Refuses what a pickle can claim without holding it: containers in themselves, and tensors that are no values.
+
+    Raises:
+        Mistake: with what it found.
+    """
+    found, looked_at = [(content, 0)], 0
+    while found:
+        value, depth = found.pop()
+        looked_at += 1
+        if depth > _DEEPEST or looked_at > _MOST:
+            what = f"more than {_DEEPEST} containers in each other, one in itself, or more than {_MOST:,} values"
+            raise Mistake(f"no file of weights has {what}", where=str(path), fix=_FIX)
+        if isinstance(value, Mapping):
+            found += [(inside, depth + 1) for inside in value.values()]
+        elif isinstance(value, list | tuple):
+            found += [(inside, depth + 1) for inside in value]
+        elif isinstance(value, Tensor):
+            plain = value.layout == torch.strided and not value.is_quantized and not value.is_meta
+            claimed = value.numel() * value.element_size()
+            if not plain or claimed > value.untyped_storage().nbytes() + _REPEATED:
+                what = f"{claimed:,} bytes that the file does not hold" if plain else "no plain values"
+                raise Mistake(f"a tensor of shape {list(value.shape)} has {what}", where=str(path), fix=_FIX)
 
 
 def _named_tensors(path: Path) -> tuple[dict[str, Tensor], list[str]]:
@@ -258,13 +290,14 @@ def _foreign_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
     except zipfile.BadZipFile:
         return "a part of a zip archive: the end is missing"
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside:
         return "a program of TorchScript"
-    if "data.pkl" in inside:
-        return ""
+    if "data.pkl" in inside:  # torch writes it without compression: a small file holds few values
+        return "a compressed zip archive" if compressed else ""
     return "a file of numpy arrays (.npz)" if names and all(n.endswith(".npy") for n in names) else "a zip archive"
 
 

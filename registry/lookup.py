@@ -100,10 +100,19 @@ class Kind(Generic[C]):
     def choose(self, reference: str | Mapping[str, Any]) -> "Choice[C]":
         """Resolves ``moco`` or ``{name: moco, queue_size: 4096}`` to a component and its complete settings.
 
+        Code that the settings name may run from now on: who calls this names it.
+
         Raises:
             Mistake: if the name is unknown.
             pydantic.ValidationError: if a setting is wrong; its locations are relative to the reference.
         """
+        from registry.own_code import name_all
+
+        name_all(reference)
+        return self.resolve(reference)
+
+    def resolve(self, reference: str | Mapping[str, Any]) -> "Choice[C]":
+        """Does what ``choose`` does with a reference that may be a stranger's: code that it names does not run."""
         fields = {"name": reference} if isinstance(reference, str) else dict(reference)
         name = fields.pop("name", None)
         if not isinstance(name, str):
@@ -226,7 +235,7 @@ def chosen(kind: Kind[C], reference: Any) -> Choice[C]:
     if isinstance(reference, Mapping):
         reference = {key: value for key, value in reference.items() if key != "version"}
     try:
-        return kind.choose(reference)
+        return kind.resolve(reference)
     except Mistake as mistake:
         raise ValueError(f"{mistake.what}; {mistake.fix}") from mistake
     except ValidationError as error:
@@ -252,7 +261,11 @@ def _stored(kind: Kind[AnyComponent]) -> Any:
     """The type of a job's field that holds a component of a kind; its settings are validated when they are used."""
 
     def read(given: Any) -> Choice[AnyComponent]:
-        return given if isinstance(given, Choice) else Choice(kind, given)
+        if isinstance(given, Choice):
+            return given
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "version" not in given:
+            raise ValueError(f"a stored {kind.singular} has a name, a version and settings")
+        return Choice(kind, given)
 
     return Annotated[Any, PlainValidator(read), _AS_CONFIG]
 
@@ -316,7 +329,7 @@ def _execute(name: str, path: Path, text: bytes) -> ModuleType:
     sys.modules[name] = module  # pydantic looks for the module of a class there
     try:
         # Not by an import: it would use compiled code of a second ago if the file's size has not changed.
-        exec(compile(text, path, "exec"), vars(module))
+        exec(compile(text, path, "exec"), vars(module))  # nosec B102 # the user names this file of code
     except Exception as error:
         del sys.modules[name]
         raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error

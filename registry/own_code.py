@@ -1,15 +1,50 @@
-"""Code of the user's own that an encoder runs: a module that Python can import, or a file."""
+"""Code of the user's own that an encoder runs: a module that Python can import, or a file.
+
+Stored plans, records and descriptions of models name such code, too, and these may be a stranger's. So code is run only
+if the user names it: in a suite, on the command line, or in a call of ``Kind.choose``.
+"""
 
 import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from registry.errors import Mistake
 from registry.lookup import package_digest
+
+_named: set[str] = set()
+
+
+def name_all(content: object) -> None:
+    """Takes every text in plain data that the user wrote for a name of code, or of a file with a program."""
+    if isinstance(content, str):
+        _named.add(content)
+    elif isinstance(content, Mapping):
+        name_all(list(content.values()))
+    elif isinstance(content, list | tuple):
+        for value in content:
+            name_all(value)
+
+
+def require_named(name: str) -> None:
+    """Refuses code, or a file with a program, that only a stored file names.
+
+    Args:
+        name: of a module, or path of a file.
+
+    Raises:
+        Mistake: if the user has not named it: its file's name, too, counts as its name.
+    """
+    names = (name, Path(name).name)
+    if not any(text in names or text.startswith(f"{name}:") or Path(text).name == names[1] for text in _named):
+        raise Mistake(
+            f"{name} is code that only a stored plan, record or description names, and it is not run",
+            fix="name the suite that names it: --suite FILE",
+        )
 
 
 def imported(name: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """``audiobench data``: data sets, fetched, verified and compared."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,12 +62,13 @@ def verify(
     """
     from benchmark.data.verify import verify
     from benchmark.progress import progress_for
+    from benchmark.store.files import json_text
 
     name, made = _task(task, plugin)
     with progress_for(sys.stderr) as progress:
         verification = verify(made, name, data, progress)
     if as_json:
-        print(json.dumps(verification.as_json(), indent=1))
+        print(json_text(verification.as_json(), indent=1))
     else:
         _show(verification)
     if not verification.is_right:
@@ -92,6 +92,7 @@ def audit(
     """List the recordings that data sets share, and those that lie in several folds of one data set."""
     from benchmark.data.audit import audit
     from benchmark.progress import progress_for
+    from benchmark.store.files import json_text
     from registry.lookup import TASKS, load_plugin
 
     for path in plugin or []:
@@ -101,7 +102,7 @@ def audit(
     with progress_for(sys.stderr) as progress:
         audited = audit(made, data, progress, content=content, lenient=not tasks)
     if as_json:
-        print(json.dumps(audited.as_json(), indent=1))
+        print(json_text(audited.as_json(), indent=1))
     else:
         _show_audit(audited)
 

@@ -1,6 +1,5 @@
 """``audiobench list``."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ def list_(
     debug: Debug = False,
 ) -> None:
     """List what the registry holds."""
+    from benchmark.store.files import json_text
     from registry.describe import pipelines, summary
     from registry.lookup import KINDS, kind_called, load_plugin
 
@@ -25,7 +25,7 @@ def list_(
     if kind == "augmentations":
         rows_of["pipelines"] = pipelines()
     if as_json:
-        print(json.dumps(rows_of, indent=1))
+        print(json_text(rows_of, indent=1))
         return
     from leaderboard.terminal import console, print_grid
 

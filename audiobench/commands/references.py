@@ -15,6 +15,7 @@ def read_reference(text: str) -> Any:
     import yaml
 
     from registry.errors import Mistake
+    from registry.own_code import name_all
 
     try:
         read = yaml.safe_load(text)
@@ -24,6 +25,7 @@ def read_reference(text: str) -> Any:
         ) from error
     if not isinstance(read, str | dict):
         raise Mistake(f"{text!r} is no component", fix="give a name, or '{name: NAME, setting: VALUE}'")
+    name_all(read)
     return read
 
 

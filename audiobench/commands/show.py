@@ -1,6 +1,5 @@
 """``audiobench show``."""
 
-import json
 from functools import partial
 from typing import Annotated
 
@@ -17,6 +16,7 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Show one component: its settings, their defaults, and its source."""
+    from benchmark.store.files import json_text
     from registry.describe import details
     from registry.lookup import load_plugin
 
@@ -24,7 +24,7 @@ def show(
         load_plugin(path)
     traits = details(kind, name)
     if as_json:
-        print(json.dumps(traits, indent=1))
+        print(json_text(traits, indent=1))
         return
     from leaderboard.terminal import console, print_grid
 

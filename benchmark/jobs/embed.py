@@ -12,6 +12,7 @@ from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
 from benchmark.store.files import file_digest
 from registry.lookup import WEIGHTS, StoredEncoder, StoredFrontend
+from registry.own_code import require_named
 from registry.weights.own import brought
 from registry.windows import Window
 
@@ -68,14 +69,16 @@ class Record(job.Record):
 
     large = frozenset({"embeddings.safetensors"})
 
-    windows: int = Field(description="that were embedded, or whole clips")
-    dim: int
-    parameters: int | None = Field(
+    windows: job.Count = Field(description="that were embedded, or whole clips")
+    dim: job.Count
+    parameters: job.Count | None = Field(
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
-    clips_per_second: float = Field(description="whole clips, front end included")
-    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
+    clips_per_second: job.Measure = Field(description="whole clips, front end included")
+    padded: job.Count = Field(
+        0, description="whole clips that are too short for the encoder, and got silence at their end"
+    )
     data_hash: str = Field(description="of the pack's samples")
 
     @property
@@ -139,6 +142,9 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
         config: names the encoder, the front end and the weights.
         needs: the jobs that made the weights and the statistics, if there are such jobs.
         at: where the files are.
+
+    Raises:
+        Mistake: if the model is code that only a stored file names, or its weights do not fit.
     """
     from benchmark.jobs.model import build_encoder, build_views, place
     from registry.seeding import seed_everything
@@ -153,7 +159,11 @@ def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Fronte
             source.load(encoder, frontend, weights.stated, path)
     else:
         named = weights.sha256 or weights.revision
-        source.load(encoder, frontend, weights.stated, Path(at.files[named]) if named else None)
+        file = at.files[named] if named else ""
+        model = brought(config.encoder.component)
+        if file and model and model.is_program:
+            require_named(file)
+        source.load(encoder, frontend, weights.stated, Path(file) if file else None)
     return frontend.to(at.device.device), place(encoder, at.device)
 
 

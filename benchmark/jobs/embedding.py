@@ -133,6 +133,16 @@ def save_embeddings(embeddings: Embeddings, path: Path) -> None:
 
 
 def load_embeddings(path: Path) -> Embeddings:
-    """Reads what ``save_embeddings`` wrote."""
+    """Reads what ``save_embeddings`` wrote.
+
+    Raises:
+        ValueError: if the file states embeddings that are not finite, or windows of clips that are not there.
+    """
     tensors, metadata = read_tensors(path)
-    return Embeddings(tensors["window"], tensors["clip"], json.loads(metadata.get("parts", "{}")))
+    window_WD, clip_W = tensors["window"], tensors["clip"]
+    owners = clip_W.unique()
+    if window_WD.ndim != 2 or clip_W.shape != window_WD.shape[:1] or not torch.equal(owners, torch.arange(len(owners))):
+        raise ValueError(f"embeddings {list(window_WD.shape)} are not of the clips that {path.name} names")
+    if not window_WD.isfinite().all():
+        raise ValueError("embeddings are not all finite")
+    return Embeddings(window_WD, clip_W, json.loads(metadata.get("parts", "{}")))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from benchmark.jobs import embed
 from benchmark.jobs.measure import statistics_of
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
     from registry.protocols import Model, Subject
 
 
+_LARGEST = 1e300  # of a figure
+
+
 class Config(job.Config):
     """The protocol, the folds, and, if the protocol works on the model, the model."""
 
     protocol: StoredProtocol
     seed: int
     folds: tuple[int, ...]
-    shots: int | None = Field(None, description="how many clips of each class train; None for all")
-    draw: int = Field(0, description="number of the random subset")
+    shots: PositiveInt | None = Field(None, description="how many clips of each class train; None for all")
+    draw: job.Count = Field(0, description="number of the random subset")
     encoder: StoredEncoder | None = None
     frontend: StoredFrontend | None = None
     weights: embed.StatedWeights | None = None
@@ -59,12 +62,14 @@ class Needs(embed.Needs):
 class Embedding(BaseModel):
     """The size of the evaluated embeddings, and their cost."""
 
-    dim: int
-    parameters: int | None = Field(
+    dim: job.Count
+    parameters: job.Count | None = Field(
         description="of the encoder, and of a front end that learns; None if torch does not run the model"
     )
-    clips_per_second: float = Field(description="whole clips, front end included")
-    padded: int = Field(0, description="whole clips that are too short for the encoder, and got silence at their end")
+    clips_per_second: job.Measure = Field(description="whole clips, front end included")
+    padded: job.Count = Field(
+        0, description="whole clips that are too short for the encoder, and got silence at their end"
+    )
     device: str
     precision: str
 
@@ -74,8 +79,30 @@ class Fold(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    clips: int = Field(description="that were tested")
-    epochs: list[int] = Field(description="that were evaluated; empty if there was only one evaluation")
+    clips: PositiveInt = Field(description="that were tested")
+    epochs: list[job.Count] = Field(description="that were evaluated; empty if there was only one evaluation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _undefined_figures_were_nan(cls, stored: Any) -> Any:
+        """Older records state NaN for a figure that is not defined, in the place of null."""
+        if isinstance(stored, dict):
+            return {name: None if value != value else value for name, value in stored.items()}
+        return stored
+
+    def require(self, metric: str) -> None:
+        """Refuses a fold without figures of a metric, or with figures of other epochs than it states.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        by_epoch = self._others.get(f"{metric}_by_epoch", [])
+        if not isinstance(by_epoch, list) or not all(map(_is_figure, [self._others.get(metric), *by_epoch])):
+            raise ValueError(f"{metric} is no figure, or {metric}_by_epoch no list of figures")
+        if len(by_epoch) not in (0, len(self.epochs)) or len(set(self.epochs)) != len(self.epochs):
+            raise ValueError(f"{metric}_by_epoch is not a figure for each of the epochs")
+        if self.k is not None and not (_is_figure(self.k) and self.k >= 1):
+            raise ValueError("k is no number of neighbours")
 
     def figure(self, metric: str) -> float:
         """A metric after the last epoch."""
@@ -95,20 +122,29 @@ class Fold(BaseModel):
         return self.model_extra or {}
 
 
+def _is_figure(value: object) -> bool:
+    """Whether a value of a JSON file is a finite number, and one that a float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+
+
 class Record(job.Record):
     """The figures of the predictions, and which test clips the encoder had seen."""
 
     target: str = Field("one-label", description="name of the task's target: what was predicted of a clip")
-    judge: str = Field("targets/one-label", description="whose metrics count: those of the target or of the protocol")
+    judge: str = Field(
+        "targets/one-label",
+        pattern="^(targets|protocols)/.",
+        description="whose metrics count: those of the target or of the protocol",
+    )
     metric: str = Field("accuracy", description="the chief one of these metrics")
-    folds: dict[int, Fold]
+    folds: dict[int, Fold] = Field(min_length=1)
     classes: tuple[str, ...] = ()
     data_hash: str = Field(description="of the pack's samples")
-    clips_seen_in_pretraining: int = Field(0, description="test clips that the encoder was pretrained on")
+    clips_seen_in_pretraining: job.Count = Field(0, description="test clips that the encoder was pretrained on")
     labels_seen_in_pretraining: bool = Field(False, description="whether the pretraining learned from labels")
-    steps_per_second: float | None = Field(None, description="of the pretraining")
-    skipped: int = Field(0, description="clips that were left out as unusable")
-    missing: int = Field(0, description="clips that the metadata name and that are not there")
+    steps_per_second: job.Measure | None = Field(None, description="of the pretraining")
+    skipped: job.Count = Field(0, description="clips that were left out as unusable")
+    missing: job.Count = Field(0, description="clips that the metadata name and that are not there")
     embedding: Embedding | None = None
     weights_sha256: str | None = Field(None, description="of the file that weights without a path came from")
 
@@ -119,6 +155,12 @@ class Record(job.Record):
         if isinstance(stored, dict) and stored.get("metric") == "mAP" and "judge" not in stored:
             return {**stored, "target": "several-labels", "judge": "targets/several-labels"}
         return stored
+
+    @model_validator(mode="after")
+    def _every_fold_has_the_figure(self) -> Self:
+        for fold in self.folds.values():
+            fold.require(self.metric)
+        return self
 
     @property
     def files(self) -> tuple[str, ...]:

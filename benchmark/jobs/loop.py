@@ -24,7 +24,7 @@ from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
 from benchmark.memory import shortage
 from benchmark.progress import Progress
-from benchmark.store.files import replace_file, set_aside
+from benchmark.store.files import json_text, replace_file, set_aside
 from benchmark.trackers import UNTRACKED, Tracking
 from registry.audio import Recordings
 from registry.errors import Damaged, Interrupted, Mistake
@@ -187,7 +187,7 @@ class _Run:
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        metadata = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json.dumps(self.metrics)}
+        metadata = {"of": self.checkpoint.name, "step": str(self.step), "metrics": json_text(self.metrics)}
 
         def write(path: Path) -> None:
             write_tensors(path, tensors, metadata)
@@ -231,10 +231,10 @@ class _Run:
             for key, value in tensors.items():
                 kind, name = key.split(".", 1)
                 by_kind[kind][name] = value
-            step, metrics = int(metadata["step"]), json.loads(metadata["metrics"])
+            step, metrics = int(metadata["step"]), _metrics(metadata["metrics"])
             foreign = metadata.get("of", self.checkpoint.name) != self.checkpoint.name
             state = self._optimizer_state(by_kind["optimizer"])
-        except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError, SafetensorError) as error:
             if shortage(error):
                 raise
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
@@ -256,6 +256,19 @@ class _Run:
                 raise ValueError(f"{key} of the optimiser does not fit")
             state.setdefault(int(place), {})[name] = value
         return state
+
+
+def _metrics(text: str) -> list[dict[str, float]]:
+    """The log in a checkpoint, where null stands for a figure that is not defined.
+
+    Raises:
+        ValueError: if it is no log.
+    """
+    rows = json.loads(text)
+    values = [value for row in rows for value in row.values()] if all(isinstance(row, dict) for row in rows) else [""]
+    if not all(value is None or isinstance(value, int | float) for value in values):
+        raise ValueError("its log is none")
+    return [{name: math.nan if value is None else value for name, value in row.items()} for row in rows]
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from benchmark.jobs.pack import opened_pack
 from benchmark.store import job
@@ -35,8 +35,8 @@ class Needs(job.Needs):
 class Record(job.Record):
     """The statistics."""
 
-    statistics: dict[str, tuple[float, float]] = Field(description="mean and standard deviation by module")
-    clips: int
+    statistics: dict[str, tuple[FiniteFloat, FiniteFloat]] = Field(description="mean and standard deviation by module")
+    clips: job.Count
     data_hash: str = Field(description="of the pack's samples")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, Field, PositiveInt, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.data.remarks import remarks
 from benchmark.store import job
@@ -25,7 +25,7 @@ class Config(job.Config):
     """The task, and the form of its samples."""
 
     task: StoredTask
-    sample_rate: int = Field(description="Hz")
+    sample_rate: PositiveInt = Field(description="Hz")
     inputs: str | None = Field(
         description="hash of the task's list of clips and their files' contents; None if they are missing"
     )
@@ -40,22 +40,22 @@ class Needs(job.Needs):
 class Clipped(BaseModel):
     """Samples over full scale, which int16 clips."""
 
-    clips: int
-    samples: int
-    peak: float = Field(description="the highest value, at full scale 1")
+    clips: job.Count
+    samples: job.Count
+    peak: job.Measure = Field(description="the highest value, at full scale 1")
 
 
 class Record(job.Record):
     """The content of a pack."""
 
-    clips: int
-    audio_seconds: float
-    sample_rate: int = Field(description="Hz")
+    clips: job.Count
+    audio_seconds: job.Measure
+    sample_rate: PositiveInt = Field(description="Hz")
     samples: Samples = "int16"
     classes: tuple[str, ...]
     content_hash: str = Field(description="of all samples, clip by clip")
     skipped: dict[str, str] = Field(description="the clips that were left out, and why")
-    missing: int = Field(0, description="clips that the metadata name and that are not there")
+    missing: job.Count = Field(0, description="clips that the metadata name and that are not there")
     target: str = Field("one-label", description="name of the task's target: what is predicted of a clip")
     clipped: Clipped | None = None
     remarks: tuple[str, ...] = ()

@@ -166,7 +166,10 @@ def open_pack(folder: Path) -> Pack:
 
     record = Record.model_validate_json((folder / "result.json").read_bytes())
     table = pd.read_parquet(folder / "clips.parquet")
-    offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
+    lengths_N = table["samples"].to_numpy(np.int64)
+    if (lengths_N < 0).any():
+        raise Mistake("the pack states clips of fewer than no samples", where=str(folder), fix="delete it")
+    offsets = np.concatenate([[0], np.cumsum(lengths_N)])
     files = [folder / name for name in sample_files(record.samples, record.shards)]
     notes = [note_of(file) for file in files]
     parts = [

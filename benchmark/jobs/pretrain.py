@@ -1,14 +1,14 @@
 """Pretrains an encoder on a corpus."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field, FiniteFloat, PlainSerializer, PositiveInt
 
 from benchmark.jobs.measure import statistics_of
 from benchmark.store import job
+from benchmark.store.files import json_text
 from registry.lookup import StoredAugmentation, StoredEncoder, StoredFrontend, StoredMethod
 from registry.training import Pretraining
 
@@ -25,7 +25,7 @@ class Config(job.Config):
     frontend: StoredFrontend
     augment: tuple[StoredAugmentation, ...]
     training: Annotated[Pretraining, PlainSerializer(lambda training: training.canonical())]
-    window_samples: int = Field(alias="crop", description="samples in a window")
+    window_samples: PositiveInt = Field(alias="crop", description="samples in a window")
     seed: int
 
 
@@ -47,12 +47,12 @@ class Record(job.Record):
 
     large = frozenset({"encoder.safetensors"})
 
-    loss: float = Field(description="mean over the last epoch")
-    kept_epoch: int | None = Field(None, description="whose weights were kept")
-    steps_per_second: float
+    loss: FiniteFloat = Field(description="mean over the last epoch")
+    kept_epoch: job.Count | None = Field(None, description="whose weights were kept")
+    steps_per_second: job.Measure
     data_hash: str = Field(description="of the corpus's samples")
-    clips: int = Field(description="of the corpus that were used")
-    excluded: dict[str, int] = Field({}, description="for each reason, how many clips were left out")
+    clips: job.Count = Field(description="of the corpus that were used")
+    excluded: dict[str, job.Count] = Field({}, description="for each reason, how many clips were left out")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             at.group.ranks,
         )
         write_tensors(folder / "encoder.safetensors", net_state(encoder, views.frontend))
-        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log.epochs), encoding="utf-8")
+        (folder / "metrics.jsonl").write_text("".join(json_text(row) + "\n" for row in log.epochs), encoding="utf-8")
         loss = log.epochs[-1]["loss"]
         return Record(
             summary=f"loss {loss:.3f}" + (f", epoch {log.kept} kept" * (config.training.keep == "best")),

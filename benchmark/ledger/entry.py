@@ -127,7 +127,9 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
     """The model of an entry, and what it needs, all of which is there."""
     if entry not in plan.facts.entries:
         raise Mistake(f"the suite {plan.name} has no entry {entry!r}", fix=nearest(entry, list(plan.facts.entries)))
-    row = next(row for row in plan.rows if row.entry == entry and row.seed == plan.facts.seeds[0])
+    row = next((row for row in plan.rows if row.entry == entry and row.seed == plan.facts.seeds[0]), None)
+    if row is None:
+        raise Mistake(f"the stored plan of {plan.name} has no cell of {entry}", fix=_AGAIN)
     job = plan.evaluation(row)
     if job.blocked:
         raise Mistake(job.blocked)

@@ -6,7 +6,7 @@ A stored plan keeps its older layout: lists of columns, and beside these lists w
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from benchmark.suite.rules import Rule
 from registry.errors import Mistake
@@ -20,8 +20,10 @@ class TaskFacts(_Facts):
     """A task as one column of a leaderboard."""
 
     name: str = Field(description="its name in the registry, which several columns may share")
-    folds: tuple[int, ...] = Field(description="that are tested, in the suite's order; the first chooses under split1")
-    official_folds: int = Field(description="how many folds the data set has")
+    folds: tuple[int, ...] = Field(
+        min_length=1, description="that are tested, in the suite's order; the first chooses under split1"
+    )
+    official_folds: PositiveInt = Field(description="how many folds the data set has")
     class_wise: int | None = Field(None, description="the fold whose figures are shown for each class")
 
 
@@ -29,7 +31,7 @@ class ProtocolFacts(_Facts):
     """A protocol as one column of a leaderboard."""
 
     protocol: str = Field(description="its name in the suite, which its columns with few shots share")
-    shots: int | None = Field(None, description="how many clips of each class train; null for all")
+    shots: PositiveInt | None = Field(None, description="how many clips of each class train; null for all")
 
 
 class SuiteFacts(_Facts):
@@ -43,7 +45,7 @@ class SuiteFacts(_Facts):
     control: str | None = Field(description="the entry that the others are compared with")
     controls: Mapping[str, str] = Field({}, description="by entry, for entries with another control than the suite's")
     selection: Rule = Field(description="the rule that picks the epoch whose figures are shown")
-    seeds: tuple[int, ...] = Field(description="every job with randomness is done once for each seed")
+    seeds: tuple[int, ...] = Field(min_length=1, description="every job with randomness is done once for each seed")
     samples: Literal["int16", "float32"] = Field("int16", description="type of decoded samples on disk")
     entries: tuple[str, ...] = Field(description="the rows; a swept entry is replaced by its variations")
     tasks: Mapping[str, TaskFacts] = Field(description="by column")

@@ -7,14 +7,31 @@ leaderboard written, without loading it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from benchmark.jobs.embed import EmbedJob
 from benchmark.jobs.evaluate import EvaluateJob, pretraining_of
+from benchmark.jobs.measure import MeasureJob
 from benchmark.jobs.pack import PackJob
+from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.facts import SuiteFacts
-from benchmark.store.job import AnyJob, Job, key_of
+from benchmark.store.job import AnyJob, Job, first_problem, key_of
 from registry.errors import Mistake
 from registry.lookup import nearest
+
+_AGAIN = "run the suite again"
+# The kinds of the jobs that a job needs, by role.
+_ROLES: dict[str, type[AnyJob]] = {
+    "pack": PackJob,
+    "corpus": PackJob,
+    "exclude": PackJob,
+    "monitor": PackJob,
+    "statistics": MeasureJob,
+    "pretrain": PretrainJob,
+    "embed": EmbedJob,
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,31 @@ class Row:
     seed: int
     key: str
     draw: int = 0  # number of the random subset, where only a few clips of each class train
+
+
+class _StoredRow(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    entry: str
+    task: str
+    protocol: str
+    seed: int
+    key: str
+    draw: int = 0
+
+
+class _Stored(BaseModel):
+    """The stored form of a plan. Its jobs and facts have models of their own."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    facts: dict[str, Any]
+    jobs: list[dict[str, Any]]
+    rows: list[_StoredRow]
+    files: dict[str, str]
+    texts: list[Annotated[tuple[str, str], Field(strict=False)]] = []
+    older: dict[str, str] = {}
 
 
 @dataclass
@@ -116,16 +158,48 @@ class Plan:
         """A plan from its stored form, of any age: the earliest plans had no texts, and later ones no older keys.
 
         Raises:
-            Mistake: if this version cannot read the suite's facts.
+            Mistake: if this version cannot read it, or its rows and jobs do not fit one another.
         """
-        rows = [Row(**row) for row in stored["rows"]]
-        texts = [(name, text) for name, text in stored.get("texts", ())]
-        facts = SuiteFacts.from_json(stored["facts"])
-        plan = Plan(stored["name"], facts, rows=rows, files=stored["files"], texts=texts)
-        for job in map(Job.from_json, stored["jobs"]):
-            plan.jobs.setdefault(job.key, job)
-        plan.older = stored.get("older", {})
+        try:
+            read = _Stored.model_validate(stored)
+        except ValidationError as error:
+            raise Mistake(f"a stored plan cannot be read: {first_problem(error)}", fix=_AGAIN) from None
+        facts = SuiteFacts.from_json(read.facts)
+        rows = [Row(**dict(row)) for row in read.rows]
+        plan = Plan(read.name, facts, rows=rows, files=read.files, texts=read.texts)
+        jobs = [Job.from_json(job) for job in read.jobs]
+        for needed in jobs:  # a job's needs come first
+            plan._require_needs(needed)
+            plan.jobs.setdefault(needed.key, needed)
+        plan.older = read.older
+        for row in rows:
+            plan._require_row(row)
         return plan
+
+    def _require_needs(self, job: AnyJob) -> None:
+        """Refuses a job that needs one that is not in the plan before it, or of another kind."""
+        for role, keys in job.needs:
+            for key in keys if isinstance(keys, tuple) else (keys,) if keys is not None else ():
+                if not isinstance(self.jobs.get(key), _ROLES[role]):
+                    what = f"a stored plan does not have what a job needs ({role} {key} of {job.kind} {job.key})"
+                    raise Mistake(what, where=self.name, fix=_AGAIN)
+        if isinstance(job, EvaluateJob) and not (job.needs.embed or job.config.model):
+            raise Mistake(f"a stored plan evaluates no model ({job.key})", where=self.name, fix=_AGAIN)
+
+    def _require_row(self, row: Row) -> None:
+        """Refuses a cell that is not the suite's, or whose job is another cell's."""
+        job, facts = self.jobs.get(row.key), self.facts
+        known = row.entry in facts.entries and row.task in facts.tasks and row.protocol in facts.protocols
+        fits = (
+            known
+            and isinstance(job, EvaluateJob)
+            and self.pack_of(row).config.task.name == facts.tasks[row.task].name
+            and job.config.shots == facts.protocols[row.protocol].shots
+            and (job.config.seed, job.config.draw) == (row.seed, row.draw)
+        )
+        if not fits:
+            what = f"a stored plan has a cell that its suite or its jobs do not have: {row.entry}, {row.protocol}"
+            raise Mistake(f"{what} on {row.task} ({row.key})", where=self.name, fix=_AGAIN)
 
 
 def plan_name(suite: str, scale: str | None) -> str:

@@ -19,6 +19,7 @@ from benchmark.suite.document import Document, plugin_files, read_suite
 from benchmark.suite.resolve import load_suite
 from registry.errors import Mistake
 from registry.lookup import installed_plugins, load_plugin
+from registry.own_code import name_all
 from registry.text import say
 
 
@@ -55,6 +56,7 @@ class Request:
             Mistakes: every mistake in the suite, or every component that does not fit another.
         """
         document, files = read_suite(self.suite, self.scale)
+        name_all(document.data)
         digests = Digests(store.root / "digests", self.tell)
         stored = self._stored(document, store) if "name" in document.data else None
         if stored and stored["request"] == self._digest():
@@ -83,7 +85,11 @@ class Request:
         return Plan.from_json(stored["plan"])
 
     def load_plugins(self) -> None:
-        """Loads the plugins of the request and of its suite: a stored plan names their components, and no more."""
+        """Loads the plugins of the request and of its suite: a stored plan names their components, and no more.
+
+        Other code that the suite names may run from now on.
+        """
+        name_all(read_suite(self.suite, self.scale)[0].data)
         for path in self.plugin_files():
             load_plugin(path)
 

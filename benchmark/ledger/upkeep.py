@@ -49,9 +49,9 @@ def examine(store: Store) -> Condition:
     for path in _plans(store):
         condition.looked_at["plans"] += 1
         try:
-            read_plan(path)
+            Plan.from_json(read_plan(path)["plan"])
         except Mistake as mistake:
-            condition.damaged.append(mistake)
+            condition.damaged.append(mistake if mistake.where else Damaged(mistake.what, path, mistake.fix))
     for path in sorted(store.root.glob(".partial/*.checkpoint")):
         condition.looked_at["checkpoints"] += 1
         if path.is_dir():

@@ -2,15 +2,18 @@
 
 import errno
 import hashlib
+import json
+import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from secrets import randbelow
+from typing import Any
 
 from registry.errors import Mistake
 
@@ -50,6 +53,22 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a text with ``replace_file``, in UTF-8 with any locale; a lone surrogate is written as its escape."""
     replace_file(path, partial(Path.write_text, data=text, encoding="utf-8", errors="backslashreplace", newline="\n"))
+
+
+def json_text(content: object, indent: int | None = None) -> str:
+    """JSON for other programs: numbers that are not finite, which JSON does not have, become null."""
+    try:
+        return json.dumps(content, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from benchmark.memory import shortage
 from benchmark.store.elsewhere import Unreachable, check_elsewhere, note_of
 from benchmark.store.files import file_digest
-from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
+from benchmark.store.job import RECORD_SCHEMA, Record, first_problem, job_kind, key_of
 from registry.errors import Damaged, Mistake
 
 _SAMPLE_BYTES = {".i16": 2, ".f32": 4}
@@ -158,9 +158,7 @@ def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
         try:
             return record, job_kind(kind).types[2].model_validate(record)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise Damaged(f"{path.name} is no record of {kind}: {place}: {first['msg']}", path) from None
+            raise Damaged(f"{path.name} is no record of {kind}: {first_problem(error)}", path) from None
 
 
 def require_schema(stated: object, known: int, what: str, again: str) -> None:

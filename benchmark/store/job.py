@@ -10,15 +10,21 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, StringConstraints, ValidationError
+
+from registry.errors import Mistake
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
 
 RECORD_SCHEMA = 1
+_LONGEST_PLACE = 100  # characters of a stranger's name in a message
 _NUMBERED = re.compile(r"(\w+) (\d+)")
 
 Key = Annotated[str, StringConstraints(min_length=1)]  # of a job: see ``key_of``
+# What stored files state. They may be a stranger's: a value out of its range would be computed with, or shown.
+Measure = Annotated[FiniteFloat, Field(ge=0)]  # seconds, or a rate
+Count = NonNegativeInt
 
 
 class Config(BaseModel):
@@ -73,7 +79,7 @@ class Environment(BaseModel):
     device: str = Field("", description="name of the GPU, or of the processor and the threads in use")
     device_type: str = Field("", description="cpu, cuda, ...")
     precision: str = Field("", description="fp32 or bf16")
-    threads: int = Field(0, description="of torch")
+    threads: Count = Field(0, description="of torch")
     commit: str | None = Field(None, description="of the code, with + where the tree differs from it")
 
 
@@ -87,8 +93,8 @@ class Record(BaseModel):
 
     summary: str = Field(description="for people, in a line")
     key: str = Field("", description="of the job")
-    seconds: float = Field(0.0, description="that the job took")
-    peak_memory: dict[str, int] = Field({}, description="bytes, of the process (host) and on the GPU (device)")
+    seconds: Measure = Field(0.0, description="that the job took")
+    peak_memory: dict[str, Count] = Field({}, description="bytes, of the process (host) and on the GPU (device)")
     environment: Environment = Environment()
 
     @property
@@ -115,6 +121,19 @@ class Record(BaseModel):
             Exception: of any kind, if a file cannot be read.
         """
         return ""
+
+
+class _Stored(BaseModel):
+    """The stored form of a job; its config and needs are checked by the types of its kind."""
+
+    model_config = ConfigDict(strict=True)
+
+    kind: str
+    config: dict[str, Any]
+    needs: dict[str, str]
+    title: str
+    blocked: str
+    remarks: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
 C = TypeVar("C", bound=Config, covariant=True)
@@ -178,11 +197,19 @@ class Job(Generic[C, N, R]):
         }
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "AnyJob":
-        """A job from its stored form; the components that it names are looked up when they are used."""
-        of_kind = job_kind(stored["kind"])
-        config, needs = of_kind.types[0].model_validate(stored["config"]), of_kind.types[1].read(stored["needs"])
-        return of_kind(config, needs, stored["title"], stored["blocked"], tuple(stored.get("remarks", ())))
+    def from_json(stored: object) -> "AnyJob":
+        """A job from its stored form; the components that it names are looked up when they are used.
+
+        Raises:
+            Mistake: if it is not the stored form of a job.
+        """
+        try:
+            read = _Stored.model_validate(stored)
+            of_kind = job_kind(read.kind)
+            config, needs = of_kind.types[0].model_validate(read.config), of_kind.types[1].read(read.needs)
+        except ValidationError as error:
+            raise Mistake(f"this is no stored job: {first_problem(error)}", fix="run the suite again") from None
+        return of_kind(config, needs, read.title, read.blocked, read.remarks)
 
 
 AnyJob = Job[Config, Needs, Record]
@@ -194,9 +221,23 @@ def key_of(kind: str, config: Mapping[str, Any], needs: Mapping[str, str]) -> st
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a stored file, and its place in it, in a line."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))[:_LONGEST_PLACE]
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
 @cache
 def job_kind(name: str) -> type[AnyJob]:
-    """The kind of job with a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``."""
+    """The kind of job with a name: the subclass of ``Job`` in ``benchmark/jobs/NAME.py``.
+
+    Raises:
+        Mistake: if there is no such kind.
+    """
+    kinds = importlib.import_module("benchmark.jobs").KINDS
+    if name not in kinds:
+        raise Mistake(f"no kind of job is called {name[:_LONGEST_PLACE]!r}", fix=f"known: {', '.join(kinds)}")
     members = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()
     return next(
         member for member in members if isinstance(member, type) and issubclass(member, Job) and member.kind == name

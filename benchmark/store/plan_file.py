@@ -12,14 +12,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+
 from benchmark.store.files import write_text
 from benchmark.store.integrity import require_schema
+from benchmark.store.job import first_problem
 from registry.errors import Damaged, Mistake
 
 PLAN_SCHEMA = 1
 _SHOWN = 8  # digits of a digest in a file's name
 _FILE = re.compile(rf"(?P<name>.+?)(\.(?P<asked>[0-9a-f]{{{_SHOWN}}}))?\.json", re.DOTALL)
 _AGAIN = "run the suite again, which does nothing twice, or set it aside: audiobench store check --yes"
+
+
+class _Form(BaseModel):
+    """The form of a file with a plan; ``Plan.from_json`` checks the plan itself."""
+
+    model_config = ConfigDict(strict=True)
+
+    asked: str = ""
+    request: str = ""
+    time: FiniteFloat = 0.0
+    plan: dict[str, Any]
 
 
 def plan_path(folder: Path, name: str, asked: str = "") -> Path:
@@ -41,7 +55,7 @@ def plans_called(folder: Path, name: str) -> list[Path]:
 
 def write_plan(path: Path, plan: Mapping[str, Any]) -> None:
     """Writes a plan with the time and its digest."""
-    content = json.loads(json.dumps({**plan, "time": time.time()}))
+    content = json.loads(json.dumps({**plan, "time": time.time()}, allow_nan=False))
     content.pop("digest", None)  # the old one, if the plan was read from a file
     write_text(path, json.dumps({**content, "digest": _plain_digest(content)}))
 
@@ -55,7 +69,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     """
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"a stored plan cannot be read: {error}", path, _AGAIN) from None
     try:
         require_schema(stored.get("schema", 1), PLAN_SCHEMA, "plan", "run the suite again")  # early ones have none
@@ -67,10 +81,14 @@ def read_plan(path: Path) -> dict[str, Any]:
             whole = plan_path(path.parent, stored["plan"]["name"]) == path
     except Mistake as mistake:
         raise Mistake(mistake.what, where=str(path), fix=mistake.fix) from None
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         whole = False
     if not whole:
         raise Damaged("a stored plan is damaged", path, _AGAIN)
+    try:
+        _Form.model_validate(stored)
+    except ValidationError as error:
+        raise Damaged(f"a stored plan is damaged: {first_problem(error)}", path, _AGAIN) from None
     return stored
 
 

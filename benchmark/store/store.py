@@ -329,5 +329,9 @@ def _files(folder: Path) -> list[FileState]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Readable JSON."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+    """Readable JSON of a record.
+
+    Raises:
+        ValueError: if it contains a number that is not finite: its reader would refuse it.
+    """
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8", newline="\n")

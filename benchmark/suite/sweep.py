@@ -31,7 +31,7 @@ def expand_sweep(document: Document, tell: Tell) -> tuple[Document, Variations]:
     if not isinstance(entries, dict):
         return document, {}  # the schema reports values of another type
     sweep = sweep if isinstance(sweep, dict) else {}
-    grids = {entry: _grids(document, entry, tell) for entry in sweep if entry in entries}
+    grids = {entry: _grids(document, entry, tell) for entry in sweep if entries.get(entry) is not None}
     count = len(entries) + sum(prod(map(len, grid.values())) for of_entry in grids.values() for grid in of_entry)
     if count > _MOST_ENTRIES:
         at: Keys = ("sweep",) if grids else ("entries",)

@@ -1,12 +1,12 @@
 """TensorBoard: event files, a folder for each job."""
 
-import json
 import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.store.files import json_text
 from benchmark.trackers import Ending, Scalars, Tracked, Tracker
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TensorBoard(Tracker):
         known = folder.exists()
         self._writer = writer = SummaryWriter(str(folder), purge_step=step)
         if not known:
-            settings = json.dumps(self._job.config, indent=1)
+            settings = json_text(self._job.config, indent=1)
             lines = "\n".join(f"    {line}" for line in settings.splitlines())  # which Markdown shows as they are
             writer.add_text("job", f"{self._job.title} ({self._job.suite}, key {self._job.key})\n\n{lines}", 0)
         return writer

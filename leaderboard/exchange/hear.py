@@ -6,10 +6,10 @@ task's chief score, which readers take; ``score_mode`` says whether higher is be
 minutes and hyper-parameters have no counterpart here.
 """
 
-import json
 import statistics
 from typing import Any
 
+from benchmark.store.files import json_text
 from leaderboard.exchange import Documents, by_fold, file_name, measured_cells, statement
 from leaderboard.measured import Measured
 from leaderboard.table import Table
@@ -22,7 +22,7 @@ def documents(table: Table) -> Documents:
     """A scores file for each entry, task and protocol."""
     return {
         f"{file_name(cell.entry)}/{file_name(f'{cell.task}-audiobench-{cell.protocol}')}/test.predicted-scores.json": (
-            json.dumps({**_blocks(measured), "audiobench": statement(table, cell, measured)}, indent=4) + "\n"
+            json_text({**_blocks(measured), "audiobench": statement(table, cell, measured)}, indent=4) + "\n"
         )
         for cell, measured in measured_cells(table)
     }

@@ -5,8 +5,7 @@ MTEB has tasks of its own on the same data sets: ``esc50 (audiobench freeze)`` i
 the suite with its scale, for that is what its name means something in.
 """
 
-import json
-
+from benchmark.store.files import json_text
 from leaderboard.exchange import Documents, by_fold, file_name, measured_cells, statement
 from leaderboard.measured import Measured
 from leaderboard.table import Cell, Table
@@ -21,7 +20,7 @@ def documents(table: Table) -> Documents:
         model, revision = f"audiobench/{cell.entry}", table.name
         folder = f"results/audiobench__{file_name(cell.entry)}/{file_name(revision)}"
         meta = {"name": model, "revision": revision, "n_parameters": cell.parameters}
-        files[f"{folder}/model_meta.json"] = json.dumps(meta, indent=2) + "\n"
+        files[f"{folder}/model_meta.json"] = json_text(meta, indent=2) + "\n"
         task = f"{cell.task} (audiobench {cell.protocol})"
         files[f"{folder}/{file_name(task)}.json"] = _result(table, cell, measured, task)
     return files
@@ -46,4 +45,4 @@ def _result(table: Table, cell: Cell, measured: Measured, task: str) -> str:
         "evaluation_time": None,
         "kg_co2_emissions": None,
     }
-    return json.dumps(result, indent=2) + "\n"
+    return json_text(result, indent=2) + "\n"

@@ -1,13 +1,13 @@
 """The evidence that every section of a report is made from."""
 
-import json
 import re
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from matplotlib.figure import Figure
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from benchmark.jobs.pretrain import PretrainJob
 from benchmark.ledger.plan import Plan, Row
@@ -17,8 +17,18 @@ from leaderboard.figures import svg
 from leaderboard.grid import Grid
 from leaderboard.page.content import PageCell, PageColumn, PageTable, Picture
 from leaderboard.table import Cell, Table
+from registry.errors import Damaged
 
 J = TypeVar("J", bound=AnyJob)
+
+
+class _Epoch(BaseModel):
+    """A line of a pretraining's log."""
+
+    model_config = ConfigDict(extra="allow")
+
+    epoch: Annotated[FiniteFloat, Field(ge=0)]
+    loss: FiniteFloat
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,11 @@ class Evidence:
         """The log of a pretraining, epoch by epoch; nothing if it is not at hand."""
         if not self.store.done(job):
             return []
-        path = self.store.folder(job) / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            with self.store.opened("pretrain", job.key, "metrics.jsonl", large=False) as path:
+                return [_Epoch.model_validate_json(line).model_dump() for line in path.read_bytes().splitlines()]
+        except Damaged:  # the store remembers it
+            return []
 
     def picture(self, name: str, title: str, plot: Figure, alt: str, caption: str = "") -> Picture:
         """A picture for the page; its drawing is kept, so that it can be saved, too."""

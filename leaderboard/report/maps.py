@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.jobs.embed import EmbedJob
 from benchmark.jobs.pack import PackJob
+from benchmark.store.columns import numbers, read_columns, texts
 from benchmark.store.files import replace_file
 from leaderboard.answers import predictions
 from leaderboard.figures import embedding_map
@@ -80,8 +81,10 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
         for clip, predicted in zip(of_fold.clip_N, of_fold.predicted_N, strict=True)
     }
     try:
-        clips = _clips(evidence, pack)
+        clips = _clips(evidence, pack, len(classes))
         tested = np.flatnonzero(clips["id"].isin(list(guess)).to_numpy())
+        if not len(tested):
+            return []  # the pack is of other clips
         point_N2, at = _projected(evidence, embed, tested)
     except Damaged:  # or not there; the store remembers what is damaged
         return []
@@ -101,12 +104,16 @@ def _map(evidence: Evidence, entry: str, task: str, protocol: str) -> list[Item]
     ]
 
 
-def _clips(evidence: Evidence, pack: PackJob) -> "DataFrame":
-    """Id and label of every clip of a pack."""
+def _clips(evidence: Evidence, pack: PackJob, classes: int) -> "DataFrame":
+    """Id and label of every clip of a pack, whose labels are indices of ``classes``."""
     import pandas as pd
 
     with evidence.store.opened("pack", pack.key, "clips.parquet", large=False) as path:
-        return pd.read_parquet(path, columns=["id", "label"])
+        table = read_columns(path, ["id", "label"])
+        clips = pd.DataFrame({"id": texts(table, "id"), "label": numbers(table, "label")})
+        if not clips["label"].between(0, classes - 1).all():
+            raise ValueError("labels are not all classes of the task")
+        return clips
 
 
 def _projected(
@@ -116,8 +123,10 @@ def _projected(
     path = evidence.store.root / "maps" / f"{embed.key}-{len(tested)}.npz"
     try:
         with np.load(path) as kept:
-            return kept["points"], tested[kept["chosen"]]
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
+            points_N2, chosen = kept["points"], kept["chosen"]
+            if points_N2.shape == (*chosen.shape, 2) and np.isfinite(points_N2).all():
+                return points_N2, tested[chosen]
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError, BadZipFile):
         """Not there, or damaged: made anew."""
     from torch.nn.functional import normalize
 
@@ -125,8 +134,9 @@ def _projected(
 
     with evidence.store.opened("embed", embed.key, "embeddings.safetensors") as stored:
         made = load_embeddings(stored)
-    unit_ND = normalize(made.mean(int(made.clip_W.max()) + 1), dim=1).numpy()
-    points_N2, chosen = embedding_map.project(unit_ND[tested], seed=0)
+        unit_ND = normalize(made.mean(int(made.clip_W.max()) + 1), dim=1).numpy()
+        unit_ND = unit_ND[tested]  # embeddings of another pack may have fewer clips
+    points_N2, chosen = embedding_map.project(unit_ND, seed=0)
 
     def write(aside: Path) -> None:
         with aside.open("wb") as file:

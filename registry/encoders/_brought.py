@@ -19,11 +19,12 @@ class Brought(Encoder[Own]):
 
     It takes no weights but its own, and its ``embedding_dim`` is known once these are loaded. A subclass says where the
     model is and which rate it takes, loads the model in ``open``, and computes with it in ``frames``. ``is_folder``
-    says that the model is a folder, not a file.
+    says that the model is a folder, not a file; ``is_program``, that loading the file runs what it says.
     """
 
     takes = "waveform"
     is_folder: ClassVar[bool] = False
+    is_program: ClassVar[bool] = False
 
     def __init__(self, config: Own, channels: int, bins: int) -> None:
         super().__init__(config, channels, bins)

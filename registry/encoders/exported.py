@@ -25,6 +25,7 @@ class Exported(FileModel["Exported.Config"]):
     """
 
     source: ClassVar[str] = "torch.export; TorchScript"
+    is_program = True
 
     class Config(FileSettings):
         input: Literal["BT", "B1T"] = Field("BT", description="shape of the model's input: [B, T], or [B, 1, T]")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from registry.encoders._brought import Brought
 from registry.errors import Mistake
-from registry.own_code import code_digest, imported
+from registry.own_code import code_digest, imported, require_named
 from registry.settings import Outside, Settings
 
 _API = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
@@ -78,8 +78,10 @@ def _loaded(name: str, path: Path | None) -> tuple[Any, Any]:
     """The module and a model of it, as it is before any training.
 
     Raises:
-        Mistake: if the module does not import, lacks a function of the API, or loads no model.
+        Mistake: if the user has not named the module, or it does not import, lacks a function of the API, or loads no
+            model.
     """
+    require_named(name)
     module: Any = imported(name)
     lacking = [function for function in _API if not callable(getattr(module, function, None))]
     if lacking:

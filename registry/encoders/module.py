@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from registry.encoders._brought import Brought
 from registry.errors import Mistake
-from registry.own_code import code_digest, imported
+from registry.own_code import code_digest, imported, require_named
 from registry.settings import Outside, Settings
 
 
@@ -69,9 +69,10 @@ def make(of: str, arguments: Mapping[str, Any]) -> nn.Module:
     """Makes an object of the class ``package.module:Class``.
 
     Raises:
-        Mistake: if the class cannot be imported or called, or is no ``nn.Module``.
+        Mistake: if the user has not named the class, or it cannot be imported or called, or is no ``nn.Module``.
     """
     module, _, name = of.rpartition(":")
+    require_named(module)
     made_by = imported(module)
     try:
         made = getattr(made_by, name)(**arguments)

@@ -17,6 +17,7 @@ from registry.hub import hub_snapshot, is_snapshot
 from registry.settings import Outside, Settings
 from registry.standing import Objection, Standing
 
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}  # without the second it asks the terminal
 _UNUSED = "masked_spec_embed"  # of SpecAugment: many published checkpoints lack it
 
 
@@ -119,7 +120,7 @@ def _family(folder: Path) -> Family:
         Mistake: without transformers, a configuration, or audio.
     """
     with _quiet(), _readable(folder, "configuration"):
-        kind = _library().AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+        kind = _library().AutoConfig.from_pretrained(folder, **_LOCAL).model_type
     if kind not in FAMILIES:
         raise Mistake(
             f"the model is a {kind}, and no audio model that is known here",
@@ -131,7 +132,7 @@ def _family(folder: Path) -> Family:
 
 def _extractor(folder: Path) -> Any:
     with _quiet(), _readable(folder, "feature extractor"):
-        return _library().AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        return _library().AutoFeatureExtractor.from_pretrained(folder, **_LOCAL)
 
 
 def _tower(folder: Path, tower: str) -> nn.Module:
@@ -142,11 +143,11 @@ def _tower(folder: Path, tower: str) -> nn.Module:
     """
     library = _library()
     with _quiet(), _readable(folder, "model"):
-        config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = library.AutoConfig.from_pretrained(folder, **_LOCAL)
         config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
         with torch.random.fork_rng():
             whole, told = library.AutoModel.from_pretrained(
-                folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+                folder, config=config, dtype=torch.float32, output_loading_info=True, **_LOCAL
             )
     lacking = [name for name in told["missing_keys"] if name.startswith(tower) and not name.endswith(_UNUSED)]
     if lacking:

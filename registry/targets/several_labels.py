@@ -39,7 +39,10 @@ class SeveralLabels(Target):
     def array(self, labels: Sequence[Any], classes: int) -> NDArray[Any]:
         label_NC = np.zeros((len(labels), classes), bool)
         for i, classes_of_clip in enumerate(labels):
-            label_NC[i, np.asarray(classes_of_clip, np.int64)] = True
+            class_K = np.asarray(classes_of_clip, np.int64)
+            if (class_K < 0).any():
+                raise ValueError(f"{int(class_K.min())} is no index of a class")
+            label_NC[i, class_K] = True
         return label_NC
 
     def listed(self, label: NDArray[Any]) -> Sequence[Any]:

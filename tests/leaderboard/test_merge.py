@@ -45,7 +45,8 @@ class Folder:
         blocked: str = "",
     ) -> "Folder":
         """One evaluation, with its record unless ``right`` is None."""
-        packed, trained = self.plan.add(pack_job(task, rate, listing)), None
+        facts = self.plan.facts.tasks
+        packed, trained = self.plan.add(pack_job(facts[task].name if task in facts else task, rate, listing)), None
         if entry != "random":
             corpus = self.plan.add(pack_job("fsd50k", rate, "00" * 32))
             trained = self.plan.add(pretrain_job(corpus, entry, epochs, seed))

@@ -32,9 +32,9 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keys: list[str] = []
     check = integrity.check_record
 
-    def noted(kind: str, folder: Path, *, large: bool) -> None:
+    def noted(kind: str, folder: Path, *, large: bool, elsewhere: bool) -> None:
         keys.append(folder.name)
-        check(kind, folder, large=large)
+        check(kind, folder, large=large, elsewhere=elsewhere)
 
     monkeypatch.setattr(store, "check_record", noted)
     monkeypatch.setattr(found_whole, "WORTH", 1)

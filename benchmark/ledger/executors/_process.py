@@ -44,7 +44,7 @@ def do_in_process(arguments: Sequence[str], folder: str, environment: Mapping[st
     if not Path(folder).is_dir():
         return Became("failed", f"{platform.node()} has no folder {folder}\n  to do: start from a shared folder")
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # a list of arguments, and no shell
             [sys.executable, "-m", "audiobench", *arguments],
             cwd=folder,
             env={**os.environ, **environment},

@@ -154,7 +154,9 @@ def _connect(ray: Any, address: str | None) -> None:
     if address and ":" in address and "://" not in address:  # ray.init itself would try for minutes
         command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
         try:
-            subprocess.run(command, capture_output=True, text=True, check=True, timeout=_ANSWER_SECONDS)
+            subprocess.run(  # nosec B603 # a list of arguments, and no shell
+                command, capture_output=True, text=True, check=True, timeout=_ANSWER_SECONDS
+            )
         except subprocess.TimeoutExpired:
             raise Mistake(f"no Ray cluster answers at {address} within {_ANSWER_SECONDS:.0f} s", fix=fix) from None
         except subprocess.CalledProcessError as error:

@@ -115,7 +115,9 @@ class Slurm(Executor):
         if self.submitted and isinstance(stop, Interrupted) and stop.number != signal.SIGINT:
             self.progress.say(f"{len(self.submitted)} jobs go on in Slurm; the same command waits for them")
         elif self.submitted:
-            subprocess.run(["scancel", *self.submitted], check=False)
+            subprocess.run(  # nosec B603 B607 # a list of arguments, and no shell; Slurm lies where PATH says
+                ["scancel", *self.submitted], check=False
+            )
             self.progress.say(f"{len(self.submitted)} jobs are cancelled in Slurm; the same command goes on from here")
         elif self.all_well:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -148,7 +150,7 @@ class Slurm(Executor):
     def _ask(self) -> None:
         """Asks Slurm for the states of all jobs of this user; without an answer the last ones stay."""
         self.asked = time.monotonic()
-        asked = subprocess.run(
+        asked = subprocess.run(  # nosec B603 B607 # a list of arguments, and no shell; Slurm lies where PATH says
             ["squeue", "--noheader", "--array", "--me", "--states=all", "--format=%i %T"],
             capture_output=True,
             text=True,
@@ -203,7 +205,9 @@ def _try(kind: str, parameters: Mapping[str, str | bool]) -> None:
     flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in parameters.items()]
     command = ["sbatch", "--test-only", *flags, "--wrap=true"]
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_REFUSED_SECONDS)
+        tried = subprocess.run(  # nosec B603 # a list of arguments, and no shell
+            command, capture_output=True, text=True, check=False, timeout=_REFUSED_SECONDS
+        )
     except FileNotFoundError:
         raise Mistake("there is no Slurm here: sbatch is not found", fix="run on a machine that submits jobs") from None
     except subprocess.TimeoutExpired:

@@ -1,0 +1,1 @@
+"""What strangers may hand in, changed at random from seeds: records, plans, suites, tables."""
