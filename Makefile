@@ -3,6 +3,8 @@ export OMP_WAIT_POLICY = PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 PYTHON ?= python3
 BIN = .venv/bin
+# Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo install test test-all lint types check
 
@@ -20,10 +22,10 @@ install: .venv/installed
 	touch $@
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: test
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: install
 	$(BIN)/ruff check .

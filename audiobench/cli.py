@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+from benchmark.signals import heeded
+
 TYPE_CHECKING = False  # importing ``typing`` takes time, too
 if TYPE_CHECKING:
     from types import FrameType
@@ -22,9 +24,8 @@ def main() -> None:
 
     After a signal it is 128 and the signal's number: 130 after Ctrl-C.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else the parent process chose what Ctrl-C does
-        signal.signal(signal.SIGINT, interrupt)
+    plain = (signal.SIG_DFL, signal.default_int_handler)  # else whoever calls this chose what a signal does
+    before = {number: signal.signal(number, interrupt) for number in heeded() if signal.getsignal(number) in plain}
     # Waiting threads that spin make a step up to ten times slower when another program runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "" not in sys.path:
@@ -33,8 +34,10 @@ def main() -> None:
         status = _run()
     except KeyboardInterrupt as stop:
         status = getattr(stop, "status", _INTERRUPTED)
+        _tell(status)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     _flush()
     if status > _SIGNALLED and _are_threads_left():
         os._exit(status)
@@ -45,6 +48,7 @@ def _run() -> int:
     """Runs the command, writes out all its output, and returns its exit status."""
     from contextlib import suppress
 
+    from benchmark.memory import shortage
     from benchmark.store.files import refusal
     from registry.errors import Mistake, Mistakes
 
@@ -54,11 +58,13 @@ def _run() -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of the output has closed it
         return 0
-    except (Mistake, Mistakes, OSError, UnicodeEncodeError) as error:
+    except (Mistake, Mistakes, OSError, UnicodeEncodeError, MemoryError) as error:
         if "--debug" in sys.argv:
             raise
         shown: Exception = error
-        if isinstance(error, UnicodeEncodeError):
+        if shortage(error):
+            shown = Mistake("the memory was too small", fix="end other programs, or run it where there is more memory")
+        elif isinstance(error, UnicodeEncodeError):
             shown = Mistake(f"the locale cannot name a file: {error}", fix="set PYTHONUTF8=1")
         elif isinstance(error, OSError):
             shown = refusal(error)
@@ -133,15 +139,29 @@ def _are_threads_left() -> bool:
 
 def interrupt(number: int, frame: "FrameType | None") -> None:
     """Handles Ctrl-C and its like. During an import the program ends: some modules treat an interrupt as an error."""
+    if number != signal.SIGINT:
+        signal.signal(number, signal.SIG_IGN)  # some systems send it twice: no second one stops the clearing up
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             if sys.stderr and sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
+            abandon = getattr(sys.modules.get("benchmark.store.leases"), "abandon", None)  # it may be half imported
+            if abandon:
+                abandon()
+            _tell(_SIGNALLED + number)
             os._exit(_SIGNALLED + number)
         frame = frame.f_back
     from registry.errors import Interrupted
 
     raise Interrupted(number)
+
+
+def _tell(status: int) -> None:
+    """Says in a line which signal ended the program."""
+    try:
+        os.write(2, f"audiobench: interrupted by {signal.Signals(status - _SIGNALLED).name}\n".encode())
+    except OSError:  # nobody reads it
+        return
 
 
 def _speak_any_encoding() -> None:

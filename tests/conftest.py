@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall each other on two cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets as small as the tests' take twice as long in two threads
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 DATA = Path(os.environ.pop("AUDIOBENCH_DATA", SHARED / "data"))  # for those tests that ask: others need there be none
 for _name in ("AUDIOBENCH_RUNS", "COLUMNS"):
     os.environ.pop(_name, None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background; tests send it to themselves
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = """
 schema_version: 1

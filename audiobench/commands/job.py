@@ -1,6 +1,5 @@
 """``audiobench job``."""
 
-import signal
 from typing import Annotated
 
 import typer
@@ -41,15 +40,13 @@ def job(
     The last line of the output is JSON: the job's key and title, how it ended (done or failed), and a message.
 
     Exit with 0 if it is done, with 1 if it failed, with 2 if the request is wrong or what the job needs is not done,
-    and with 128 and the signal's number if SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 interrupted it: the same command goes
-    on from there.
+    and with 128 and the signal's number if SIGINT, SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 interrupted it: the same
+    command goes on from there.
     """
     import json
     from dataclasses import asdict
 
-    from audiobench.cli import interrupt
     from benchmark.jobs import torchrun
-    from benchmark.jobs.stopping import STOP_SIGNALS
     from benchmark.ledger.one import do_job, find_job
     from benchmark.ledger.request import Request
     from benchmark.ledger.work import Work
@@ -57,9 +54,6 @@ def job(
     from benchmark.suite.document import suite_path
     from benchmark.trackers import chosen
 
-    for number in STOP_SIGNALS:  # Slurm, Ray and Kubernetes send one before they kill
-        if number != signal.SIGINT:  # which has its handler
-            signal.signal(number, interrupt)
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     plan = request.plan(store)

@@ -5,9 +5,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from benchmark.export.exported import Exported
-from benchmark.store.integrity import require_schema
+from benchmark.store.integrity import own_digest, require_schema
 from registry.errors import Mistake
 from registry.lookup import ENCODERS, FRONTENDS, AnyComponent, Choice
+from registry.windows import Window
 
 if TYPE_CHECKING:
     from registry.net import Net
@@ -20,11 +21,11 @@ def described(model: Exported) -> dict[str, Any]:
     """The content of ``audiobench.json``, as plain data.
 
     It names the components with their versions and settings, and states the statistics of a front end that normalises
-    by them. With ``blank_net`` it makes the net again, without its weights.
+    by them, and its own digest. With ``blank_net`` it makes the net again, without its weights.
     """
     net, config = model.net, model.config
     measured = net.views.frontend.measured()
-    return {
+    stated = {
         "schema": SCHEMA,
         "audiobench": version("audiobench"),
         "name": model.name,
@@ -40,6 +41,7 @@ def described(model: Exported) -> dict[str, Any]:
         "pretraining": model.pretraining,
         "digest": model.digest,
     }
+    return {**stated, "sha256": own_digest(stated)}
 
 
 def blank_net(description: Mapping[str, Any]) -> "Net":
@@ -49,7 +51,8 @@ def blank_net(description: Mapping[str, Any]) -> "Net":
         description: as ``described`` gives it.
 
     Raises:
-        Mistake: if a newer audiobench wrote it, a component is not here or of another version, or it is no description.
+        Mistake: if a newer audiobench wrote it, a component is not here or of another version, it is no description, or
+            it differs from its own digest; older ones have none.
     """
     from benchmark.jobs.model import build_encoder, build_views
     from registry.net import Net
@@ -59,9 +62,11 @@ def blank_net(description: Mapping[str, Any]) -> "Net":
     for choice in (encoder, frontend):
         require_version(choice, "export the model again, or install the audiobench that wrote it")
     views = build_views(frontend, statistics=description["statistics"])
-    window = description["window_samples"]
+    window: Window = "whole" if description["window_samples"] == "whole" else int(description["window_samples"])
     made = build_encoder(encoder, views.frontend)
-    return Net(views.frontend, made, "whole" if window == "whole" else int(window))
+    if "sha256" in description and description["sha256"] != own_digest(dict(description)):
+        raise Mistake("this description is not what was written: it differs from its own digest")
+    return Net(views.frontend, made, window)
 
 
 def components(description: Mapping[str, Any]) -> tuple[Choice[Any], Choice[Any]]:

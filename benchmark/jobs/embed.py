@@ -128,6 +128,10 @@ class EmbedJob(job.Job[Config, Needs, Record]):
             data_hash=pack.content_hash,
         )
 
+    @property
+    def lighter(self) -> str:
+        return f"set a shorter crop, in seconds; or {super().lighter}"
+
 
 def weighted_net(config: Config, needs: Needs, at: "Workplace") -> "tuple[Frontend, Encoder]":
     """The front end and the encoder with their weights, on the device.

@@ -183,6 +183,12 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
             **pretraining,
         )
 
+    @property
+    def lighter(self) -> str:
+        batch_size = getattr(self.config.protocol.settings, "batch_size", 1)
+        fewer = f"set batch_size: {batch_size // 2} of {self.config.protocol.name}; or " if batch_size > 1 else ""
+        return f"{fewer}{super().lighter}"
+
     @cached_property
     def _model(self) -> embed.Config:
         model = self.config.model

@@ -22,6 +22,7 @@ from torch import Tensor
 from benchmark.jobs.model import Device
 from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
+from benchmark.memory import shortage
 from benchmark.progress import Progress
 from benchmark.store.files import replace_file, set_aside
 from benchmark.trackers import UNTRACKED, Tracking
@@ -234,6 +235,8 @@ class _Run:
             foreign = metadata.get("of", self.checkpoint.name) != self.checkpoint.name
             state = self._optimizer_state(by_kind["optimizer"])
         except (OSError, ValueError, KeyError, IndexError, SafetensorError) as error:
+            if shortage(error):
+                raise
             raise Damaged(f"{self.checkpoint.name} cannot be read: {error}", self.checkpoint) from error
         net = _shapes(net_state(self.method.encoder, self.method.views.frontend))
         fits = _shapes(by_kind["method"]) == _shapes(self.method.state_dict()) and _shapes(by_kind["best"]) in ({}, net)

@@ -65,6 +65,10 @@ class MeasureJob(job.Job[Config, Needs, Record]):
         summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in statistics.values())
         return Record(summary=summary, statistics=statistics, clips=len(clips_N), data_hash=pack.content_hash)
 
+    @property
+    def lighter(self) -> str:
+        return f"set a shorter crop, in seconds; or {super().lighter}"
+
 
 def statistics_of(key: str | None, at: "Workplace") -> Statistics:
     """The statistics of a finished measurement; empty if there is no key."""

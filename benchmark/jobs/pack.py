@@ -96,7 +96,7 @@ class PackJob(job.Job[Config, Needs, Record]):
         made = make_pack(
             task, clips, config.sample_rate, folder, at.progress, samples=config.samples, skip_bad=at.skip_bad
         )
-        if Digests(at.store.root / "digests").listing(config.task.name, clips) != config.inputs:
+        if Digests(at.store.root / "digests", at.progress.say).listing(config.task.name, clips) != config.inputs:
             raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
         odd = remarks(task, [clip for clip in clips if clip.id not in made.skipped])
         for remark in odd:
@@ -105,6 +105,10 @@ class PackJob(job.Job[Config, Needs, Record]):
         if made.clipped and made.clipped.clips:
             summary += f", {made.clipped.clips} of them over full scale and clipped"
         return made.model_copy(update={"remarks": odd, "summary": summary})
+
+    @property
+    def lighter(self) -> str:
+        return f"{super().lighter}; several recordings are in memory at once, so that shorter ones need less"
 
 
 def opened_pack(key: str, at: "Workplace") -> "Pack":

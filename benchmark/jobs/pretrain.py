@@ -116,6 +116,17 @@ class PretrainJob(job.Job[Config, Needs, Record]):
             excluded=usable.excluded,
         )
 
+    @property
+    def lighter(self) -> str:
+        training, method = self.config.training, self.config.method.component
+        chunk, batch = (training.chunk or training.batch_size) // 2, training.batch_size // 2
+        ways = []
+        if chunk and not method.on_frames:
+            ways.append(f"set chunk: {chunk}, with which gradients stay exact")
+        if batch >= method.fewest:
+            ways.append(f"set batch_size: {batch}, for which the learning rate may be too high")
+        return "; or ".join([*ways, super().lighter])
+
     def _probe(self, at: "Workplace") -> "Probe | None":
         """The probe of the monitor task; None if there is no such task."""
         if self.needs.monitor is None:

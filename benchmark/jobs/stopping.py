@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from benchmark.signals import heeded
 from benchmark.store.leases import Lost
 from registry.errors import Interrupted
-
-# Ctrl-C; kill; and what batch systems send before a time limit. Windows has no SIGUSR1 and no SIGUSR2.
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 
 
 @dataclass
@@ -45,7 +43,7 @@ def stop_signals() -> Iterator[Stop]:
         stop.number = number
         signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in heeded()}
     for number in before:
         signal.signal(number, note)
     try:

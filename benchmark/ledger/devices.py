@@ -50,10 +50,15 @@ def require_devices(devices: int, device: str) -> None:
         )
 
 
-def do_on_devices(arguments: Sequence[str], devices: int) -> str:
+def do_on_devices(arguments: Sequence[str], devices: int, lighter: str) -> str:
     """Calls ``audiobench`` with these arguments in so many processes, which do one job together.
 
     If one fails, all end, within half a minute. A signal goes on to all of them.
+
+    Args:
+        arguments: of ``audiobench``.
+        devices: how many.
+        lighter: what to do if memory was short.
 
     Returns:
         What the first process came to, in a line.
@@ -78,7 +83,7 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
             rdzv_endpoint="localhost:0",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=Std.OUT),
-            signals_to_handle=",".join(name for name in _SIGNALS if hasattr(signal, name)),
+            signals_to_handle=",".join(_heeded()),
         )
         os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // devices, 1)))
         try:
@@ -86,8 +91,15 @@ def do_on_devices(arguments: Sequence[str], devices: int) -> str:
         except SignalException as stop:
             raise Interrupted(stop.sigval) from None
         except ChildFailedError as error:
-            raise _reason(_told(Path(folder)), {rank: told.exitcode for rank, told in error.failures.items()}) from None
+            status = {rank: told.exitcode for rank, told in error.failures.items()}
+            raise _reason(_told(Path(folder)), status, lighter) from None
         return next(message for failed, message in _told(Path(folder)) if not failed)
+
+
+def _heeded() -> list[str]:
+    """The names of the signals that this system has, and that this process does not ignore."""
+    there = [name for name in _SIGNALS if hasattr(signal, name)]
+    return [name for name in there if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN]
 
 
 def _told(folder: Path) -> list[tuple[bool, str]]:
@@ -98,17 +110,20 @@ def _told(folder: Path) -> list[tuple[bool, str]]:
     return [(one["how"] == "failed", one["message"]) for one in said]
 
 
-def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> BaseException:
+def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int], lighter: str) -> BaseException:
     """Why processes failed: one that was killed is the reason why others fail, and then all others are ended.
 
     Args:
         told: whether a process failed, and its message; the first to say it comes first.
         status: of the exit of each process that failed; below 0 for a signal that killed it.
+        lighter: what to do if memory was short.
     """
     for rank, code in status.items():
         if code < 0 and -code not in _ENDED:
             name = signal.Signals(-code).name
-            return Mistake(f"the process of device {rank} was killed by {name}", fix="see whether memory was short")
+            what = f"the process of device {rank} was killed by {name}"
+            short = f"memory was short, if the system did it: {lighter}"
+            return Mistake(what, fix=short if -code == signal.SIGKILL else "see its message above")
     for failed, message in told:
         if failed:
             return Mistake(message)
@@ -122,7 +137,7 @@ def _reason(told: Sequence[tuple[bool, str]], status: Mapping[int, int]) -> Base
 def _as_before() -> Iterator[None]:
     """Leaves handlers of signals, the environment and torch's log as they were."""
     main = threading.current_thread() is threading.main_thread()  # which alone may change handlers
-    numbers = [getattr(signal, name) for name in _SIGNALS if main and hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _heeded() if main]
     handlers = {number: signal.getsignal(number) for number in numbers}
     environment, silent = dict(os.environ), logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark.jobs import KINDS
 from benchmark.ledger.plan import Plan
+from benchmark.memory import shortage
 from benchmark.store.files import move, set_aside
 from benchmark.store.integrity import is_sealed, read_json
 from benchmark.store.plan_file import read_plan
@@ -61,6 +62,8 @@ def examine(store: Store) -> Condition:
         except FileNotFoundError:
             continue  # its pretraining ended just now
         except Exception as error:  # of any kind, as with records: the bytes may be anything
+            if shortage(error):
+                raise
             what = error.what if isinstance(error, Mistake) else f"{path.name} cannot be read: {error}"
             condition.damaged.append(Damaged(what, path, "run the suite again: the pretraining begins anew"))
         else:

@@ -1,7 +1,8 @@
 """Digests of recordings. Each is remembered with its file's size and times, so that only changed files are read again.
 
 RUNS/digests/ has a file for each folder of recordings. By the path of a recording below this folder it states size,
-times of modification and of change in nanoseconds, and SHA-256. It is only a cache: it may be damaged or missing.
+times of modification and of change in nanoseconds, and SHA-256; and the digest of all this. It is only a cache: if it
+is damaged or missing, the recordings are read again.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ Known = tuple[int, int, int, str]  # size, mtime and ctime in ns, digest
 UNREADABLE = "unreadable"  # instead of a digest; packing reports such a file
 _SETTLED_NS = 2_000_000_000  # tick of FAT, the file system with the coarsest clock
 _NAMED = 5
+_FILES = ',\n"files": '  # between the digest and what it is the digest of
 
 
 class Digests:
@@ -65,7 +67,8 @@ class Digests:
         known |= {names[path]: now for path, now in read.items()}
         if read and cache:
             with suppress(OSError):  # the folder may be read-only
-                write_text(cache, json.dumps(known, indent=0))
+                files = json.dumps(known, indent=0)
+                write_text(cache, f'{{"sha256": "{_sha256(files)}"{_FILES}{files}}}\n')
         return {path: known[names[path]][3] for path in paths}
 
     def _cache(self, home: str) -> Path | None:
@@ -96,12 +99,21 @@ def _places(paths: Sequence[Path]) -> dict[Path, tuple[str, str]]:
 
 
 def _load(cache: Path | None) -> dict[str, Known]:
-    """The content of a cache; empty if it is missing or damaged."""
+    """The content of a cache; empty if it is missing or damaged. Older versions wrote no digest."""
     try:
-        stored = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+        text = cache.read_text(encoding="utf-8") if cache else "{}"
+        head, has_digest, files = text.partition(_FILES)
+        files = files.removesuffix("}\n") if has_digest else text
+        if has_digest and json.loads(f"{head}}}") != {"sha256": _sha256(files)}:
+            return {}
+        stored = json.loads(files)
         return {name: (int(a), int(b), int(c), str(digest)) for name, (a, b, c, digest) in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_same(path: Path, known: Known | None) -> bool:

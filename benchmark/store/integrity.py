@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.memory import shortage
 from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
 from registry.errors import Damaged, Mistake
@@ -28,7 +29,14 @@ def seal(record: dict[str, Any], folder: Path) -> dict[str, Any]:
         path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(folder.iterdir())
     }
     sealed = {**record, "files": files}
-    return {**sealed, "sha256": _record_digest(sealed)}
+    return {**sealed, "sha256": own_digest(sealed)}
+
+
+def own_digest(record: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a record, or a description, without this digest, ``sha256``."""
+    content = {name: value for name, value in record.items() if name != "sha256"}
+    as_read = json.loads(json.dumps(content))  # now every name is text, and sorts as text
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def is_sealed(record: dict[str, Any]) -> bool:
@@ -94,9 +102,9 @@ def reading(kind: str, folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
     try:
         yield path
-    except MemoryError:
-        raise
     except Exception as error:
+        if shortage(error):
+            raise
         fix = "run the suite again: the record is set aside and made anew"
         if isinstance(error, Mistake):
             what, where = error.what, error.where
@@ -125,7 +133,7 @@ def _read_sealed(kind: str, folder: Path) -> tuple[dict[str, Any], Record]:
     """A record as plain data, and as its type."""
     with reading(kind, folder, "result.json") as path:
         record = read_json(path)
-        if is_sealed(record) and record.get("sha256") != _record_digest(record):
+        if is_sealed(record) and record.get("sha256") != own_digest(record):
             raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
         if record.get("key", folder.name) != folder.name:
             raise Damaged(f"{path.name} is of another job, {record['key']}", path)
@@ -161,13 +169,6 @@ def require_schema(stated: object, known: int, what: str, again: str) -> None:
     if isinstance(stated, int) and stated > known:
         raise Mistake(f"{difference}: it was written by a newer audiobench", fix="update audiobench")
     raise Mistake(f"{difference}: it was written by an older audiobench", fix=again)
-
-
-def _record_digest(record: dict[str, Any]) -> str:
-    """SHA-256 of a record's canonical JSON without this digest."""
-    content = {name: value for name, value in record.items() if name != "sha256"}
-    as_read = json.loads(json.dumps(content))  # now every name is text, and sorts as text
-    return hashlib.sha256(json.dumps(as_read, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _check_digest(path: Path, stated: dict[str, Any], *, hashed: bool) -> None:

@@ -156,6 +156,11 @@ class Job(Generic[C, N, R]):
         """
         raise NotImplementedError
 
+    @property
+    def lighter(self) -> str:
+        """What to do if memory was short for this job."""
+        return "end other programs, or run it where there is more memory"
+
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
         return {

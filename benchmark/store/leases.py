@@ -59,15 +59,21 @@ class Lease:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.token = path, token_hex(8)
-        pid, host = os.getpid(), socket.gethostname()
+        self.path, self.token, self.pid = path, token_hex(8), os.getpid()
+        pid, host = self.pid, socket.gethostname()
         self.owner = f"{re.sub('[^0-9A-Za-z-]', '-', host)[:40]}.{pid}.{self.token}"  # for names of files
         known = {"host": host, "pid": pid, "started": _started(pid), "machine": _machine()}
         self._known = json.dumps(known).encode()
         self._beats = _beats(path, self.token)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease {path.name}", daemon=True)
+        _held.add(self)
         self._write("xb", 0)
+
+    @property
+    def aside(self) -> Path:
+        """The folder for what its process makes until that is published."""
+        return self.path.with_name(f"{self.path.stem}.{self.owner}")
 
     def held(self) -> bool:
         """Whether this process still holds the lock; the file system is asked, by opening a file."""
@@ -94,6 +100,7 @@ class Lease:
         for free in ((self.path / self.token).unlink, self.path.rmdir, self._beats.unlink):
             with suppress(OSError):  # it is another process's by now, or will be in the time of a lease
                 free()
+        _held.discard(self)
 
     def _beat(self) -> None:
         for beats in count(1):
@@ -110,6 +117,16 @@ class Lease:
         """Writes the file of beats, always of the same size: what reads it may know an older size."""
         with self._beats.open(mode) as file:
             file.write(self._known + b"\n%010d\n" % beats)
+
+
+_held: set[Lease] = set()  # by this process
+
+
+def abandon() -> None:
+    """Frees all locks of this process and deletes what it has half done, before it ends in the midst of a call."""
+    for lease in [lease for lease in _held if lease.pid == os.getpid()]:  # not those of the process that forked it
+        shutil.rmtree(lease.aside, ignore_errors=True)
+        lease.end()
 
 
 @contextmanager
@@ -191,9 +208,10 @@ class _Holder:
         return f"process {known['pid']} on {known['host']}" if known else "it does not say where"
 
     def _known(self) -> dict[str, Any]:
-        """What the process said of itself; empty if it was killed, or its machine, before it had."""
+        """What the process said of itself; empty if that is damaged, or it or its machine was killed before it had."""
         try:
-            return dict(json.loads((self.content or b"").splitlines()[0]))
+            said = dict(json.loads((self.content or b"").splitlines()[0]))
+            return said if said.keys() >= {"host", "pid", "started", "machine"} else {}
         except (ValueError, IndexError):
             return {}
 

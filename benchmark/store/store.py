@@ -200,7 +200,7 @@ class Store:
                 yield None
                 return
             self._clear(job)
-            partial = self.root / ".partial" / f"{job.key}.{lease.owner}"
+            partial = lease.aside
             partial.mkdir()
             self._leases[job.key] = lease
             try:
@@ -250,6 +250,8 @@ class Store:
         for leftover in self.root.glob(f".partial/{job.key}*/"):
             if leftover != self._lock(job.key):
                 clear(leftover)
+        for stray in self.root.glob(f".partial/.{job.key}.checkpoint.*"):  # not written to the end
+            stray.unlink(missing_ok=True)
 
     def _publish(self, job: AnyJob, partial: Path, lease: Lease, tell: Callable[[str], None]) -> None:
         for path in partial.iterdir():

@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ class TensorBoard(Tracker):
     def begin(self, job: Tracked) -> None:
         self._job, self._step = job, 0
         self._writer: SummaryWriter | None = None
+        if not isinstance(threading.excepthook, _Quiet):
+            threading.excepthook = _Quiet(threading.excepthook)
 
     def scalars(self, step: int, values: Scalars) -> None:
         self._step, writer = step, self._writer or self._open(step)
@@ -54,3 +58,14 @@ class TensorBoard(Tracker):
     def _folder(self) -> Path:
         title = re.sub(r"[^\w .,=+@-]", "_", self._job.title)[:_LENGTH]
         return self.folder / f"{title} {self._job.key[:12]}"
+
+
+class _Quiet:
+    """Keeps the traceback of TensorBoard's thread from the terminal: what failed there, the next call raises, too."""
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self.before = before
+
+    def __call__(self, failed: threading.ExceptHookArgs) -> None:
+        if type(failed.thread).__module__.split(".")[0] != "tensorboard":
+            self.before(failed)

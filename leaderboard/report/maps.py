@@ -117,7 +117,7 @@ def _projected(
     try:
         with np.load(path) as kept:
             return kept["points"], tested[kept["chosen"]]
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
         """Not there, or damaged: made anew."""
     from torch.nn.functional import normalize
 

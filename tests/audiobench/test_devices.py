@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.ledger.devices import _reason
 from tests.audiobench.conftest import COMMAND
 from tests.audiobench.test_run import results
 from tests.conftest import TINY, Answer
@@ -68,6 +69,13 @@ def test_devices_that_cannot_be_are_refused_before_any_work(
     assert answer.status == 2
     assert told in answer.err
     assert not results(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(("code", "told"), [(-9, "if the system did it: set chunk: 8"), (-11, "see its")])
+def test_a_process_that_was_killed_is_told_with_what_needs_less_memory(code: int, told: str) -> None:
+    why = str(_reason([(True, "lost the others")], {0: -15, 1: code}, "set chunk: 8"))
+    assert f"the process of device 1 was killed by {signal.Signals(-code).name}\n  to do: " in why
+    assert told in why
 
 
 @pytest.mark.slow

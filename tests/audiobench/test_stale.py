@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,7 +125,20 @@ def test_what_changes_between_plan_and_pack_is_refused(
     where = ("--data", place.folder / "data", "--runs", place.runs)
     answer = audiobench("run", place.folder / "mine.yaml", *where)
     assert (answer.status, "recordings changed after the suite was planned" in answer.err) == (1, True)
+    assert answer.err.count("1 recording of folder changed since it was last read: low/0.wav") == 2  # with the plan's
     assert len(place.packs()) == 1
+
+
+def test_a_recording_that_is_damaged_after_it_was_packed_is_named_and_no_figure_is_made(place: Place) -> None:
+    before = place.packs()
+    place.file("low/2.wav").write_bytes(place.file("low/2.wav").read_bytes()[:30])
+    where = ("--data", place.folder / "data", "--runs", place.runs)
+    answer = place.call("run", place.folder / "mine.yaml", *where)
+    assert answer.status == 1
+    assert "1 recording of folder changed since it was last read: low/2.wav" in answer.err
+    assert re.search(r"1 of 8 recordings cannot be used:\n +low/2.wav: does not decode", answer.err)
+    assert "not run" in answer.out
+    assert place.packs() == before
 
 
 def test_a_damaged_cache_of_digests_changes_nothing(place: Place) -> None:

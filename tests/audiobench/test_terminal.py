@@ -228,7 +228,7 @@ _LISTENING = """
 import sys, audiobench.cli
 class Finder:
     def find_spec(self, name, path=None, target=None):  # main imports nothing before it listens
-        if name == "benchmark":
+        if name == "benchmark.memory":
             print("listening", flush=True)
 sys.meta_path.insert(0, Finder())
 audiobench.cli.main()
@@ -249,6 +249,7 @@ def test_an_interrupt_ends_the_program_at_once(finished: tuple[Path, Path], tmp_
     time.sleep(seconds)  # modules are imported meanwhile, the heavy ones from about half a second on
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=20)
+    assert told.count("audiobench: interrupted by SIGINT\n") == 1
     assert "Traceback" not in told
     assert running.returncode == 130, told
 
@@ -268,7 +269,8 @@ def test_an_interrupt_within_a_module_is_the_end(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": path},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    assert (answer.returncode, answer.stdout, answer.stderr) == (130, b"", b"")
+    told = b"audiobench: interrupted by SIGINT\n"
+    assert (answer.returncode, answer.stdout, answer.stderr) == (130, b"", told)
 
 
 def test_names_are_no_markup_on_a_terminal(audiobench: Call, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmark.jobs.stopping import STOP_SIGNALS
 from benchmark.ledger.work import Became, Work
+from benchmark.signals import STOP_SIGNALS, heeded
 from registry.errors import Mistake
 
 _INTERRUPTED = {status for number in STOP_SIGNALS for status in (-number, 128 + number)}
@@ -106,7 +106,7 @@ def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
             _ask_to_stop(process, number)
         stopped = True
 
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    before = {number: signal.signal(number, stop) for number in heeded()}
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from benchmark.ledger.devices import do_on_devices, require_devices
 from benchmark.ledger.execute import do_here, put_away
 from benchmark.ledger.executors import Executor, Options
 from benchmark.ledger.work import Became, Work
+from benchmark.memory import shortage
 from benchmark.progress import Progress
 from benchmark.store.files import refusal
 from benchmark.store.job import AnyJob
@@ -49,7 +50,7 @@ class Local(Executor):
             if devices > 1 and alone:
                 with self.progress.aside():
                     arguments = replace(self.work, devices=1).arguments(job)
-                    return Became("done", do_on_devices(arguments, devices))
+                    return Became("done", do_on_devices(arguments, devices, job.lighter))
             self.progress.begin(job.title)
             return Became("done", do_here(job, self.at))
         except KeyboardInterrupt:
@@ -60,12 +61,19 @@ class Local(Executor):
             reason = put_away(damage, self.at.store)
         except Mistake as mistake:
             reason = str(mistake)
-        except OSError as error:
-            reason = str(refusal(error, self.at.store.root))
         except Exception as error:
-            if self.work.debug:
-                raise
-            reason = (
-                f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"
-            )
+            reason = self._reason(job, error)
         return Became("failed", reason)
+
+    def _reason(self, job: AnyJob, error: Exception) -> str:
+        short = shortage(error)
+        if short:
+            said = (str(error) or type(error).__name__).splitlines()[0]
+            checkpoint = self.at.store.checkpoint(job)
+            kept = f"; the state before is kept in {checkpoint}" if checkpoint.exists() else ""
+            return str(Mistake(f"{short} was too small: {said}{kept}", fix=job.lighter))
+        if isinstance(error, OSError):
+            return str(refusal(error, self.at.store.root))
+        if self.work.debug:
+            raise error
+        return f"internal error: {type(error).__name__}: {error}\n  to do: run again with --debug for the traceback"

@@ -5,7 +5,9 @@ would be lost when an interrupted job is submitted again under another number.
 """
 
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +22,7 @@ from benchmark.ledger.executors._process import do_in_process, require_any_gpu
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
 from benchmark.store.job import AnyJob
-from registry.errors import Mistake
+from registry.errors import Interrupted, Mistake
 
 _LOOK_SECONDS = 1.0  # between looks for results
 _ASK_SECONDS = 10.0  # between questions to Slurm
@@ -108,7 +110,11 @@ class Slurm(Executor):
             yield job, became
 
     def close(self) -> None:
-        if self.submitted:
+        """Cancels the jobs that are left, unless a signal besides Ctrl-C's ended the command: it did not mean them."""
+        stop = sys.exception()
+        if self.submitted and isinstance(stop, Interrupted) and stop.number != signal.SIGINT:
+            self.progress.say(f"{len(self.submitted)} jobs go on in Slurm; the same command waits for them")
+        elif self.submitted:
             subprocess.run(["scancel", *self.submitted], check=False)
             self.progress.say(f"{len(self.submitted)} jobs are cancelled in Slurm; the same command goes on from here")
         elif self.all_well:

@@ -82,7 +82,7 @@ def change(path: Path, key: str, value: Any) -> None:
         ("schema", 2, "newer audiobench", "update audiobench"),
         ("encoder.version", 9, "cnn10 is of version 1, and its weights are of version 9", "export the model again"),
         ("encoder.name", "my-net", "no encoder is called 'my-net'", "--plugin FILE"),
-        ("encoder.width", 4, "of another architecture than Cnn10", "export the model again"),
+        ("encoder.width", 4, "differs from its own digest", "export the model again"),
         ("encoder.widht", 4, "no longer fit", "export the model again"),
         ("window_samples", None, "no description of a model", "export the model again"),
     ],
@@ -122,6 +122,9 @@ def test_bytes_that_changed_are_told(made: Path, tmp_path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(Mistake, match="differs from its own digest"):
+        read_export(folder, CPU)
+    change(folder / "audiobench.json", "frontend.fmax", 3999.0)
+    with pytest.raises(Mistake, match="this description is not what was written"):
         read_export(folder, CPU)
     (folder / "audiobench.json").write_text("{")
     with pytest.raises(Mistake, match="cannot be read"):

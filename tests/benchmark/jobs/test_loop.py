@@ -14,9 +14,9 @@ from torch import Tensor
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack
-from benchmark.jobs.stopping import STOP_SIGNALS
 from benchmark.jobs.watch import Probe, look
 from benchmark.progress import Progress
+from benchmark.signals import STOP_SIGNALS
 from benchmark.store.leases import Lost
 from benchmark.trackers import UNTRACKED, Tracking
 from registry.encoders.cnn10 import Cnn10

@@ -49,10 +49,12 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     left = tmp_path / ".partial" / JOB.key
     left.mkdir(parents=True)
     (left / "old").touch()
+    left.with_name(f".{JOB.key}.checkpoint.123").touch()  # not written to the end
     with store.writing(JOB, print) as folder:
         assert folder is not None
         assert not list(folder.iterdir())
         (folder / "result.json").write_text("{}")
+    assert not list((tmp_path / ".partial").iterdir())
     assert [p.name for p in store.folder(JOB).iterdir()] == ["result.json"]
 
 

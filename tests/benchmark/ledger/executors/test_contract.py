@@ -2,6 +2,8 @@
 
 import builtins
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +13,13 @@ import pytest
 
 from benchmark.ledger.execute import Ending, run_jobs
 from benchmark.ledger.executors import Executor, Options, find_executor, parameters
+from benchmark.ledger.executors.slurm import Slurm
 from benchmark.ledger.request import Request
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store
-from registry.errors import Mistake
+from registry.errors import Interrupted, Mistake
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
@@ -55,6 +58,22 @@ def run(work: Work, says: Callable[[AnyJob], Became], at_once: int = 500) -> tup
     jobs = list(work.plan.jobs.values())
     executor = Pretending(work, jobs, says, at_once)
     return run_jobs(jobs, executor), executor
+
+
+@pytest.mark.parametrize(("number", "cancelled"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_jobs_in_slurm_are_cancelled_by_ctrl_c_alone(
+    number: int, cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[list[str]]()
+    monkeypatch.setattr(subprocess, "run", lambda command, check: asked.append(command))
+    slurm = Slurm.__new__(Slurm)
+    vars(slurm).update(submitted={"7": None}, progress=Progress())
+    with pytest.raises(Interrupted):  # noqa: PT012
+        try:
+            raise Interrupted(number)
+        finally:
+            slurm.close()
+    assert asked == [["scancel", "7"]] * cancelled
 
 
 def test_jobs_are_given_together_when_what_they_need_is_done(work: Work) -> None:
