@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,18 +16,27 @@ SAMPLES_AT_ONCE = 2**21  # of whole clips in a batch: so memory does not grow wi
 Sample = np.int16 | np.float32
 
 
+class Stretch(Protocol):
+    """Samples end to end, of which slices are read: an array, several files, or a file that lies elsewhere."""
+
+    @property
+    def dtype(self) -> np.dtype[Sample]: ...
+
+    def __getitem__(self, place: slice, /) -> NDArray[Sample]: ...
+
+
 @dataclass(frozen=True)
 class Recordings:
     """Clips of one data set, decoded: mono samples end to end, and where each clip begins.
 
     Args:
-        samples: ``[total]`` int16, full scale 32767, or float32, full scale 1; may be a memory map.
+        samples: ``[total]`` int16, full scale 32767, or float32, full scale 1. Only slices within a clip are read.
         offsets: ``[clips + 1]`` int64; clip i is ``samples[offsets[i]:offsets[i + 1]]``.
         sample_rate: Hz.
         chosen: ``[M]`` indices of the clips that count, in their order; all clips by default.
     """
 
-    samples: NDArray[Sample]
+    samples: Stretch
     offsets: NDArray[np.int64]
     sample_rate: int
     chosen: Tensor | None = None
@@ -129,10 +139,10 @@ class Recordings:
 
     def _copy(self, clip: int, start: int, out_T: NDArray[Sample]) -> None:
         """Copies a clip from ``start`` on into ``out_T``; a negative start leaves that many zeros before the clip."""
-        wave = self.samples[self.offsets[clip] : self.offsets[clip + 1]]
-        window = wave[max(start, 0) : max(start, 0) + len(out_T) + min(start, 0)]
-        begin = max(-start, 0)
-        out_T[begin : begin + len(window)] = window
+        begin = self.offsets[clip] + max(start, 0)
+        window = self.samples[begin : min(self.offsets[clip] + start + len(out_T), self.offsets[clip + 1])]
+        skipped = max(-start, 0)
+        out_T[skipped : skipped + len(window)] = window
 
 
 def window_starts(length: int, samples: int) -> list[int]:

@@ -6,6 +6,7 @@ does not know, and files that libsndfile would cut short (``registry.extent``); 
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,11 @@ def endings() -> frozenset[str]:
     return SOUND | OTHER_SOUND if find_spec("av") else SOUND
 
 
-def decode(path: Path) -> tuple[NDArray[np.float32], int]:
-    """A file's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
+def decode(sound: Path | bytes) -> tuple[NDArray[np.float32], int]:
+    """A sound's samples ``[T]`` (channels averaged), float32, and their rate in Hz.
+
+    Args:
+        sound: a file, or what a file would hold.
 
     Raises:
         Unusable: if the file does not decode to its end, is absurdly long, or has a rate that no sound has.
@@ -45,19 +49,20 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(sound if isinstance(sound, Path) else BytesIO(sound)) as file:
             stated, kind, rate = file.frames, file.format, file.samplerate
             if kind == "FLAC" and stated > _LONGEST:
-                return _by_av(path, "its header does not say how long it is")
+                return _by_av(sound, "its header does not say how long it is")
             file.seek(0)  # as soundfile.read does: without it the last digits of an MP3's samples differ
             wave_T = _collect(_blocks(file), rate)
     except soundfile.LibsndfileError as error:
-        if error.code == _UNRECOGNISED and path.stat().st_size:
-            return _by_av(path, "its format is none that libsndfile knows")
+        if error.code == _UNRECOGNISED and (sound if isinstance(sound, bytes) else sound.stat().st_size):
+            return _by_av(sound, "its format is none that libsndfile knows")
         raise Unusable(f"does not decode ({error.error_string})") from error
-    lack = lack_of(path, kind, len(wave_T))
+    with sound.open("rb") if isinstance(sound, Path) else BytesIO(sound) as content:
+        lack = lack_of(content, kind, len(wave_T))
     if lack and lack.samples:
-        return _by_av(path, f"it {lack.why}", lack.samples)
+        return _by_av(sound, f"it {lack.why}", lack.samples)
     if lack:
         raise Unusable(lack.why)
     if len(wave_T) < stated and kind != "MP3":  # libsndfile guesses the length of an MP3
@@ -128,11 +133,11 @@ def _mixed(block_CT: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean_T
 
 
-def _by_av(path: Path, why: str, at_least: int = 0) -> tuple[NDArray[np.float32], int]:
-    """Reads a file with PyAV: its samples ``[T]``, and their rate in Hz.
+def _by_av(sound: Path | bytes, why: str, at_least: int = 0) -> tuple[NDArray[np.float32], int]:
+    """Reads a sound with PyAV: its samples ``[T]``, and their rate in Hz.
 
     Args:
-        path: of the file.
+        sound: a file, or what a file would hold.
         why: the reason that libsndfile does not read it.
         at_least: about how many samples there are.
     """
@@ -141,7 +146,7 @@ def _by_av(path: Path, why: str, at_least: int = 0) -> tuple[NDArray[np.float32]
     import av
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with av.open(str(sound) if isinstance(sound, Path) else BytesIO(sound), metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise Unusable("holds no sound")
             stream = container.streams.audio[0]

@@ -7,7 +7,8 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from io import SEEK_END
+from typing import BinaryIO
 
 _SLACK = 1024  # bytes: some writers count headers, forget padding, or add small tags at the end
 _UNKNOWN = 0x7FFF_0000  # a 32-bit length of at least this means a stream: read to the end of the file
@@ -48,29 +49,29 @@ class Lack:
     samples: int = 0
 
 
-def lack_of(path: Path, kind: str, samples: int) -> Lack | None:
+def lack_of(file: BinaryIO, kind: str, samples: int) -> Lack | None:
     """What is missing if a file contains another amount of sound than was read; None where nothing shows that.
 
     Args:
-        path: of the file.
+        file: at its beginning.
         kind: libsndfile's name of its format: WAV, AIFF, FLAC, OGG, MP3, ...
         samples: how many were read, per channel.
     """
     if kind == "OGG":
-        return _ogg(path.read_bytes())
+        return _ogg(file.read())
     if kind == "FLAC":
-        return _flac(path.read_bytes(), samples)
+        return _flac(file.read(), samples)
     if kind == "MP3":
-        return _mp3(path.read_bytes(), samples)
-    return _chunks(path, samples) if kind in ("WAV", "WAVEX", "AIFF", "AU", "RF64", "CAF", "W64") else None
+        return _mp3(file.read(), samples)
+    return _chunks(file, samples) if kind in ("WAV", "WAVEX", "AIFF", "AU", "RF64", "CAF", "W64") else None
 
 
 # Chunks: WAV, AIFF, RF64, W64, CAF; and AU, which has only one.
 
 
-def _chunks(path: Path, samples: int) -> Lack | None:
-    size, sound, place = path.stat().st_size, None, 0
-    for name, begin, length in _chunks_of(path):
+def _chunks(file: BinaryIO, samples: int) -> Lack | None:
+    size, sound, place = file.seek(0, SEEK_END), None, 0
+    for name, begin, length in _chunks_of(file, size):
         place = begin
         if sound is not None and name in (*_SOUND, *_FILES):
             return _more(sound, size - begin)
@@ -90,24 +91,24 @@ def _more(sound: int, beyond: int) -> Lack:
     )
 
 
-def _chunks_of(path: Path) -> Iterator[tuple[bytes, int, int]]:
+def _chunks_of(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, beginning and length in bytes of each chunk, up to the first that is no chunk, or the end of the file."""
-    with path.open("rb") as file:
-        head = file.read(80)
-        if head[:4] in (b".snd", b"dns."):
-            yield b"data", *struct.unpack(">II" if head[:1] == b"." else "<II", head[4:12])
+    file.seek(0)
+    head = file.read(80)
+    if head[:4] in (b".snd", b"dns."):
+        yield b"data", *struct.unpack(">II" if head[:1] == b"." else "<II", head[4:12])
+        return
+    at, layout, pad, counted = _LAYOUTS.get(head[:4], _LAYOUTS[b"RIFF"])
+    long = struct.unpack("<Q", head[20:28])[0] if head[:4] == b"RF64" and head[12:16] == b"ds64" else 0
+    head_size = struct.calcsize(layout)
+    while at <= size - head_size:
+        file.seek(at)
+        name, length = struct.unpack(layout, file.read(head_size))
+        if not (name.isascii() and name.decode().isprintable()):
             return
-        at, layout, pad, counted = _LAYOUTS.get(head[:4], _LAYOUTS[b"RIFF"])
-        long = struct.unpack("<Q", head[20:28])[0] if head[:4] == b"RF64" and head[12:16] == b"ds64" else 0
-        head_size, file_size = struct.calcsize(layout), path.stat().st_size
-        while at <= file_size - head_size:
-            file.seek(at)
-            name, length = struct.unpack(layout, file.read(head_size))
-            if not (name.isascii() and name.decode().isprintable()):
-                return
-            length = long if long and name == b"data" else _UNKNOWN if length < 0 else length - counted
-            yield name, at + head_size, length
-            at += head_size + max(length, 0) + -max(length, 0) % pad
+        length = long if long and name == b"data" else _UNKNOWN if length < 0 else length - counted
+        yield name, at + head_size, length
+        at += head_size + max(length, 0) + -max(length, 0) % pad
 
 
 # Ogg

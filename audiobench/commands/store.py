@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from benchmark.ledger.upkeep import Surplus
     from benchmark.store.store import Store
 
-app = typer.Typer(help="Check and clean a folder of records and checkpoints.", no_args_is_help=True)
+app = typer.Typer(help="Check and clean a folder of records and checkpoints; move samples.", no_args_is_help=True)
+
+Key = Annotated[str, typer.Argument(help="Of the pack: the name of its folder, RUNS/pack/KEY.")]
+Url = Annotated[str, typer.Argument(help="Of a folder, for fsspec: s3://bucket/packs, file:///mnt/packs, https://...")]
 
 
 @app.command("check")
@@ -59,6 +62,22 @@ def clean(
     for item in items if yes else ():
         if not delete(store, item):
             print(f"kept, since a run is at work on it: {item.path}")
+
+
+@app.command("push")
+def push(key: Key, url: Url, runs: Runs = RUNS, debug: Debug = False) -> None:
+    """Copy a pack's samples to URL/KEY/, compare what arrived, and keep in their place only where they are."""
+    from benchmark.ledger.transfer import push as push_pack
+
+    push_pack(_store(runs), key, url, print)
+
+
+@app.command("pull")
+def pull(key: Key, runs: Runs = RUNS, debug: Debug = False) -> None:
+    """Fetch a pack's samples that were pushed. What lies there stays."""
+    from benchmark.ledger.transfer import pull as pull_pack
+
+    pull_pack(_store(runs), key, print)
 
 
 def _store(runs: Path) -> "Store":

@@ -177,7 +177,7 @@ def _compare(a: _Listing, b: _Listing) -> Shared | None:
     else:
         return None
     both = set(of_a.values()) & set(of_b.values())
-    files_a, files_b = ({clip.path for clip in listing.clips if clip.path} for listing in (a, b))
+    files_a, files_b = ({clip.sound for clip in listing.clips if clip.sound} for listing in (a, b))
     files = len(files_a & files_b)
     return Shared(
         first=a.name,

@@ -1,9 +1,10 @@
 """Packs a task's recordings: decodes and resamples them once, for all jobs that use them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.data.remarks import remarks
 from benchmark.store import job
@@ -14,9 +15,10 @@ from registry.lookup import StoredTask
 if TYPE_CHECKING:
     from benchmark.jobs.packing import Pack
     from benchmark.jobs.workplace import Workplace
+    from registry.tasks import Clip
 
 Samples = Literal["int16", "float32"]
-SAMPLE_FILES: dict[Samples, str] = {"int16": "samples.i16", "float32": "samples.f32"}
+_ENDINGS: dict[Samples, str] = {"int16": "i16", "float32": "f32"}
 
 
 class Config(job.Config):
@@ -46,8 +48,6 @@ class Clipped(BaseModel):
 class Record(job.Record):
     """The content of a pack."""
 
-    large = frozenset(SAMPLE_FILES.values())
-
     clips: int
     audio_seconds: float
     sample_rate: int = Field(description="Hz")
@@ -59,6 +59,15 @@ class Record(job.Record):
     target: str = Field("one-label", description="name of the task's target: what is predicted of a clip")
     clipped: Clipped | None = None
     remarks: tuple[str, ...] = ()
+    shards: int = Field(1, ge=1, description="files of samples; records of one do not state it")
+
+    @model_serializer(mode="wrap")
+    def _one_shard_is_not_stated(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that records are as they were when no pack had several."""
+        stated: dict[str, Any] = plain(self)
+        if self.shards == 1:
+            del stated["shards"]
+        return stated
 
     @model_validator(mode="before")
     @classmethod
@@ -78,7 +87,16 @@ class Record(job.Record):
 
     @property
     def files(self) -> tuple[str, ...]:
-        return "clips.parquet", SAMPLE_FILES[self.samples]
+        return "clips.parquet", *sample_files(self.samples, self.shards)
+
+    def is_large(self, name: str) -> bool:
+        return name not in ("clips.parquet", "job.json")
+
+
+def sample_files(samples: Samples, shards: int) -> tuple[str, ...]:
+    """The names of a pack's files of samples, in order: ``samples.i16``, or ``samples-00000.i16`` and so on."""
+    numbers = [""] if shards == 1 else [f"-{number:05}" for number in range(shards)]
+    return tuple(f"samples{number}.{_ENDINGS[samples]}" for number in numbers)
 
 
 class PackJob(job.Job[Config, Needs, Record]):
@@ -88,16 +106,35 @@ class PackJob(job.Job[Config, Needs, Record]):
 
     def run(self, folder: Path, at: "Workplace") -> Record:
         from benchmark.jobs.packing import make_pack
+        from benchmark.jobs.shards import Checkpoint
 
         config = self.config
         task = config.task.build()
         clips = task.clips(at.data)
+        digests = Digests(at.store.root / "digests", at.progress.say)
+        changed = Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
+        if digests.listing(config.task.name, clips) != config.inputs:
+            raise changed
+
+        def still(some: Sequence["Clip"]) -> str:
+            at.store.require_lease(self)
+            listing = digests.listing_again(some)
+            if listing is None:
+                digests.listing(config.task.name, clips)  # which names what changed
+                raise changed
+            return listing
+
         at.progress.expect(len(clips))
         made = make_pack(
-            task, clips, config.sample_rate, folder, at.progress, samples=config.samples, skip_bad=at.skip_bad
+            task,
+            clips,
+            config.sample_rate,
+            folder,
+            at.progress,
+            samples=config.samples,
+            skip_bad=at.skip_bad,
+            checkpoint=Checkpoint(at.store.checkpoint(self), still),
         )
-        if Digests(at.store.root / "digests", at.progress.say).listing(config.task.name, clips) != config.inputs:
-            raise Mistake("recordings changed after the suite was planned", where=str(at.data), fix="run it again")
         odd = remarks(task, [clip for clip in clips if clip.id not in made.skipped])
         for remark in odd:
             at.progress.say(f"{self.title}: {remark}")

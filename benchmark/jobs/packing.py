@@ -1,25 +1,27 @@
-"""Packs: a data set, decoded and resampled once, as a memory-mapped array of samples and a table of clips."""
+"""Packs: a data set, decoded and resampled once: memory-mapped samples in one file or several, and a table of clips."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.jobs.pack import SAMPLE_FILES, Clipped, Record, Samples
+from benchmark.jobs.pack import Clipped, Record, Samples, sample_files
+from benchmark.jobs.shards import Checkpoint, Growing, Remote, Shard, Shards
 from benchmark.progress import Progress
+from benchmark.store.elsewhere import note_of
 from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
 from registry.errors import Mistake
 from registry.protocols import Labels
 from registry.targets import find_target
-from registry.tasks import Clip, Task, read_clip
+from registry.tasks import Clip, Task, listing_hash, read_clip
 
 _CLIPS_AT_ONCE = 64  # limits the samples in memory that wait to be written
 # Share of a clip's power that clipping may remove. Overshoots of lossy coding stay below it: at most 0.012, with a peak
@@ -69,8 +71,11 @@ def make_pack(
     *,
     samples: Samples = "int16",
     skip_bad: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Record:
     """Decodes every clip, resamples it, and writes its samples and a table, ``clips.parquet``, into ``folder``.
+
+    The samples are in one file, or in several: see ``benchmark.jobs.shards``.
 
     Args:
         task: reads its clips.
@@ -78,8 +83,9 @@ def make_pack(
         sample_rate: Hz of the pack.
         folder: exists, empty.
         progress: advances with each clip.
-        samples: int16 (``samples.i16``), clipped to [-1, 1] and rounded, or float32 (``samples.f32``), as decoded.
+        samples: int16 (``.i16``), clipped to [-1, 1] and rounded, or float32 (``.f32``), as decoded.
         skip_bad: leave out clips that cannot be used, and name them in the record, instead of stopping.
+        checkpoint: has the shards that were finished before, and gets those that are finished now; None keeps none.
 
     Returns:
         The record, without remarks and summary.
@@ -87,36 +93,61 @@ def make_pack(
     Raises:
         Mistake: with every clip that does not decode, is empty or not finite, or would be spoilt by clipping.
     """
+    if checkpoint is None:
+        with TemporaryDirectory(dir=folder.parent) as kept:
+            here = Checkpoint(Path(kept), listing_hash)
+            return make_pack(
+                task, clips, sample_rate, folder, progress, samples=samples, skip_bad=skip_bad, checkpoint=here
+            )
+    shards = checkpoint.finished(clips)
+    first = sum(shard.clips for shard in shards)
+    progress.advance(first)
+    growing = Growing(folder / "growing")
+    for clip, decoded in _decode_all(task, clips[first:], sample_rate, samples):
+        progress.advance()
+        if isinstance(decoded, str):
+            growing.leave_out(clip, decoded)
+            continue
+        if not growing.has_room(decoded.samples.nbytes):
+            shards.append(checkpoint.keep(growing, shards, clips))
+            growing = Growing(folder / "growing")
+        growing.add(clip, decoded.samples, decoded.clipped, decoded.peak)
+    if growing.bytes:
+        shards.append(checkpoint.keep(growing, shards, clips))
+    else:
+        growing.discard()
+    bad = {name: why for shard in [*shards, growing.shard] for name, why in shard.skipped.items()}
+    if bad and not (skip_bad and shards):
+        raise _unusable(bad, len(clips))
+    checkpoint.deliver(folder, sample_files(samples, len(shards)))
+    return _record(task, shards, bad, folder, sample_rate, samples)
+
+
+def _record(
+    task: Task, shards: Sequence[Shard], bad: dict[str, str], folder: Path, sample_rate: int, samples: Samples
+) -> Record:
+    """Writes the table of the clips of all shards, and makes the record of the pack."""
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
-    bad: dict[str, str] = {}
-    over: list[Sound] = []
-    with (folder / SAMPLE_FILES[samples]).open("wb") as file:
-        for clip, decoded in _decode_all(task, clips, sample_rate, samples):
-            progress.advance()
-            if isinstance(decoded, str):
-                bad[clip.id] = decoded
-                continue
-            rows.append(_write(clip, decoded.samples, file))
-            over += [decoded] if decoded.clipped else []
-        file.flush()
-        os.fsync(file.fileno())
-    if bad and not (skip_bad and rows):
-        raise _unusable(bad, len(clips))
-    pd.DataFrame(rows).to_parquet(folder / "clips.parquet", index=False)
+    table = {name: [value for shard in shards for value in shard.table[name]] for name in shards[0].table}
+    pd.DataFrame(table).to_parquet(folder / "clips.parquet", index=False)
     return Record(
         summary="",
-        clips=len(rows),
-        audio_seconds=round(sum(row["samples"] for row in rows) / sample_rate, 3),
+        clips=len(table["id"]),
+        audio_seconds=round(sum(table["samples"]) / sample_rate, 3),
         sample_rate=sample_rate,
         samples=samples,
         classes=task.classes,
-        content_hash=hashlib.sha256("".join(row["hash"] for row in rows).encode()).hexdigest(),
+        content_hash=hashlib.sha256("".join(table["hash"]).encode()).hexdigest(),
         skipped=bad,
         missing=task.missing,
         target=task.target,
-        clipped=_clipped(over),
+        clipped=Clipped(
+            clips=sum(shard.clipped.clips for shard in shards),
+            samples=sum(shard.clipped.samples for shard in shards),
+            peak=round(max(shard.clipped.peak for shard in shards), 4),
+        ),
+        shards=len(shards),
     )
 
 
@@ -129,29 +160,6 @@ def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
     )
 
 
-def _clipped(over: Sequence["Sound"]) -> Clipped:
-    """The record's field about the clips that went over full scale."""
-    return Clipped(
-        clips=len(over),
-        samples=sum(sound.clipped for sound in over),
-        peak=round(max((sound.peak for sound in over), default=0.0), 4),
-    )
-
-
-def _write(clip: Clip, decoded: NDArray[Sample], file: BinaryIO) -> dict[str, Any]:
-    """Appends a clip's samples, and returns its row of the table."""
-    content = decoded.tobytes()
-    file.write(content)
-    return {
-        "id": clip.id,
-        "hash": hashlib.sha256(content).hexdigest(),
-        "samples": len(decoded),
-        "label": clip.label,
-        "fold": clip.fold,
-        "source": clip.source,
-    }
-
-
 def open_pack(folder: Path) -> Pack:
     """Opens a finished pack; the samples stay on disk until they are used."""
     import pandas as pd
@@ -159,13 +167,17 @@ def open_pack(folder: Path) -> Pack:
     record = Record.model_validate_json((folder / "result.json").read_bytes())
     table = pd.read_parquet(folder / "clips.parquet")
     offsets = np.concatenate([[0], np.cumsum(table["samples"].to_numpy(np.int64))])
-    samples = np.memmap(folder / SAMPLE_FILES[record.samples], record.samples, mode="r")
-    if len(samples) != offsets[-1]:
-        raise Mistake(
-            f"the pack holds {len(samples)} samples instead of {offsets[-1]}", where=str(folder), fix="delete it"
-        )
+    files = [folder / name for name in sample_files(record.samples, record.shards)]
+    notes = [note_of(file) for file in files]
+    parts = [
+        Remote(note, record.samples) if note else np.memmap(file, record.samples, mode="r")
+        for file, note in zip(files, notes, strict=True)
+    ]
+    total = sum(map(len, parts))
+    if total != offsets[-1]:
+        raise Mistake(f"the pack holds {total} samples instead of {offsets[-1]}", where=str(folder), fix="delete it")
     return Pack(
-        recordings=Recordings(samples, offsets, record.sample_rate),
+        recordings=Recordings(Shards(parts) if len(parts) > 1 else parts[0], offsets, record.sample_rate),
         ids=table["id"].tolist(),
         labels=find_target(record.target).array(table["label"].to_list(), len(record.classes)),
         folds=table["fold"].to_numpy(np.int64),

@@ -41,7 +41,7 @@ def examine(store: Store) -> Condition:
     condition = Condition()
     for kind, folder in records(store):
         condition.looked_at["records"] += 1
-        damage = store.check(kind, folder.name, large=True)
+        damage = store.check(kind, folder.name, large=True, elsewhere=True)
         if damage:
             condition.damaged.append(damage)
         elif not is_sealed(read_json(folder / "result.json")):
@@ -54,6 +54,8 @@ def examine(store: Store) -> Condition:
             condition.damaged.append(mistake)
     for path in sorted(store.root.glob(".partial/*.checkpoint")):
         condition.looked_at["checkpoints"] += 1
+        if path.is_dir():
+            continue  # shards of a pack: packing compares them with their digests before it goes on
         try:
             _, metadata = read_tensors(path)
             known = carries_digest(path)
@@ -157,7 +159,7 @@ def _why(name: str) -> str:
     if ".lease" in name or name.endswith(".lock"):  # of earlier versions
         return "lock of a job that nobody works on"
     if name.endswith(".checkpoint"):
-        return "checkpoint of an unfinished pretraining"
+        return "checkpoint of an unfinished job"
     return "set aside" if ".checkpoint." in name and not name.startswith(".") else "half-done work"
 
 

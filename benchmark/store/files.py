@@ -83,6 +83,14 @@ def move(path: Path, target: Path) -> None:
     path.replace(target)
 
 
+def link_or_move(path: Path, other: Path) -> None:
+    """Gives a file a second name. Where the file system has no links, the first name is lost."""
+    try:
+        os.link(path, other)
+    except OSError:
+        move(path, other)
+
+
 def clear(folder: Path) -> None:
     """Deletes a folder. It is renamed before: whoever is about to move it moves it whole, or finds it gone."""
     gone = folder.with_name(f"{folder.name}.gone.{randbelow(10**10)}")

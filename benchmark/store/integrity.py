@@ -14,11 +14,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from benchmark.memory import shortage
+from benchmark.store.elsewhere import Unreachable, check_elsewhere, note_of
 from benchmark.store.files import file_digest
 from benchmark.store.job import RECORD_SCHEMA, Record, job_kind, key_of
 from registry.errors import Damaged, Mistake
 
-_SAMPLE_BYTES = {"samples.i16": 2, "samples.f32": 4}
+_SAMPLE_BYTES = {".i16": 2, ".f32": 4}
 _ELSEWHERE = "run the suite again in another folder: --runs DIR"
 _SEAL = ("files", "sha256")
 
@@ -53,7 +54,7 @@ def read_record(kind: str, folder: Path) -> Record:
     return _read_sealed(kind, folder)[1]
 
 
-def check_record(kind: str, folder: Path, *, large: bool) -> None:
+def check_record(kind: str, folder: Path, *, large: bool, elsewhere: bool = False) -> None:
     """Checks a record and the files beside it.
 
     Args:
@@ -61,14 +62,21 @@ def check_record(kind: str, folder: Path, *, large: bool) -> None:
         folder: named by its key.
         large: hash recordings, weights and embeddings, too. If not, they are hashed only if they were changed after the
             record, and may be missing: this caller does not read them.
+        elsewhere: also hash the files that lie elsewhere, which are then fetched whole. If not, their size is asked.
 
     Raises:
         Damaged: with the first file that is not whole.
+        Unreachable: if a file lies elsewhere, and its server does not answer.
     """
     stored, record = _read_sealed(kind, folder)
     sealed = is_sealed(stored)
     for name in stored["files"] if sealed else record.files:
-        path, is_large = folder / name, name in record.large
+        path, is_large = folder / name, record.is_large(name)
+        with reading(kind, folder, name):
+            note = note_of(path) if is_large else None
+            if note:
+                check_elsewhere(note, stored["files"][name], path, hashed=elsewhere)
+                continue
         if is_large and not large and not path.exists():
             continue
         with reading(kind, folder, name):
@@ -102,6 +110,8 @@ def reading(kind: str, folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
     try:
         yield path
+    except Unreachable:
+        raise
     except Exception as error:
         if shortage(error):
             raise
@@ -206,7 +216,7 @@ def _check_samples(path: Path) -> None:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(path.with_name("clips.parquet")).read(columns=["samples"])
-    expected = _SAMPLE_BYTES[path.name] * sum(table.column("samples").to_pylist())
+    expected = _SAMPLE_BYTES[path.suffix] * sum(table.column("samples").to_pylist())
     size = path.stat().st_size
     if size != expected:
         raise Damaged(f"{path.name} holds {size} bytes instead of {expected}", path)

@@ -96,6 +96,10 @@ class Record(BaseModel):
         """The names of the files beside the record."""
         return ()
 
+    def is_large(self, name: str) -> bool:
+        """Whether the file of this name is one of the ``large`` files."""
+        return name in self.large
+
     def figures(self) -> dict[str, float]:
         """What trackers show of a finished job, by name."""
         return {}

@@ -1,11 +1,11 @@
 """The store: a folder of plain files for each finished job. It is complete or not there, and checked when it is read.
 
-RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made
+RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made; NAME.elsewhere for one that lies elsewhere
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
 RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
-                     damaged ones have a number at the end
+                     damaged ones have a number at the end, and which are folders of shards for packs
 RUNS/.aside/         damaged records, <kind>/<key>.N
 RUNS/trackers/       what trackers write, which no record depends on
 """
@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._checked: dict[tuple[Path, bool], _Checked] = {}  # by a record's folder, and whether large files count
+        self._checked: dict[tuple[Path, int], _Checked] = {}  # by a record's folder, and how much was read: see check
         self._leases: dict[str, Lease] = {}  # by the keys of the jobs that are being done here
 
     def folder(self, job: AnyJob) -> Path:
@@ -75,29 +75,34 @@ class Store:
         """Whether there is a whole record; of large files only the size is checked."""
         return self.find(kind, key).exists() and self.check(kind, key, large=False) is None
 
-    def check(self, kind: str, key: str, *, large: bool) -> Damaged | None:
+    def check(self, kind: str, key: str, *, large: bool, elsewhere: bool = False) -> Damaged | None:
         """The damage of a record, if it is there and damaged. The answer is remembered until the record changes.
 
         Args:
             kind: of its job.
             key: of its job.
             large: hash recordings, weights and embeddings, too.
+            elsewhere: fetch and hash those that lie elsewhere, too; if not, their size is asked.
+
+        Raises:
+            Unreachable: if a file lies elsewhere, and its server does not answer.
         """
         folder = self.find(kind, key)
         if not folder.exists():
             return None
         signatures = _signatures(folder)
-        for thorough in (True,) if large else (True, False):
+        level = large + elsewhere
+        for thorough in range(level, 3):
             known = self._checked.get((folder, thorough))
             if known and known.signatures and known.signatures == signatures:
                 return known.damage
         damage: Damaged | None = None
         try:
-            check_record(kind, folder, large=large)
+            check_record(kind, folder, large=large, elsewhere=elsewhere)
         except Damaged as error:
             damage = error
         lasting = damage or (signatures and all(map(is_settled, signatures)))
-        self._checked[folder, large] = _Checked(signatures if lasting else None, damage)
+        self._checked[folder, level] = _Checked(signatures if lasting else None, damage)
         return damage
 
     def damaged(self) -> list[Damaged]:
@@ -152,8 +157,8 @@ class Store:
             folder = self.find(kind, key)
             if lease is None or not folder.exists() or self.check(kind, key, large=True) is None:
                 return None
-            for large in (False, True):
-                self._checked.pop((folder, large), None)
+            for level in range(3):
+                self._checked.pop((folder, level), None)
             return set_aside(folder, self.aside(kind))
 
     def aside(self, kind: str) -> Path:
@@ -161,7 +166,7 @@ class Store:
         return self.root / ".aside" / kind
 
     def checkpoint(self, job: AnyJob) -> Path:
-        """The path of an unfinished job's checkpoint."""
+        """The path of an unfinished job's checkpoint: a file of a pretraining, a folder of shards of a pack."""
         return self.root / ".partial" / f"{job.key}.checkpoint"
 
     @contextmanager
@@ -248,7 +253,7 @@ class Store:
     def _clear(self, job: AnyJob) -> None:
         """Clears away what runs left that were killed or have lost the job. The job's lock must be held."""
         for leftover in self.root.glob(f".partial/{job.key}*/"):
-            if leftover != self._lock(job.key):
+            if leftover not in (self._lock(job.key), self.checkpoint(job)):
                 clear(leftover)
         for stray in self.root.glob(f".partial/.{job.key}.checkpoint.*"):  # not written to the end
             stray.unlink(missing_ok=True)
@@ -269,7 +274,10 @@ class Store:
             if not self.done(job):
                 raise
         sync(final.parent)
-        self.checkpoint(job).unlink(missing_ok=True)
+        if self.checkpoint(job).is_dir():
+            clear(self.checkpoint(job))
+        else:
+            self.checkpoint(job).unlink(missing_ok=True)
 
 
 def _signatures(folder: Path) -> list[tuple[int, ...]] | None:

@@ -22,6 +22,31 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
+class Inside:
+    """The place of one sound in a file that holds many: see the subclasses, one for each form of such a file.
+
+    Args:
+        path: of the file.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Of the place, unique in its file."""
+        raise NotImplementedError
+
+    def read(self) -> bytes:
+        """What a file of this sound would hold.
+
+        Raises:
+            OSError: if the file cannot be read.
+            ValueError: if there is no such place in it.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
 class Clip:
     """One clip of a data set.
 
@@ -32,7 +57,8 @@ class Clip:
         fold: the data set's official fold.
         source: the recording that the clip was cut from; clips of one source must not be split at random.
         path: the audio file; None for sounds that are computed.
-        size: bytes of the file.
+        size: bytes of the sound; 0 where only reading it would tell.
+        inside: where the sound is, in a file that holds many.
     """
 
     id: str
@@ -41,6 +67,12 @@ class Clip:
     source: str
     path: Path | None
     size: int
+    inside: Inside | None = None
+
+    @property
+    def sound(self) -> Path | Inside | None:
+        """A file, or a place in one; None for sounds that are computed."""
+        return self.inside or self.path
 
 
 @dataclass(frozen=True)
@@ -144,7 +176,7 @@ class Task(Component[Own]):
             Unusable: if the file does not decode to its end.
         """
         assert clip.path
-        return decode(clip.path)
+        return decode(clip.inside.read() if clip.inside else clip.path)
 
     def locate(self, data: Path | None) -> Path:
         """The data set's folder: one of ``folders`` below ``data``, or ``data`` itself if it has one of these names."""
@@ -213,14 +245,14 @@ def read_clip(task: Task, clip: Clip) -> tuple[NDArray[np.float32], int] | str:
     return usable(partial(task.read, clip))
 
 
-def listing_hash(clips: Sequence[Clip], contents: Mapping[Path, str] = MappingProxyType({})) -> str:
+def listing_hash(clips: Sequence[Clip], contents: Mapping[Path | Inside, str] = MappingProxyType({})) -> str:
     """SHA-256 of the names, contents, labels, folds and sources of clips.
 
     Args:
         clips: in the task's order.
-        contents: a digest of each file. The size stands for a file without a digest, and for a computed sound; older
-            versions named packs only by sizes.
+        contents: a digest of each sound. The size stands for a sound without a digest, as for those that are computed;
+            older versions named packs only by sizes.
     """
-    content = [contents.get(clip.path, clip.size) if clip.path else clip.size for clip in clips]
+    content = [contents.get(clip.sound, clip.size) if clip.sound else clip.size for clip in clips]
     listing = [[clip.id, held, clip.label, clip.fold, clip.source] for clip, held in zip(clips, content, strict=True)]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

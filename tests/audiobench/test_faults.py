@@ -132,7 +132,7 @@ SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIG
 PLACES: dict[str, tuple[str, Sequence[str]]] = {  # what is called there, and by which command
     "in planning": ("benchmark.store.digests Digests.of", RUN),
     "in an import, in a pack": ("benchmark.jobs.packing make_pack", RUN),
-    "in a pack": ("benchmark.jobs.packing _write", RUN),
+    "in a pack": ("benchmark.jobs.shards Growing.add", RUN),
     "in the publishing of a pack": ("benchmark.store.store sync", RUN),
     "in a pretraining": ("benchmark.jobs.loop _Run.do_step", RUN),
     "after the steps of a pretraining": ("benchmark.jobs.loop _Run.end", RUN),
@@ -181,8 +181,12 @@ def test_a_signal_anywhere_ends_with_its_status_and_leaves_nothing_half_done(
         assert told.count(f"audiobench: interrupted by {number.name}\n") == 1, (place, told)
         assert "Traceback" not in told, (place, told)
         (folder / f"asks_{number}.py").unlink()
-        left = [path.name for path in folder.rglob("*") if path.name.startswith(".") or ".partial" in str(path.parent)]
-        checkpoint = place in ("in a pretraining", "after the steps of a pretraining")
+        left = [path.name for path in folder.rglob("*") if path.name.startswith(".") or path.parent.name == ".partial"]
+        checkpoint = place in (
+            "in the publishing of a pack",
+            "in a pretraining",
+            "after the steps of a pretraining",
+        )
         assert [name for name in left if not (checkpoint and name.endswith(".checkpoint"))] in ([], [".partial"]), place
     do(folder, RUN, BOARD, REPORT, EXPORT)
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)

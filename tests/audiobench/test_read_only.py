@@ -26,7 +26,7 @@ def test_a_store_that_is_read_only_shows_all_and_refuses_what_must_write(
             (("run", suite, *where, "--dry-run"), 0, "1 jobs, 0 done"),
             (("leaderboard", "tiny", *where, "--output", tmp_path / "board.md"), 0, ""),
             (("store", "check", *where), 1, "2 damaged"),
-            (("store", "clean", *where), 0, "checkpoint of an unfinished pretraining: 1"),
+            (("store", "clean", *where), 0, "checkpoint of an unfinished job: 1"),
             (("store", "check", *where, "--yes"), 2, ""),
             (("store", "clean", *where, "--yes"), 2, ""),
             (("run", suite, *where), 2, ""),

@@ -44,7 +44,8 @@ def clips(folder: Path, count: int = 3) -> list[Clip]:
 def test_they_are_sha256_of_the_bytes(tmp_path: Path) -> None:
     recordings = clips(tmp_path)
     digest_of = Digests().of("x", recordings)
-    sums = subprocess.run(["sha256sum", *digest_of], capture_output=True, text=True, check=True).stdout.splitlines()
+    asked = ["sha256sum", *map(str, digest_of)]
+    sums = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split()[0] for line in sums] == list(digest_of.values())
     assert Digests().of("x", [Clip("made", 0, 1, "", None, 0)]) == {}
 
