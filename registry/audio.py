@@ -105,7 +105,7 @@ class Recordings:
         return torch.from_numpy(np.diff(self.offsets))[self._among_all(clips)]
 
     def batches(
-        self, clips: Tensor, window: Window, at_once: int, shortest: int = 1
+        self, clips: Tensor, window: Window, at_once: int, shortest: int = 1, samples: int = SAMPLES_AT_ONCE
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Cuts clips into windows, or gives them whole, in batches.
 
@@ -115,8 +115,9 @@ class Recordings:
         Args:
             clips: ``[N]`` indices of clips.
             window: samples of a window, or ``whole``.
-            at_once: clips in a batch. Whole clips are fewer where they have more than ``SAMPLES_AT_ONCE`` samples.
+            at_once: clips in a batch.
             shortest: samples; a whole clip that is shorter is padded with silence at its end.
+            samples: that a batch of several whole clips has at most.
 
         Yields:
             ``[W, samples]`` float32, full scale 1, and ``[W]`` the clip of each, one of ``clips``.
@@ -130,7 +131,7 @@ class Recordings:
         order_N = lengths_N.argsort(descending=True, stable=True)
         lengths, counts = lengths_N[order_N].unique_consecutive(return_counts=True)
         for length, equal in zip(lengths.tolist(), clips[order_N].split(counts.tolist()), strict=True):
-            for clips_B in equal.split(max(min(at_once, SAMPLES_AT_ONCE // length), 1)):
+            for clips_B in equal.split(max(min(at_once, samples // length), 1)):
                 yield self.windows(clips_B, length)[0], clips_B
 
     def _among_all(self, clips: Tensor) -> Tensor:

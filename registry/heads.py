@@ -50,8 +50,9 @@ class FoldHeads(nn.Module):
 
 def train_heads(
     heads: FoldHeads,
-    examples: Callable[[int], Tensor],
-    label_M: Tensor,
+    examples: Callable[[int], Callable[[Tensor], Tensor]],
+    label_N: Tensor,
+    clip_M: Tensor,
     objective: Objective,
     rows: Sequence[Tensor],
     shift_F1D: Tensor,
@@ -69,8 +70,10 @@ def train_heads(
 
     Args:
         heads: on the device.
-        examples: gives the embeddings ``[M, D]`` of an epoch.
-        label_M: their labels, in the target's form.
+        examples: gives for an epoch what takes rows ``[R]`` on the CPU, and gives their embeddings ``[R, D]`` on the
+            device.
+        label_N: of clips, in the target's form, on the device.
+        clip_M: the clip of each example, on the CPU.
         objective: of the target.
         rows: the training rows of each fold.
         shift_F1D: is subtracted from the embeddings of each fold.
@@ -87,19 +90,21 @@ def train_heads(
     ]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate)
     for epoch in range(epochs):
-        x_MD = examples(epoch)
+        embeddings = examples(epoch)
         orders = [
             row_M[torch.randperm(len(row_M), generator=generator_for(seed, "rows", epoch))]
             for row_M, seed in zip(rows, seeds, strict=True)
         ]
-        total_F = torch.zeros(len(seeds), device=x_MD.device)
+        total_F = torch.zeros(len(seeds), device=shift_F1D.device)
         for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):
-            row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1).to(x_MD.device)
+            row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1)
             weight_FB = (row_FB >= 0).float()
             weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
             row_FB = row_FB.clamp_min(0)
-            output_FBC = heads((x_MD[row_FB] - shift_F1D) / scale_F1D)
-            loss_F = (objective.loss(output_FBC, label_M[row_FB]) * weight_FB).sum(1)
+            x_FBD = embeddings(row_FB.flatten()).unflatten(0, row_FB.shape)
+            label_FB = label_N[clip_M[row_FB].to(x_FBD.device)]
+            output_FBC = heads((x_FBD - shift_F1D) / scale_F1D)
+            loss_F = (objective.loss(output_FBC, label_FB) * weight_FB.to(x_FBD.device)).sum(1)
             optimizer.zero_grad()
             loss_F.sum().backward()
             optimizer.step()

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import Damaged
 
@@ -22,9 +22,7 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping
         OSError: with its number, which safetensors hides in the message: a full disk must be told from a defect.
     """
     plain = _plain(tensors)
-    entry = {"facts": dict(metadata or {}), "sha256": _digest(plain, metadata or {})}
-    # In one entry, because several entries would be in another order every time.
-    _save(path, plain, {_ENTRY: json.dumps(entry, sort_keys=True)})
+    _save(path, plain, stated(metadata or {}, _digest(plain, metadata or {})))
 
 
 def write_for_others(path: Path, tensors: "Mapping[str, Tensor]") -> None:
@@ -70,16 +68,7 @@ def read_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
     with safe_open(path, framework="np") as file:
         header: dict[str, str] = file.metadata() or {}
     tensors = load(path.read_bytes())
-    if _ENTRY not in header:
-        return tensors, header
-    try:
-        entry = json.loads(header[_ENTRY])
-        metadata, whole = entry["facts"], entry["sha256"] == _digest(tensors, entry["facts"])
-    except (ValueError, TypeError, KeyError):
-        whole = False
-    if not whole:
-        raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
-    return tensors, metadata
+    return tensors, checked(path, header, lambda metadata: _digest(tensors, metadata))
 
 
 def carries_digest(path: Path) -> bool:
@@ -90,12 +79,50 @@ def carries_digest(path: Path) -> bool:
         return _ENTRY in (file.metadata() or {})
 
 
+def stated(metadata: Mapping[str, str], digest: str) -> dict[str, str]:
+    """The metadata and the digest as a header states them: in one entry, because several would change their order."""
+    return {_ENTRY: json.dumps({"facts": dict(metadata), "sha256": digest}, sort_keys=True)}
+
+
+def checked(path: Path, header: dict[str, str], digest: Callable[[Mapping[str, str]], str]) -> dict[str, str]:
+    """The metadata that a header states, once its digest is compared with that of the content.
+
+    Args:
+        path: of the file.
+        header: of the file; that of an earlier version or of others states no digest.
+        digest: of the content, together with the metadata.
+
+    Raises:
+        Damaged: if they differ.
+    """
+    if _ENTRY not in header:
+        return header
+    try:
+        entry = json.loads(header[_ENTRY])
+        metadata: dict[str, str] = entry["facts"]
+        whole = entry["sha256"] == digest(metadata)
+    except (ValueError, TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise Damaged(f"{path.name} is not what was written: it differs from its own digest", path)
+    return metadata
+
+
+def digest_of(metadata: Mapping[str, str], contents: Iterable[tuple[str, str, Sequence[int], Iterable[Any]]]) -> str:
+    """SHA-256 of the metadata, and of each tensor's name, type (``torch.float32``), shape and bytes, sorted by name."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, type_, shape, pieces in sorted(contents, key=lambda content: content[0]):
+        digest.update(json.dumps([name, type_, list(shape)]).encode())
+        for piece in pieces:
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def _digest(tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> str:
-    """SHA-256 of the metadata, and of the tensors' names, types, shapes and bytes."""
     from torch import uint8
 
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(uint8).numpy().data)
-    return digest.hexdigest()
+    contents = (
+        (name, str(tensor.dtype), tensor.shape, [tensor.reshape(-1).view(uint8).numpy().data])
+        for name, tensor in tensors.items()
+    )
+    return digest_of(metadata, contents)

@@ -94,8 +94,11 @@ class EmbedJob(job.Job[Config, Needs, Record]):
     def run(self, folder: Path, at: "Workplace") -> Record:
         import torch
 
-        from benchmark.jobs.embedding import embed, save_embeddings, shortest_of
+        from benchmark.jobs.embedding import ClipEmbeddings, shortest_of
         from registry.views import Views
+
+        def say(line: str) -> None:
+            at.progress.say(f"{self.title}: {line}")
 
         config, window = self.config, self.config.window_samples
         pack = opened_pack(self.needs.pack, at)
@@ -103,18 +106,16 @@ class EmbedJob(job.Job[Config, Needs, Record]):
         lengths_N = clips.lengths(torch.arange(len(clips)))
         longest = int(lengths_N.max()) / clips.sample_rate
         if window == "whole" and longest > _LONG:  # the system may end the process, which then says nothing
-            told = f"clips have up to {longest:.1f} s, each in one piece; if the memory does not suffice: crop: SECONDS"
-            at.progress.say(f"{self.title}: {told}")
+            say(f"clips have up to {longest:.1f} s, each in one piece; if the memory does not suffice: crop: SECONDS")
         at.progress.expect(len(clips))
         frontend, encoder = weighted_net(config, self.needs, at)
         views = Views(frontend)
         began = time.monotonic()
         shortest = shortest_of(views, encoder, clips, at.device) if window == "whole" else 1
-        made = embed(views, encoder, clips, pack.ids, window, at.device, at.progress, shortest)
+        made = ClipEmbeddings(views, encoder, clips, pack.ids, window, at.device, at.progress, shortest, say)
+        windows, dim = made.write(folder / "embeddings.safetensors")
         rate = len(clips) / (time.monotonic() - began)
-        save_embeddings(made, folder / "embeddings.safetensors")
         padded = int((lengths_N < shortest).sum())
-        windows, dim = made.window_WD.shape
         summary = f"{windows} {'whole clips' if window == 'whole' else 'windows'} of {dim}"
         if padded:
             seconds = shortest / clips.sample_rate

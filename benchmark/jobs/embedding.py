@@ -1,8 +1,11 @@
 """Embeddings of a data set: every clip is cut into windows, or is whole, and each window or clip embedded once."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 
 import torch
@@ -10,30 +13,24 @@ from torch import Tensor
 
 from benchmark.jobs.model import Device
 from benchmark.progress import Progress
-from registry.audio import Recordings
+from registry.audio import SAMPLES_AT_ONCE, Recordings, window_starts
 from registry.encoders import Encoder
 from registry.errors import Mistake
+from registry.halving import Halving
+from registry.large_tensors import laid_out, map_tensors
 from registry.net import shortest_embedded
 from registry.protocols import Embeddings
-from registry.tensors import read_tensors, write_tensors
 from registry.views import Views
 from registry.windows import Window
 
 _CLIPS_AT_ONCE = 8  # measured on a CPU: larger batches overflow its caches
+_ROWS_AT_ONCE = 1024  # of embeddings that are looked at
+_SAMPLES_ON_GPU = 2**24  # of the clips in a batch on a GPU: 52 clips of 10 s at 32 kHz, 67 MB of float32
 
 
-@torch.no_grad()
-def embed(
-    views: Views,
-    encoder: Encoder,
-    recordings: Recordings,
-    names: Sequence[str],
-    window_samples: Window,
-    device: Device,
-    progress: Progress,
-    shortest: int = 1,
-) -> Embeddings:
-    """Embeds every window of every clip, or every whole clip, with front end and encoder in eval mode.
+@dataclass(frozen=True)
+class ClipEmbeddings:
+    """The embeddings of every window of every clip, or of every whole clip, made batch by batch.
 
     Args:
         views: the front end, without augmentation.
@@ -44,25 +41,110 @@ def embed(
         device: where, and in which precision.
         progress: advances with each clip.
         shortest: samples that shorter whole clips are padded to: see ``shortest_of``.
+        say: gets a line if batches are halved because the device's memory does not suffice.
+    """
+
+    views: Views
+    encoder: Encoder
+    recordings: Recordings
+    names: Sequence[str]
+    window_samples: Window
+    device: Device
+    progress: Progress
+    shortest: int = 1
+    say: Callable[[str], None] = lambda line: None
+
+    @cached_property
+    def firsts(self) -> Tensor:
+        """``[clips + 1]`` the first of the windows of each clip, and the number of all windows at the end."""
+        window = self.window_samples
+        lengths_N = self.recordings.lengths(torch.arange(len(self.recordings)))
+        known, which_N = lengths_N.unique(return_inverse=True)
+        counts = [1 if window == "whole" else len(window_starts(length, window)) for length in known.tolist()]
+        return torch.cat([torch.zeros(1, dtype=torch.long), torch.tensor(counts)[which_N].cumsum(0)])
+
+    @torch.no_grad()
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Embeds one batch of clips after another, with front end and encoder in eval mode.
+
+        Yields:
+            ``[W, D]`` float32 on the CPU, and ``[W]`` the clip of each window. The windows of a clip are together.
+
+        Raises:
+            Mistake: with the first clip whose embedding is not finite, or that the device cannot embed.
+        """
+        self.views.eval()
+        self.encoder.eval()
+        at_once, samples = self._at_once()
+        halving = Halving("windows" if self.window_samples != "whole" else "clips", self.say)
+        every_N = torch.arange(len(self.recordings))
+        for wave_WT, clip_W in self.recordings.batches(every_N, self.window_samples, at_once, self.shortest, samples):
+            of_window = [self.names[clip] for clip in clip_W.tolist()]
+            seconds = wave_WT.shape[1] / self.recordings.sample_rate
+            with in_one_piece(self.window_samples, of_window[0], seconds):
+                window_WD = torch.cat(halving(self._embed, wave_WT))
+            require_finite(window_WD, of_window, "the embedding")
+            yield window_WD, clip_W
+            self.progress.advance(len(clip_W.unique()))
+
+    def _at_once(self) -> tuple[int, int]:
+        """How many clips are a batch, and how many samples have several whole clips at most."""
+        if self.device.device.type == "cpu":
+            return _CLIPS_AT_ONCE, SAMPLES_AT_ONCE
+        longest = int(self.recordings.lengths(torch.arange(len(self.recordings))).max())
+        return max(_SAMPLES_ON_GPU // longest, 1), _SAMPLES_ON_GPU
+
+    def _embed(self, wave_WT: Tensor) -> Tensor:
+        with self.device.autocast():
+            return self.encoder.embed(self.views(wave_WT.to(self.device.device))).float().cpu()
+
+    def in_memory(self) -> Embeddings:
+        """All of them."""
+        windows, owners = zip(*self.batches(), strict=True)
+        clip_W = torch.cat(owners)
+        order_W = clip_W.argsort(stable=True)
+        return Embeddings(torch.cat(windows)[order_W], clip_W[order_W], self.encoder.parts)
+
+    def write(self, path: Path) -> tuple[int, int]:
+        """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``, the parts in its metadata.
+
+        Each window is written at its place as soon as it is made, so that memory does not grow with their number.
+
+        Returns:
+            W and D.
+        """
+        batches = self.batches()
+        head = next(batches)
+        windows, dim = int(self.firsts[-1]), head[0].shape[1]
+        tensors = {
+            "window": torch.empty(windows, dim, device="meta"),
+            "clip": torch.empty(windows, dtype=torch.long, device="meta"),
+        }
+        with laid_out(path, tensors, {"parts": json.dumps(dict(self.encoder.parts))}) as layout:
+            for window_WD, clip_W in chain([head], batches):
+                step_W = clip_W.diff()
+                jumps = torch.nonzero((step_W < 0) | (step_W > 1)).flatten() + 1
+                for begin, end in pairwise([0, *jumps.tolist(), len(clip_W)]):  # clips that follow one another
+                    first = int(self.firsts[clip_W[begin]])
+                    layout.write("window", first, window_WD[begin:end])
+                    layout.write("clip", first, clip_W[begin:end])
+        return windows, dim
+
+
+def load_embeddings(path: Path) -> Embeddings:
+    """What ``ClipEmbeddings`` wrote, which stays on the disk until it is used.
 
     Raises:
-        Mistake: with the first clip whose embedding is not finite, or that cannot be embedded in one piece.
+        ValueError: if the file states embeddings that are not finite, or windows of clips that are not there.
     """
-    views.eval()
-    encoder.eval()
-    windows, owners = [], []
-    every_N = torch.arange(len(recordings))
-    for wave_WT, clip_W in recordings.batches(every_N, window_samples, _CLIPS_AT_ONCE, shortest):
-        of_window = [names[clip] for clip in clip_W.tolist()]
-        seconds = wave_WT.shape[1] / recordings.sample_rate
-        with device.autocast(), in_one_piece(window_samples, of_window[0], seconds):
-            windows.append(encoder.embed(views(wave_WT.to(device.device))).float().cpu())
-        require_finite(windows[-1], of_window, "the embedding")
-        owners.append(clip_W)
-        progress.advance(len(clip_W.unique()))
-    clip_W = torch.cat(owners)
-    order_W = clip_W.argsort(stable=True)
-    return Embeddings(torch.cat(windows)[order_W], clip_W[order_W], encoder.parts)
+    tensors, metadata = map_tensors(path)
+    window_WD, clip_W = tensors["window"], tensors["clip"]
+    in_order = clip_W.ndim == 1 and not clip_W[:1].any() and {*clip_W.diff().unique().tolist()} <= {0, 1}
+    if window_WD.ndim != 2 or clip_W.shape != window_WD.shape[:1] or not in_order:
+        raise ValueError(f"embeddings {list(window_WD.shape)} are not of the clips that {path.name} names")
+    if not all(rows_RD.isfinite().all() for rows_RD in window_WD.split(_ROWS_AT_ONCE)):
+        raise ValueError("embeddings are not all finite")
+    return Embeddings(window_WD, clip_W, json.loads(metadata.get("parts", "{}")))
 
 
 def shortest_of(views: Views, encoder: Encoder, recordings: Recordings, device: Device) -> int:
@@ -124,25 +206,3 @@ def require_finite(value_ND: Tensor, names: Sequence[str], what: str) -> None:
             f"{what} of {first} is not finite",
             fix="see to the encoder's weights and the front end; if it was trained, to the learning rate",
         )
-
-
-def save_embeddings(embeddings: Embeddings, path: Path) -> None:
-    """Writes ``embeddings.safetensors``: ``window`` ``[W, D]`` and ``clip`` ``[W]``, the parts in its metadata."""
-    metadata = {"parts": json.dumps(dict(embeddings.parts))}
-    write_tensors(path, {"window": embeddings.window_WD, "clip": embeddings.clip_W}, metadata)
-
-
-def load_embeddings(path: Path) -> Embeddings:
-    """Reads what ``save_embeddings`` wrote.
-
-    Raises:
-        ValueError: if the file states embeddings that are not finite, or windows of clips that are not there.
-    """
-    tensors, metadata = read_tensors(path)
-    window_WD, clip_W = tensors["window"], tensors["clip"]
-    owners = clip_W.unique()
-    if window_WD.ndim != 2 or clip_W.shape != window_WD.shape[:1] or not torch.equal(owners, torch.arange(len(owners))):
-        raise ValueError(f"embeddings {list(window_WD.shape)} are not of the clips that {path.name} names")
-    if not window_WD.isfinite().all():
-        raise ValueError("embeddings are not all finite")
-    return Embeddings(window_WD, clip_W, json.loads(metadata.get("parts", "{}")))

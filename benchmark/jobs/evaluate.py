@@ -199,7 +199,7 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         judge = find_judge(judged_by)
         require_judgement(judge, pack, config.folds)
         outcomes = protocol.evaluate(
-            self._subject(pack, at),
+            self._subject(pack, folder, at),
             Split(pack.known(), config.shots, config.draw, config.seed),
             config.folds,
             config.seed,
@@ -237,8 +237,9 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
         assert model
         return model
 
-    def _subject(self, pack: "Pack", at: "Workplace") -> "Subject":
+    def _subject(self, pack: "Pack", folder: Path, at: "Workplace") -> "Subject":
         from benchmark.jobs.embedding import load_embeddings
+        from benchmark.jobs.scratch import scratch_in
         from registry.protocols import Embeddings, Model, Subject
 
         embeddings: Embeddings | None = None
@@ -248,7 +249,15 @@ class EvaluateJob(job.Job[Config, Needs, Record]):
                 embeddings = load_embeddings(path)
         if self.config.model:
             model = self._fresh(at)
-        return Subject(embeddings, pack.recordings, at.device.device, at.device.autocast, model)
+        return Subject(
+            embeddings,
+            pack.recordings,
+            at.device.device,
+            at.device.autocast,
+            model,
+            scratch_in(folder),
+            lambda line: at.progress.say(f"{self.title}: {line}"),
+        )
 
     def _fresh(self, at: "Workplace") -> "Model":
         """The model. Its ``encoder`` makes a new encoder at each call, and resets the front end."""

@@ -1,6 +1,7 @@
 """Writes a protocol's predictions into files, and computes their figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from benchmark.jobs.packing import Pack
 from registry.metrics import Judge
 from registry.protocols import Outcome
 from registry.targets import find_target
+
+_ROWS_AT_ONCE = 2**16
 
 
 def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], folder: Path) -> None:
@@ -31,10 +34,33 @@ def write(outcomes: Sequence[Outcome], pack: Pack, seen_N: NDArray[np.bool_], fo
     """
     for outcome in outcomes:
         require_finite(torch.from_numpy(outcome.scores), [pack.ids[i] for i in outcome.clips], "the score")
-    last = pd.concat([_predictions(outcome, pack, seen_N) for outcome in outcomes])
-    last.to_parquet(folder / "predictions.parquet", index=False)
-    curves = pd.concat([_curve(outcome, pack) for outcome in outcomes])
-    curves.to_parquet(folder / "epochs.parquet", index=False)
+    _write(folder / "predictions.parquet", (_predictions(outcome, pack, seen_N) for outcome in outcomes))
+    _write(folder / "epochs.parquet", (table for outcome in outcomes for table in _curve(outcome, pack)))
+
+
+def _write(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Writes tables one below the other. So many rows at a time are in memory as are a group of rows in the file."""
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetWriter
+
+    with ExitStack() as stack:
+        writer: ParquetWriter | None = None
+        for group in _groups(tables):
+            table = Table.from_pandas(group, writer and writer.schema, preserve_index=False, nthreads=1)
+            writer = writer or stack.enter_context(ParquetWriter(path, table.schema))
+            writer.write_table(table)
+
+
+def _groups(tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The rows of all tables, in groups of ``_ROWS_AT_ONCE``, except the last."""
+    waiting: list[pd.DataFrame] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(map(len, waiting)) > _ROWS_AT_ONCE:
+            joined = pd.concat(waiting)
+            yield joined[:_ROWS_AT_ONCE]
+            waiting = [joined[_ROWS_AT_ONCE:]]
+    yield pd.concat(waiting)
 
 
 def figures(outcomes: Sequence[Outcome], pack: Pack, judge: Judge) -> dict[int, Fold]:
@@ -70,14 +96,9 @@ def _predictions(outcome: Outcome, pack: Pack, seen_N: NDArray[np.bool_]) -> pd.
     )
 
 
-def _curve(outcome: Outcome, pack: Pack) -> pd.DataFrame:
-    """A row for each test clip and epoch, with the prediction after this epoch."""
-    epochs, clips = len(outcome.epochs), len(outcome.clips)
-    return pd.DataFrame(
-        {
-            "fold": outcome.fold,
-            "epoch": np.repeat(np.array(outcome.epochs, np.int64), clips),
-            "clip": np.tile(np.array([pack.ids[i] for i in outcome.clips], object), epochs),
-            "predicted": outcome.predicted.reshape(-1)[: epochs * clips],
-        }
-    )
+def _curve(outcome: Outcome, pack: Pack) -> Iterator[pd.DataFrame]:
+    """For each epoch, a row for each test clip with the prediction after this epoch; no rows if there are no epochs."""
+    clip_N = np.array([pack.ids[i] for i in outcome.clips], object)
+    rows = [(epoch, clip_N, outcome.predicted[e]) for e, epoch in enumerate(outcome.epochs)]
+    for epoch, clips, predicted in rows or [(0, clip_N[:0], outcome.predicted[0, :0])]:
+        yield pd.DataFrame({"fold": outcome.fold, "epoch": epoch, "clip": clips, "predicted": predicted})

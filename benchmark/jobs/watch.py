@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmark.jobs.embedding import embed
+from benchmark.jobs.embedding import ClipEmbeddings
 from benchmark.jobs.model import Device
 from benchmark.jobs.packing import Pack
 from benchmark.progress import Progress
@@ -82,7 +82,7 @@ class Probe:
     def figure(self, method: Method) -> float:
         """The mean of this metric over folds; K is chosen inside the training folds. It pauses as the method does."""
         views = Views(method.views.frontend)
-        made = embed(
+        made = ClipEmbeddings(
             views,
             method.encoder,
             self.pack.recordings,
@@ -90,7 +90,7 @@ class Probe:
             self.window_samples,
             self.device,
             _Pausing(method.pause),
-        )
+        ).in_memory()
         method.train()
         subject = Subject(made, self.pack.recordings, self.device.device, self.device.autocast)
         outcomes = Knn(Knn.Config()).evaluate(subject, Split(self.labels), self.folds, 0, lambda *told: None)

@@ -21,6 +21,8 @@ from registry.targets import Target
 from registry.targets.one_label import OneLabel
 from registry.views import Views
 
+VALUES_AT_ONCE = 2**21  # of embeddings that are computed with at once: 8 MB
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -98,9 +100,11 @@ def _place_in_group(group_N: Tensor) -> Tensor:
 class Embeddings:
     """The embeddings of every clip's windows; a clip that is embedded whole has one.
 
+    There may be more of them than the memory holds: then they lie on the disk, and protocols read some at a time.
+
     Args:
         window_WD: float32.
-        clip_W: the clip of each window, in order.
+        clip_W: the clip of each window, ascending.
         parts: the encoder's parts: by name, the size of each part of an embedding, in order; empty if there are none.
     """
 
@@ -108,14 +112,52 @@ class Embeddings:
     clip_W: Tensor
     parts: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, inputs: Sequence[str]) -> "Embeddings":
-        """Embeddings of the parts that ``inputs`` names, in that order; of all parts where it names none."""
-        return Embeddings(choose_parts(self.window_WD, self.parts, inputs), self.clip_W) if inputs else self
+    @property
+    def width(self) -> int:
+        """D, of all parts."""
+        return self.window_WD.shape[1]
+
+    def counts(self, clips: int) -> Tensor:
+        """``[N]`` the number of windows of each of all clips."""
+        return self._places(torch.arange(clips))[1]
+
+    def windows(self, clips_N: Tensor) -> tuple[Tensor, Tensor]:
+        """``[M]`` the rows of some clips' windows, clip by clip, and ``[M]`` the position in ``clips_N`` of each."""
+        first_N, count_N = self._places(clips_N)
+        owner_M = torch.arange(len(clips_N)).repeat_interleave(count_N)
+        return torch.arange(len(owner_M)) + (first_N - count_N.cumsum(0) + count_N)[owner_M], owner_M
+
+    def batches(self, clips_N: Tensor, values: int) -> Sequence[Tensor]:
+        """Some clips in batches, whose windows have about as many values together, or which are a single clip."""
+        before_N = self._places(clips_N)[1].cumsum(0)
+        rows = max(values // self.width, 1)
+        sizes_B = ((before_N - 1) // rows).unique_consecutive(return_counts=True)[1]
+        split: tuple[Tensor, ...] = clips_N.split(sizes_B.tolist())
+        return split
+
+    def rows(self, row_M: Tensor, inputs: Sequence[str] = ()) -> Tensor:
+        """``[M, D]`` a copy of some windows: of the parts that ``inputs`` names, in that order, or of all parts."""
+        return choose_parts(self.window_WD[row_M], self.parts, inputs)
+
+    def means(self, clips_N: Tensor, inputs: Sequence[str] = ()) -> Tensor:
+        """``[N, D]`` the mean over the windows of each of some clips, of the parts that ``inputs`` names."""
+        row_M, owner_M = self.windows(clips_N)
+        return means_of(self.rows(row_M, inputs), owner_M, len(clips_N))
 
     def mean(self, clips: int) -> Tensor:
-        """``[N, D]``: the mean over the windows of each clip."""
-        sums_ND = torch.zeros(clips, self.window_WD.shape[1]).index_add_(0, self.clip_W, self.window_WD)
-        return sums_ND / torch.bincount(self.clip_W, minlength=clips).unsqueeze(1)
+        """``[N, D]``: the mean over the windows of each of all clips, in memory."""
+        return torch.cat([self.means(clips_B) for clips_B in self.batches(torch.arange(clips), VALUES_AT_ONCE)])
+
+    def _places(self, clips_N: Tensor) -> tuple[Tensor, Tensor]:
+        """The first window of some clips, and the number of their windows."""
+        first_N = torch.searchsorted(self.clip_W, clips_N)
+        return first_N, torch.searchsorted(self.clip_W, clips_N, right=True) - first_N
+
+
+def means_of(value_MC: Tensor, owner_M: Tensor, clips: int) -> Tensor:
+    """``[N, C]`` the mean over the windows of each of some clips, whose position ``owner_M`` gives for every window."""
+    sums_NC = torch.zeros(clips, value_MC.shape[1]).index_add_(0, owner_M, value_MC)
+    return sums_NC / torch.bincount(owner_M, minlength=clips).unsqueeze(1)
 
 
 def choose_parts(embedding_BD: Tensor, parts: Mapping[str, int], inputs: Sequence[str]) -> Tensor:
@@ -124,14 +166,23 @@ def choose_parts(embedding_BD: Tensor, parts: Mapping[str, int], inputs: Sequenc
     Raises:
         Mistake: if the encoder has no part of that name.
     """
+    return torch.cat(chosen_parts(embedding_BD, parts, inputs), 1) if inputs else embedding_BD
+
+
+def chosen_parts(embedding_BD: Tensor, parts: Mapping[str, int], inputs: Sequence[str]) -> list[Tensor]:
+    """Each part that ``inputs`` names, or the whole where it names none; nothing is copied.
+
+    Raises:
+        Mistake: if the encoder has no part of that name.
+    """
     if not inputs:
-        return embedding_BD
+        return [embedding_BD]
     part_of = dict(zip(parts, embedding_BD.split(list(parts.values()), dim=1), strict=True)) if parts else {}
     for name in inputs:
         if name not in part_of:
             known = f"its parts: {', '.join(parts)}" if parts else "this encoder has none: leave inputs out"
             raise Mistake(f"the embedding has no part {name!r}", where="inputs", fix=known)
-    return torch.cat([part_of[name] for name in inputs], 1)
+    return [part_of[name] for name in inputs]
 
 
 @dataclass(frozen=True)
@@ -144,6 +195,8 @@ class Subject:
         device: where tensors go.
         autocast: the context of every forward pass.
         model: the front end and encoder; None where the protocol works on embeddings alone.
+        scratch: makes an array like ``torch.empty``, on the CPU, for what may not fit into the memory.
+        say: prints a line for people.
     """
 
     embeddings: Embeddings | None
@@ -151,6 +204,8 @@ class Subject:
     device: torch.device
     autocast: Callable[[], torch.autocast]
     model: "Model | None" = None
+    scratch: Callable[..., Tensor] = torch.empty
+    say: Callable[[str], None] = lambda line: None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from registry.encoders import Encoder
 from registry.errors import Mistake
+from registry.halving import Halving
 from registry.optimizers import make_optimizer, set_learning_rate
-from registry.protocols import Outcome, Protocol, Split, Subject, Tell
+from registry.protocols import Outcome, Protocol, Split, Subject, Tell, means_of
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.training import Training
 
@@ -106,11 +107,15 @@ def clip_outputs(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: T
     assert model is not None
     encoder.eval()
     model.plain_views.frontend.eval()
+    halving = Halving("windows", subject.say)
+
+    def of_windows(wave_WT: Tensor) -> Tensor:
+        with subject.autocast():
+            output_WC: Tensor = head(encoder.embed(model.plain_views(wave_WT.to(subject.device))))
+        return output_WC.float().cpu()
+
     outputs = []
     for clips_B in clips_N.split(_CLIPS_AT_ONCE):
         wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
-        with subject.autocast():
-            output_WC = head(encoder.embed(model.plain_views(wave_WT.to(subject.device)))).float().cpu()
-        sums_BC = torch.zeros(len(clips_B), output_WC.shape[1]).index_add_(0, owner_W, output_WC)
-        outputs.append(sums_BC / torch.bincount(owner_W, minlength=len(clips_B)).unsqueeze(1))
+        outputs.append(means_of(torch.cat(halving(of_windows, wave_WT)), owner_W, len(clips_B)))
     return torch.cat(outputs)

@@ -1,8 +1,9 @@
 """Linear probe: a head on a frozen encoder."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from statistics import fmean
 from typing import Any, ClassVar, Literal
 
@@ -12,13 +13,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from registry.halving import Halving
 from registry.heads import FoldHeads, train_heads
-from registry.protocols import Outcome, Protocol, Split, Subject, Tell, choose_parts
+from registry.protocols import (
+    VALUES_AT_ONCE,
+    Embeddings,
+    Outcome,
+    Protocol,
+    Split,
+    Subject,
+    Tell,
+    choose_parts,
+    chosen_parts,
+    means_of,
+)
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.settings import Settings
 from registry.targets import Objective
 
 _CLIPS_AT_ONCE = 128
+_COLUMNS = 64  # whose means are computed together: with fewer, torch may add up in another order
 
 
 class Freeze(Protocol["Freeze.Config"]):
@@ -54,26 +68,25 @@ class Freeze(Protocol["Freeze.Config"]):
     def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
         config = self.config
         assert subject.embeddings is not None
-        embeddings = subject.embeddings.of(config.inputs)
-        window_WD, clip_W = embeddings.window_WD.to(subject.device), embeddings.clip_W
-        moments = _moments(window_WD, [_rows(split.train(fold), clip_W) for fold in folds])
+        embeddings = subject.embeddings
+        rows = _Rows.of(embeddings, config.inputs, subject.device)
+        moments = _moments(rows, [split.train(fold) for fold in folds], embeddings)
         if config.augment:
             examples = _fresh_crops(subject, config.inputs, seed)
         else:
-            examples = _Examples(clip_W, lambda epoch: window_WD)
+            examples = _Examples(embeddings, lambda epoch: rows)
         heads, objective, losses = self._training(examples, moments, split, folds, seed, subject.device)
+        evaluation = _Evaluation(heads, embeddings, rows, moments, Halving("windows", subject.say))
         target, tests = split.labels.target, [split.test(fold) for fold in folds]
-        in_test = [_rows(test, clip_W) for test in tests]
         predicted: list[list[NDArray[Any]]] = [[] for _ in folds]
         scores: dict[int, NDArray[Any]] = {}
         for epoch, loss_F in losses:
             scalars = {f"loss/fold-{fold}": loss for fold, loss in zip(folds, loss_F, strict=True)}
             if target.every_epoch or epoch + 1 == config.epochs:
-                for f, rows_W in enumerate(in_test):
-                    output_WC = _outputs(heads, f, window_WD[rows_W], moments)
-                    scores[f] = objective.scores(f, _clip_means(output_WC, clip_W[rows_W], tests[f])).numpy()
+                for f, test in enumerate(tests):
+                    scores[f] = objective.scores(f, evaluation.outputs(f, test)).numpy()
                     predicted[f].append(target.predict(scores[f]))
-                    reached = target.figure(split.labels.label_N[tests[f]].numpy(), scores[f])
+                    reached = target.figure(split.labels.label_N[test].numpy(), scores[f])
                     scalars[f"{target.chief.column}/fold-{folds[f]}"] = reached
             tell(f"epoch {epoch + 1}, loss {fmean(loss_F):.3f}", epoch + 1, scalars)
         return [
@@ -99,17 +112,19 @@ class Freeze(Protocol["Freeze.Config"]):
         """New heads of all folds, their objective, and their training, which yields each epoch with its losses."""
         config = self.config
         labels = split.labels
-        label_N, fold_M = labels.label_N.to(device), labels.fold_N[examples.clip_M]
-        rows = [_repeated(_rows(split.train(fold), examples.clip_M), int((fold_M != fold).sum())) for fold in folds]
+        label_N, count_N = labels.label_N.to(device), examples.of.counts(len(labels.label_N))
+        others = {fold: int(count_N[labels.fold_N != fold].sum()) for fold in labels.fold_N.unique().tolist()}
+        rows = [_repeated(examples.of.windows(split.train(fold))[0], others[fold]) for fold in folds]
         # The largest of all the task's folds gives the steps: a head must not depend on which folds are run.
-        largest = max(int((fold_M != fold).sum()) for fold in labels.fold_N.unique())
+        largest = max(others.values())
         seeds = [seed_for(seed, "freeze", fold) for fold in folds]
         objective = labels.target.objective([label_N[split.train(fold).to(device)] for fold in folds])
         heads = FoldHeads(config.head, moments[0].shape[2], labels.target.outputs(labels.classes), seeds).to(device)
         losses = train_heads(
             heads,
-            examples.embed,
-            label_N[examples.clip_M.to(device)],
+            examples.rows,
+            label_N,
+            examples.of.clip_W,
             objective,
             rows,
             *moments,
@@ -127,44 +142,103 @@ class _Examples:
     """The examples that heads learn from.
 
     Args:
-        clip_M: the clip of each example.
-        embed: gives the examples' embeddings ``[M, D]`` for an epoch.
+        of: has the clip of each example.
+        rows: gives the examples' embeddings of an epoch.
     """
 
-    clip_M: Tensor
-    embed: Callable[[int], Tensor]
+    of: Embeddings
+    rows: "Callable[[int], _Rows]"
 
 
-def _rows(clips: Tensor, clip_W: Tensor) -> Tensor:
-    """The windows of some clips."""
-    return torch.nonzero(torch.isin(clip_W, clips)).squeeze(1)
+@dataclass(frozen=True)
+class _Rows:
+    """Reads embeddings: by rows ``[M]``, ``[M, D]`` on the device."""
+
+    window_WD: Tensor
+    parts: Mapping[str, int]
+    inputs: Sequence[str]
+    device: torch.device
+
+    @classmethod
+    def of(cls, embeddings: Embeddings, inputs: Sequence[str], device: torch.device) -> "_Rows":
+        """Reads them where they are; on a GPU, if they take no more than half of the memory that is free there."""
+        window_WD = embeddings.window_WD
+        if device.type == "cuda" and window_WD.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+            window_WD = window_WD.to(device)
+        return cls(window_WD, embeddings.parts, inputs, device)
+
+    def __call__(self, row_M: Tensor) -> Tensor:
+        return choose_parts(self._at(row_M, self.window_WD), self.parts, self.inputs)
+
+    def moments(self, row_M: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation ``[1, D]``, computed some columns and some rows at a time."""
+        columns = max(VALUES_AT_ONCE // len(row_M) // _COLUMNS, 1) * _COLUMNS
+        pieces = row_M.tensor_split(math.ceil(len(row_M) * columns / VALUES_AT_ONCE))
+        moments = [
+            reduce(_joined, (_moments_of(self._at(piece, column_WD)) for piece in pieces))
+            for part_WD in chosen_parts(self.window_WD, self.parts, self.inputs)
+            for column_WD in part_WD.split(columns, dim=1)
+        ]
+        means, deviations = [mean for _, mean, _ in moments], [deviation for _, _, deviation in moments]
+        return torch.cat(means, 1), torch.cat(deviations, 1)
+
+    def _at(self, row_M: Tensor, window_WD: Tensor) -> Tensor:
+        return window_WD[row_M.to(window_WD.device)].to(self.device)
 
 
 def _repeated(rows: Tensor, size: int) -> Tensor:
     """Repeats the rows until they are as close to ``size`` as they get: few shots fill the steps of whole folds."""
-    return rows.repeat(max(1, round(size / len(rows))))
+    times = max(1, round(size / len(rows)))
+    return rows.repeat(times) if times > 1 else rows
 
 
-def _moments(window_WD: Tensor, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _moments(rows: _Rows, trains: Sequence[Tensor], embeddings: Embeddings) -> tuple[Tensor, Tensor]:
     """Mean and deviation ``[F, 1, D]`` of each fold's training windows; a constant dimension is left unscaled."""
-    means = [window_WD[of_fold].mean(0, keepdim=True) for of_fold in rows]
-    deviations = [window_WD[of_fold].std(0, keepdim=True) for of_fold in rows]
+    means, deviations = zip(*(rows.moments(embeddings.windows(train)[0]) for train in trains), strict=True)
     scale_F1D = torch.stack(deviations)
-    return torch.stack(means), torch.where(scale_F1D < 1e-6, torch.ones_like(scale_F1D), scale_F1D)
+    scale_F1D = torch.where(scale_F1D < 1e-6, torch.ones_like(scale_F1D), scale_F1D)
+    return torch.stack(means).to(rows.device), scale_F1D.to(rows.device)
 
 
-@torch.no_grad()
-def _outputs(heads: FoldHeads, f: int, window_WD: Tensor, moments: tuple[Tensor, Tensor]) -> Tensor:
-    """Outputs ``[W, C]`` of head f for windows, on the CPU."""
-    shift_F1D, scale_F1D = moments
-    return heads.one(f, (window_WD - shift_F1D[f]) / scale_F1D[f]).cpu()
+_Moments = tuple[int, Tensor, Tensor]  # the number of windows, their mean [1, D] and their deviation [1, D]
 
 
-def _clip_means(output_WC: Tensor, clip_W: Tensor, clips_N: Tensor) -> Tensor:
-    """Outputs ``[N, C]`` of clips, averaged over their windows."""
-    place_W = torch.searchsorted(clips_N, clip_W)
-    sums_NC = torch.zeros(len(clips_N), output_WC.shape[1]).index_add_(0, place_W, output_WC)
-    return sums_NC / torch.bincount(place_W, minlength=len(clips_N)).unsqueeze(1)
+def _moments_of(window_MD: Tensor) -> _Moments:
+    return len(window_MD), window_MD.mean(0, keepdim=True).cpu(), window_MD.std(0, keepdim=True).cpu()
+
+
+def _joined(a: _Moments, b: _Moments) -> _Moments:
+    """The moments of two groups of windows together (Chan et al. 1979)."""
+    n, apart_1D = a[0] + b[0], b[1].double() - a[1].double()
+    mean_1D = a[1].double() + apart_1D * (b[0] / n)
+    squares_1D = a[2].double().square() * (a[0] - 1) + b[2].double().square() * (b[0] - 1)
+    deviation_1D = ((squares_1D + apart_1D.square() * (a[0] * b[0] / n)) / (n - 1)).sqrt()
+    return n, mean_1D.float(), deviation_1D.float()
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """Heads on the windows of clips, a batch after the other."""
+
+    heads: FoldHeads
+    embeddings: Embeddings
+    rows: _Rows
+    moments: tuple[Tensor, Tensor]
+    halving: Halving
+
+    @torch.no_grad()
+    def outputs(self, f: int, clips_N: Tensor) -> Tensor:
+        """Outputs ``[N, C]`` of head f for clips, averaged over their windows, on the CPU."""
+        shift_1D, scale_1D = self.moments[0][f], self.moments[1][f]
+
+        def of_windows(row_M: Tensor) -> Tensor:
+            return self.heads.one(f, self.rows(row_M).sub_(shift_1D).div_(scale_1D)).cpu()
+
+        outputs = []
+        for clips_B in self.embeddings.batches(clips_N, VALUES_AT_ONCE):
+            row_M, owner_M = self.embeddings.windows(clips_B)
+            outputs.append(means_of(torch.cat(self.halving(of_windows, row_M)), owner_M, len(clips_B)))
+        return torch.cat(outputs)
 
 
 def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Examples:
@@ -172,17 +246,22 @@ def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Example
     model = subject.model
     assert model is not None
     encoder = model.encoder().eval()
+    halving = Halving("crops", subject.say)
     every_N = torch.arange(len(subject.recordings))
+    crops = Embeddings(subject.scratch(len(every_N), encoder.embedding_dim), every_N, encoder.parts)
+
+    def embed(x_BCFN: Tensor) -> Tensor:
+        return encoder.embed(x_BCFN).float().cpu()
 
     @torch.no_grad()
-    def embed(epoch: int) -> Tensor:
-        embeddings = []
+    def rows(epoch: int) -> _Rows:
         for clips_B in every_N.split(_CLIPS_AT_ONCE):
             place = (seed, "freeze crops", epoch, int(clips_B[0]))
             seed_everything(*place)
             wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
-            with subject.autocast():
-                embeddings.append(encoder.embed(model.views(wave_BT.to(subject.device))).float())
-        return choose_parts(torch.cat(embeddings), encoder.parts, inputs)
+            with subject.autocast():  # what is drawn belongs to the whole batch, so only the encoder's work is halved
+                embedded = halving(embed, model.views(wave_BT.to(subject.device)))
+            crops.window_WD[clips_B[0] : clips_B[-1] + 1] = torch.cat(embedded)
+        return _Rows.of(crops, inputs, subject.device)
 
-    return _Examples(every_N, embed)
+    return _Examples(crops, rows)

@@ -1,21 +1,20 @@
 """Nearest neighbours in the embedding space."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from operator import add
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor
 
 from registry.errors import Mistake
-from registry.protocols import Outcome, Protocol, Split, Subject, Tell
+from registry.halving import Halving
+from registry.protocols import Labels, Outcome, Protocol, Split, Subject, Tell
 from registry.protocols._inner import inner_folds
+from registry.protocols._neighbours import Banks, unit_means
 from registry.settings import Settings
 from registry.standing import Objection, Standing
-from registry.targets import Target
-
-_QUERIES_AT_ONCE = 4096
 
 
 class Knn(Protocol["Knn.Config"]):
@@ -49,29 +48,20 @@ class Knn(Protocol["Knn.Config"]):
             yield Objection("k", what, "name a smaller k")
 
     def evaluate(self, subject: Subject, split: Split, folds: Sequence[int], seed: int, tell: Tell) -> list[Outcome]:
-        config = self.config
-        assert subject.embeddings is not None
-        labels, target = split.labels, split.labels.target
-        embeddings = subject.embeddings.of(config.inputs)
-        unit_ND = F.normalize(embeddings.mean(len(labels.label_N)).to(subject.device), dim=1)
-        label_N = labels.label_N.to(subject.device)
-
-        def votes(queries: Tensor, bank: Tensor, k: list[int]) -> dict[int, Tensor]:
-            neighbours = unit_ND[bank], label_N[bank]
-            return neighbour_votes(unit_ND[queries], *neighbours, target, labels.classes, k, config)
-
+        trains = [split.train(fold) for fold in folds]
+        vote = _Vote(subject, split.labels, self.config)
+        chosen = _choose(split, trains, vote, self.config.k, tell)
         outcomes = []
-        for fold in folds:
-            train, test = split.train(fold), split.test(fold)
-            best = _choose(split, train, votes, config.k)
-            score_NC = votes(test, train, [best])[best].cpu().numpy()
+        for fold, train, best in zip(folds, trains, chosen, strict=True):
+            test = split.test(fold)
+            score_NC = vote(test, [train], [[best]])[0][best].numpy()
             outcomes.append(
                 Outcome(
                     fold=fold,
                     clips=test.numpy(),
                     scores=score_NC,
                     epochs=[],
-                    predicted=target.predict(score_NC)[None],
+                    predicted=split.labels.target.predict(score_NC)[None],
                     chosen={"k": best},
                 )
             )
@@ -79,11 +69,85 @@ class Knn(Protocol["Knn.Config"]):
         return outcomes
 
 
-def _choose(split: Split, train: Tensor, votes: Callable[..., dict[int, Tensor]], candidates: Sequence[int]) -> int:
-    """The K, of the candidates, with the best mean figure over the inner folds, which are held out in turn.
+class _Vote:
+    """The votes of the nearest clips.
 
-    A single candidate is taken as it is. Where few shots train, the smallest candidate is taken if there is no inner
-    fold, or if every candidate is larger than the bank that is left.
+    Args:
+        subject: with embeddings.
+        labels: of all clips.
+        config: the weights of votes.
+    """
+
+    def __init__(self, subject: Subject, labels: Labels, config: Knn.Config) -> None:
+        self.subject, self.labels, self.config = subject, labels, config
+        self.label_N = labels.label_N.to(subject.device)
+        self.unit_ND = unit_means(subject, len(labels.label_N), config.inputs)
+        self.halving = Halving("queries", subject.say)
+
+    def __call__(self, queries: Tensor, banks: Sequence[Tensor], k: Sequence[Sequence[int]]) -> list[dict[int, Tensor]]:
+        """Scores ``[n, C]`` of some clips by the votes of their nearest in each bank, for several K from one search.
+
+        Args:
+            queries: positions of the clips.
+            banks: positions of the clips that vote.
+            k: for each bank, the numbers of neighbours that vote.
+        """
+        search = Banks(self.unit_ND, banks, list(map(max, k)), self.subject.device)
+        scores: list[dict[int, Tensor]] = [{} for _ in banks]
+
+        def vote(row_B: Tensor) -> None:
+            for b, (similarity_BK, nearest_BK) in enumerate(search.nearest(self.unit_ND[queries[row_B]])):
+                weight_BK = self._weights(similarity_BK)
+                for one in k[b]:
+                    vote_BC = self._counted(nearest_BK[:, :one], weight_BK[:, :one])
+                    if one not in scores[b]:
+                        scores[b][one] = self.subject.scratch(len(queries), vote_BC.shape[1], dtype=vote_BC.dtype)
+                    scores[b][one][row_B[0] : row_B[-1] + 1] = vote_BC.cpu()
+
+        for row_B in torch.arange(len(queries)).split(search.queries_at_once):
+            self.halving(vote, row_B)
+        return scores
+
+    def _weights(self, similarity_BK: Tensor) -> Tensor:
+        if self.config.weights == "uniform":
+            return torch.ones_like(similarity_BK)
+        return ((similarity_BK - 1) / self.config.temperature).exp()  # minus 1: same order, no overflow
+
+    def _counted(self, nearest_BK: Tensor, weight_BK: Tensor) -> Tensor:
+        return self.labels.target.vote(self.label_N, nearest_BK, weight_BK, self.labels.classes)
+
+
+def _choose(split: Split, trains: Sequence[Tensor], vote: _Vote, candidates: Sequence[int], tell: Tell) -> list[int]:
+    """For each test fold, whose training clips are given, the K with the best mean figure over its inner folds."""
+    label_N, target = split.labels.label_N, split.labels.target
+    asked = [_candidates(split, train, candidates) for train in trains]
+    # Clips that are inner folds of several test folds are compared with the others once.
+    of_clips: dict[bytes, list[tuple[int, int]]] = {}
+    for f, (inner, _) in enumerate(asked):
+        for i, held_out in enumerate(inner):
+            of_clips.setdefault(held_out.numpy().tobytes(), []).append((f, i))
+    figures: dict[tuple[int, int], list[float]] = {}
+    for places in of_clips.values():
+        held_out = asked[places[0][0]][0][places[0][1]]
+        banks = [trains[f][~torch.isin(trains[f], held_out)] for f, _ in places]
+        label = label_N[held_out].numpy()
+        for place, scores in zip(places, vote(held_out, banks, [asked[f][1] for f, _ in places]), strict=True):
+            figures[place] = [target.figure(label, scores[k].numpy()) for k in asked[place[0]][1]]
+        tell(f"k chosen with {len(held_out)} clips held out")
+    chosen = []
+    for f, (inner, usable) in enumerate(asked):
+        total = [0.0] * len(usable)
+        for i in range(len(inner)):  # one after the other: ``sum`` rounds otherwise, and a tie would be none
+            total = list(map(add, total, figures[f, i]))
+        chosen.append(usable[target.chief.best(total)])  # on a tie, the smallest
+    return chosen
+
+
+def _candidates(split: Split, train: Tensor, candidates: Sequence[int]) -> tuple[list[Tensor], list[int]]:
+    """The inner folds, which are held out in turn, and the candidates for K that the bank which is left is enough for.
+
+    There are no inner folds where nothing is to be chosen: a single candidate is taken as it is. Where few shots train,
+    the smallest candidate is taken if there is no inner fold, or if every candidate is larger than the bank.
 
     Raises:
         Mistake: if no inner fold has a figure, or every candidate is larger than the bank that is left.
@@ -97,45 +161,9 @@ def _choose(split: Split, train: Tensor, votes: Callable[..., dict[int, Tensor]]
     smallest = min((len(train) - len(held_out) for held_out in inner), default=len(train))
     usable = [k for k in sorted(candidates) if k <= smallest]
     if split.shots is not None and not (inner and usable):
-        return candidates[0]
+        return [], [candidates[0]]
     if len(candidates) > 1 and not inner:
         raise Mistake(f"no K can be chosen inside the training folds: of each, {undefined[0]}", fix="name one k")
     if not usable:
         raise Mistake(f"every k of {candidates} is larger than the bank of {smallest} clips", fix="name a smaller k")
-    total = dict.fromkeys(usable, 0.0)
-    for held_out in inner:
-        bank = train[~torch.isin(train, held_out)]
-        for k, vote in votes(held_out, bank, usable).items():
-            total[k] += target.figure(label_N[held_out].numpy(), vote.cpu().numpy())
-    return list(total)[target.chief.best(list(total.values()))]  # on a tie, the smallest
-
-
-def neighbour_votes(
-    query_BD: Tensor,
-    bank_ND: Tensor,
-    label_N: Tensor,
-    target: Target,
-    classes: int,
-    k: Sequence[int],
-    config: Knn.Config,
-) -> dict[int, Tensor]:
-    """Scores ``[B, C]`` by the votes of the nearest bank entries, for several K from one search.
-
-    Args:
-        query_BD: unit norm.
-        bank_ND: unit norm.
-        label_N: the label of each bank entry.
-        target: counts the votes.
-        classes: the number of classes.
-        k: each number of neighbours that vote.
-        config: the weights of votes.
-    """
-    chunks: dict[int, list[Tensor]] = {one: [] for one in k}
-    for query in query_BD.split(_QUERIES_AT_ONCE):
-        similarity_BK, nearest_BK = (query @ bank_ND.T).topk(max(k), dim=1)
-        weight_BK = torch.ones_like(similarity_BK)
-        if config.weights == "exp":
-            weight_BK = ((similarity_BK - 1) / config.temperature).exp()  # minus 1: same order, no overflow
-        for one in k:
-            chunks[one].append(target.vote(label_N, nearest_BK[:, :one], weight_BK[:, :one], classes))
-    return {one: torch.cat(votes) for one, votes in chunks.items()}
+    return inner, usable

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmark.jobs.embedding import save_embeddings
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.integrity import seal
 from benchmark.store.job import AnyJob
 from benchmark.store.store import Store, write_json
-from registry.protocols import Embeddings
 from registry.tensors import write_tensors
 from tests.jobs import EMBEDDED, PACKED, embed_job, evaluate_job, evaluation_record, made_facts, pack_job, pretrain_job
 
@@ -80,8 +78,8 @@ def _pretrained(store: Store, job: AnyJob) -> None:
 
 def _embedded(store: Store, job: AnyJob) -> None:
     window_WD = torch.randn(len(NAMES), 3, generator=torch.Generator().manual_seed(0))
-    embeddings = Embeddings(window_WD, torch.arange(len(NAMES)))
-    save_embeddings(embeddings, _folder(store, job) / "embeddings.safetensors")
+    tensors = {"window": window_WD, "clip": torch.arange(len(NAMES))}
+    write_tensors(_folder(store, job) / "embeddings.safetensors", tensors, {"parts": "{}"})
     _keep(store, job, {**EMBEDDED, "windows": len(NAMES), "dim": 3})
 
 

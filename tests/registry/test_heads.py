@@ -40,7 +40,8 @@ def test_heads_trained_together_equal_those_trained_alone(kind: str) -> None:
         rows_F = [rows[f] for f in folds]
         list(
             train_heads(
-                heads, lambda e: x, label, objective([label[r] for r in rows_F]), rows_F, shift[folds], scale[folds],
+                heads, lambda e: x.__getitem__, label, torch.arange(90), objective([label[r] for r in rows_F]), rows_F,
+                shift[folds], scale[folds],
                 seeds=[seeds[f] for f in folds], **options,  # type: ignore[arg-type]
             )
         )  # fmt: skip
@@ -64,7 +65,8 @@ def test_a_linear_head_equals_torchs_own_layer_and_optimiser() -> None:
     losses = [
         loss
         for _, (loss,) in train_heads(
-            heads, lambda e: x, label, objective([label[rows[0]]]), rows[:1], shift[:1], scale[:1],
+            heads, lambda e: x.__getitem__, label, torch.arange(90), objective([label[rows[0]]]), rows[:1],
+            shift[:1], scale[:1],
             epochs=6, steps=4, learning_rate=0.02, weight_decay=0.0, seeds=[3],
         )
     ]  # fmt: skip

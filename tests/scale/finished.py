@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.jobs import embed, evaluate, pack, predictions
-from benchmark.jobs.embedding import save_embeddings
 from benchmark.jobs.model import choose_device
 from benchmark.jobs.packing import Pack, open_pack
 from benchmark.jobs.workplace import Workplace
@@ -25,8 +24,9 @@ from benchmark.progress import Progress
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob, Record
 from benchmark.store.store import Store, write_json
-from registry.protocols import Embeddings, Outcome
+from registry.protocols import Outcome
 from registry.targets import find_judge
+from registry.tensors import write_tensors
 
 EPOCHS = [1, 2]
 _JUDGE = find_judge("targets/one-label")
@@ -94,7 +94,8 @@ def _embedded(job: AnyJob, of_pack: Pack, store: Store) -> None:
     if not folder.exists():
         folder.mkdir(parents=True)
         count = len(of_pack.ids)
-        save_embeddings(Embeddings(torch.zeros(count, 2), torch.arange(count)), folder / "embeddings.safetensors")
+        tensors = {"window": torch.zeros(count, 2), "clip": torch.arange(count)}
+        write_tensors(folder / "embeddings.safetensors", tensors, {"parts": "{}"})
         record = embed.Record(
             summary="", windows=count, dim=2, parameters=9, clips_per_second=1.0, data_hash=of_pack.content_hash
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.jobs.embedding import embed
+from benchmark.jobs.embedding import ClipEmbeddings
 from benchmark.jobs.measuring import measure
 from benchmark.jobs.model import build_encoder, build_views, choose_device
 from benchmark.progress import Progress
@@ -26,7 +26,7 @@ def test_an_embedding_that_is_not_finite_names_its_clip(wrong: float) -> None:
     seed_everything(0, "weights")
     encoder = build_encoder(ENCODERS.choose({"name": "cnn6", "width": 2}), views.frontend)
     device = choose_device("cpu", "fp32")
-    made = embed(views, encoder, recordings, NAMES, rate, device, Progress())
+    made = ClipEmbeddings(views, encoder, recordings, NAMES, rate, device, Progress()).in_memory()
     assert made.window_WD.isfinite().all()
     whole = encoder.embed
 
@@ -37,7 +37,7 @@ def test_an_embedding_that_is_not_finite_names_its_clip(wrong: float) -> None:
 
     encoder.embed = second_is_wrong  # type: ignore[method-assign]
     with pytest.raises(Mistake, match=r"the embedding of two\.wav is not finite"):
-        embed(views, encoder, recordings, NAMES, rate, device, Progress())
+        ClipEmbeddings(views, encoder, recordings, NAMES, rate, device, Progress()).in_memory()
 
 
 def test_statistics_of_whole_clips_are_over_every_frame_that_they_have() -> None:
@@ -62,6 +62,6 @@ def test_clips_as_long_as_a_window_are_embedded_to_the_same_bits_whole() -> None
     encoder = build_encoder(ENCODERS.choose({"name": "cnn6", "width": 2}), views.frontend)
     given = views, encoder, recordings, [str(i) for i in range(19)]
     device = choose_device("cpu", "fp32")
-    windows, whole = (embed(*given, window, device, Progress()) for window in (8000, "whole"))
+    windows, whole = (ClipEmbeddings(*given, window, device, Progress()).in_memory() for window in (8000, "whole"))
     assert torch.equal(windows.window_WD, whole.window_WD)
     assert torch.equal(windows.clip_W, whole.clip_W)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.jobs.embedding import embed, load_embeddings
+from benchmark.jobs.embedding import ClipEmbeddings, load_embeddings
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.model import build_encoder, choose_device
 from benchmark.jobs.packing import open_pack
@@ -233,7 +233,7 @@ def test_a_suite_keeps_what_a_front_end_has_learnt(
     kept = read_tensors(paths[0])[0]
     load_net(encoder, frontend, kept)
     clips = open_pack(pack)
-    again = embed(Views(frontend), encoder, clips.recordings, clips.ids, 8000, CPU, Progress())
+    again = ClipEmbeddings(Views(frontend), encoder, clips.recordings, clips.ids, 8000, CPU, Progress()).in_memory()
     torch.testing.assert_close(again.window_WD, load_embeddings(embedded / "embeddings.safetensors").window_WD)
     assert all(torch.equal(tensor, kept[name]) for name, tensor in net_state(encoder, frontend).items())
     for fine_tuned in models:  # each fold's job has one, which begins with what was learnt
