@@ -1,17 +1,29 @@
 """``audiobench plan``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Plugins, Runs, Scale, Seeds, SuiteName
+from audiobench.commands.options import (
+    RUNS,
+    Data,
+    Debug,
+    Device,
+    Plugins,
+    Precision,
+    Runs,
+    Scale,
+    Seeds,
+    SuiteName,
+)
 from registry.text import say
 
 if TYPE_CHECKING:
     from benchmark.ledger.plan import Plan
     from benchmark.ledger.work import Work
-    from benchmark.store.job import AnyJob
+    from benchmark.store.job import AnyJob, Forecast
     from benchmark.store.store import Store
 
 
@@ -25,13 +37,24 @@ def plan(
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every job that is not done, each after its needs.")
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure first what the jobs will cost: a few steps of each kind of work."),
+    ] = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
     debug: Debug = False,
 ) -> None:
     """Print a suite's jobs, which of them are done already, and how small a difference its tasks could show.
 
+    With --calibrate it runs a few steps of each kind of work, which takes a minute or two for most suites, and prints
+    the time, memory and disk that every job will take. From then on it prints them without measuring again: they are
+    stored with the records, for this machine and device alone. A finished job tells what the same work will take, too.
+
     With --commands it stores the plan, so that the commands need not plan again. Their comments name each job, and the
     keys of the jobs that it must wait for.
     """
+    from audiobench.commands.costs import forecasts_of, outlook_of, print_costs, print_errors
     from benchmark.ledger.request import Request
     from benchmark.ledger.work import Work
     from benchmark.store.store import Store
@@ -41,10 +64,16 @@ def plan(
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     made = request.plan(store)
+    work, jobs = Work(request, made, store, device, precision), list(made.jobs.values())
     if commands:
-        print_commands(Work(request, made, store))
+        print_commands(work)
         return
-    print_jobs(made, list(made.jobs.values()), store)
+    outlook = outlook_of(work, calibrate=calibrate)
+    forecasts = forecasts_of(jobs, outlook) if outlook else {}
+    print_jobs(made, jobs, store, forecasts)
+    if outlook:
+        print_costs(jobs, outlook, forecasts)
+    print_errors(jobs, work)
     for sentence in smallest_known(made, store):
         say(sentence)
 
@@ -62,14 +91,25 @@ def print_commands(work: "Work") -> None:
         say(command_line(work, job, left))
 
 
-def print_jobs(plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store") -> None:
-    """Prints a line for each job (its state, kind, key and title), then the damaged records and the blocked jobs."""
+def print_jobs(
+    plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store", forecasts: "Mapping[str, Forecast]" = MappingProxyType({})
+) -> None:
+    """Prints a line for each job (its state, kind, key and title), then the damaged records and the blocked jobs.
+
+    Args:
+        plan: of the jobs.
+        jobs: to print.
+        store: of their records.
+        forecasts: of jobs that are not done, by key; they are printed with the jobs.
+    """
+    from audiobench.commands.costs import told
     from benchmark.ledger.adopt import left_by_older
 
     done = sum(store.done(job) for job in jobs)
     say(f"{plan.name}: {len(jobs)} jobs, {done} done")
     for job in jobs:
-        say(f"  {store.state(job):8}{job.kind:9}{job.key[:12]}  {job.title}")
+        cost = f": {told(forecasts[job.key])}" if job.key in forecasts else ""
+        say(f"  {store.state(job):8}{job.kind:9}{job.key[:12]}  {job.title}{cost}")
     older = left_by_older(plan, jobs, store)
     if older:
         say(f"{len(older)} were done by an older audiobench; a run takes over those whose recordings are the same")

@@ -3,15 +3,17 @@
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from benchmark.jobs.model import Device
+from benchmark.jobs.model import Device, give_freed_memory_back
 from benchmark.store.job import Environment
 
+_FORGET = Path("/proc/self/clear_refs")
 _PACKAGES = ("audiobench", "torch", "torchaudio", "timm", "numpy", "soundfile", "soxr", "scikit-learn")
 
 
@@ -29,8 +31,17 @@ def environment(device: Device, devices: int = 1) -> Environment:
     )
 
 
+def forget_peak(device: Device) -> None:
+    """Lets the peak of the memory begin anew, where the system can: on Linux, and on a GPU."""
+    if device.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device.device)
+    give_freed_memory_back()
+    with suppress(OSError):  # there is none but on Linux, and some containers forbid it
+        _FORGET.write_text("5", encoding="ascii")
+
+
 def peak_memory(device: Device) -> dict[str, int]:
-    """Bytes: the most memory that this process has used so far, on the host and on the GPU."""
+    """Bytes: the most memory that this process has used on the host and on the GPU, since ``forget_peak``."""
     peak = {"host": _peak_on_host()}
     if device.device.type == "cuda":
         peak["device"] = torch.cuda.max_memory_allocated(device.device)
@@ -38,7 +49,7 @@ def peak_memory(device: Device) -> dict[str, int]:
 
 
 def _peak_on_host() -> int:
-    """The most memory, in bytes, that this process has used since its start, as the system counts it."""
+    """The most memory, in bytes, that this process has used, as the system counts it."""
     try:
         import resource
     except ImportError:  # on Windows

@@ -69,6 +69,15 @@ def _allocate_once() -> None:
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
 
 
+def give_freed_memory_back() -> None:
+    """Returns to the system what the C library has kept, which counts as this process's memory."""
+    if sys.platform != "linux":
+        return
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
 def build_views(
     frontend: Choice[Frontend],
     augmentations: Sequence[Choice[Augmentation]] = (),

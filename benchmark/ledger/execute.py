@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.ledger.devices import require_divisible
 from benchmark.ledger.executors import Executor, Options, find_executor
+from benchmark.ledger.forecast import kept
 from benchmark.ledger.plan import Plan, Row
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import progress_for
@@ -205,18 +206,26 @@ def do_here(job: AnyJob, at: "Workplace") -> str:
 
 
 def _attempt(job: AnyJob, at: "Workplace") -> str:
-    from benchmark.jobs.environment import environment, peak_memory
+    from benchmark.jobs.environment import environment, forget_peak, peak_memory
 
     with at.store.writing(job, lambda what: at.progress.say(f"{job.title}: {what}")) as folder:
         if not at.group.begins(folder is not None) or folder is None:
             return "done by another run"
         with at.tracking.following(job) as note:
-            began = time.monotonic()
+            forget_peak(at.device)
+            began, cpu_began = time.monotonic(), time.process_time()
             made = job.run(folder, at)
-            seconds = time.monotonic() - began
+            seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
             note(made.figures())
-        costs = {"seconds": round(seconds, 3), "peak_memory": peak_memory(at.device)}
-        update = {"key": job.key, **costs, "environment": environment(at.device, at.group.ranks.world)}
+        here = environment(at.device, at.group.ranks.world)
+        update = {
+            "key": job.key,
+            "seconds": round(seconds, 3),
+            "cpu_seconds": round(cpu_seconds, 3),
+            "peak_memory": peak_memory(at.device),
+            "forecast": kept(at.store, job, here),
+            "environment": here,
+        }
         record = made.model_copy(update=update).model_dump(mode="json")
         write_json(folder / "job.json", job.to_json())
         write_json(folder / "result.json", seal({"schema": RECORD_SCHEMA, **record}, folder))

@@ -83,6 +83,15 @@ class Environment(BaseModel):
     commit: str | None = Field(None, description="of the code, with + where the tree differs from it")
 
 
+class Forecast(BaseModel):
+    """What a job was expected to take, before it began: see ``benchmark.ledger.forecast``."""
+
+    seconds: float
+    cpu_seconds: float = Field(description="of all threads of the process")
+    peak_memory: dict[str, int] = Field(description="bytes, as in a record")
+    disk: int = Field(description="bytes of the files beside the record")
+
+
 class Record(BaseModel):
     """Base of a finished job's record. The default of a field that older records lack is here, and nowhere else.
 
@@ -94,7 +103,9 @@ class Record(BaseModel):
     summary: str = Field(description="for people, in a line")
     key: str = Field("", description="of the job")
     seconds: Measure = Field(0.0, description="that the job took")
+    cpu_seconds: Measure = Field(0.0, description="of all threads of the process, in this time; 0 if not known")
     peak_memory: dict[str, Count] = Field({}, description="bytes, of the process (host) and on the GPU (device)")
+    forecast: Forecast | None = Field(None, description="what audiobench plan had said of these costs")
     environment: Environment = Environment()
 
     @property

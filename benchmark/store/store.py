@@ -4,6 +4,8 @@ RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made; NAM
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
 RUNS/whole.json      which records were found whole, so that only changed ones are checked again
+RUNS/calibrations/   what kinds of work cost on a machine, which no record depends on
+RUNS/forecasts/      what ``audiobench plan`` said last of jobs' costs, by key; records keep it
 RUNS/slurm/          logs of jobs that failed in Slurm
 RUNS/.partial/       unfinished work, in folders named by host, process and token; leases; checkpoints, of which the
                      damaged ones have a number at the end, and which are folders of shards for packs

@@ -33,7 +33,8 @@ def section(evidence: Evidence) -> Section:
                 items.append(evidence.picture(name, title, plot, cost.alt(points, metric)))
     intro = [
         "Seconds of the jobs that an entry needs, each counted for every entry that shares it; what a job waited for is"
-        " not counted. Peak memory is the most that the process had held by the end of a job, this or an earlier one."
+        " not counted. Peak memory is the most that the process held during a job; of records of older versions, and on"
+        " macOS and Windows, by the end of a job, this or an earlier one."
     ]
     return Section("cost", "Cost", intro, [*items, _jobs(evidence)])
 

@@ -19,7 +19,9 @@ from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
-VARIES = set("seconds peak_memory environment clips_per_second steps_per_second embedding files sha256".split())
+VARIES = set(
+    "seconds cpu_seconds peak_memory environment clips_per_second steps_per_second embedding files sha256".split()
+)
 
 
 def results(runs: Path, kind: str = "evaluate") -> dict[str, dict[str, Any]]:
