@@ -6,8 +6,6 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from registry.text import say
-
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -297,4 +295,6 @@ def _path(place: Place | None) -> Path | None:
 
 
 def _tell(line: str) -> None:
+    from registry.text import say
+
     say(line, sys.stderr)

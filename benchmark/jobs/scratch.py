@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.store import files
+
 
 def scratch_in(folder: Path) -> Callable[..., Tensor]:
     """What makes arrays like ``torch.empty``, in files of a folder that have no names and end with their arrays."""
@@ -24,7 +26,7 @@ def _scratch(folder: Path, *shape: int, dtype: torch.dtype = torch.float32) -> T
         OSError: if the disk is full; a map of a file without blocks would end the process when it is written to.
     """
     size = math.prod(shape) * dtype.itemsize
-    if not size:  # a map has at least a byte
+    if not size or files.WINDOWS:  # a map has at least a byte, and Windows neither deletes nor moves a mapped file
         return torch.empty(shape, dtype=dtype)
     with TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):

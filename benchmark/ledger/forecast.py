@@ -5,6 +5,7 @@ RUNS/forecasts/KEY.json has the forecast of a job, as ``audiobench plan`` said l
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -103,8 +104,9 @@ def disk(job: AnyJob, scope: Scope, made: Calibration) -> float:
 
 
 def keep(store: Store, job: AnyJob, said: Forecast, here: Environment) -> None:
-    """Stores the forecast of a job on a machine."""
-    store_model(_path(store, job.key), said, machine=machine(here))
+    """Stores the forecast of a job on a machine, unless the store is read-only."""
+    with suppress(OSError):
+        store_model(_path(store, job.key), said, machine=machine(here))
 
 
 def kept(store: Store, job: AnyJob, here: Environment) -> Forecast | None:

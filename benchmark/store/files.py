@@ -18,7 +18,7 @@ from typing import Any
 from registry.errors import Mistake
 
 _TICK_NS = 50_000_000  # no file system's time stamps are coarser on Linux, or NTFS's on Windows
-_WINDOWS = os.name == "nt"
+WINDOWS = os.name == "nt"
 _PAUSES_S = (0.02, 0.1, 0.3, 1.0)
 
 _hashed: dict[tuple[int, ...], str] = {}
@@ -93,7 +93,7 @@ def move(path: Path, target: Path) -> None:
     Windows refuses this while any program has the file, or a file in the folder, open. Virus scanners open new files,
     so on Windows it tries again for a second and a half.
     """
-    for pause_s in _PAUSES_S if _WINDOWS else ():
+    for pause_s in _PAUSES_S if WINDOWS else ():
         try:
             path.replace(target)
             return
@@ -120,9 +120,9 @@ def clear(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """Waits until a file or folder is on the disk. On Windows, which cannot open folders, it waits for files alone."""
-    if _WINDOWS and path.is_dir():
+    if WINDOWS and path.is_dir():
         return
-    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)  # Windows syncs only files that are open to write
+    handle = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)  # Windows syncs only files that are open to write
     try:
         os.fsync(handle)
     finally:
@@ -180,7 +180,7 @@ def code_state() -> list[tuple[str, int, int]]:
 
 def changed_ns(stat: os.stat_result) -> int:
     """When a file was last changed, in ns: its ctime; on Windows, where ctime is the time of creation, its mtime."""
-    return stat.st_mtime_ns if _WINDOWS else stat.st_ctime_ns
+    return stat.st_mtime_ns if WINDOWS else stat.st_ctime_ns
 
 
 def is_settled(of_file: tuple[int, ...]) -> bool:

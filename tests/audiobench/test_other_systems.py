@@ -133,10 +133,10 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             refuse(PermissionError(5, "Access is denied", str(source)), "replace a folder")
         plain["replace"](source, target)
 
-    def library(name: str | None, *others: Any) -> ctypes.CDLL:
+    def library(name: str | None, *others: Any, **named: Any) -> ctypes.CDLL:
         if name is None:
             raise TypeError("LoadLibrary() argument 1 must be str, not None")
-        return plain_library(name, *others)
+        return plain_library(name, *others, **named)
 
     plain_library = ctypes.CDLL
     for name, new in (
@@ -149,7 +149,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         monkeypatch.setattr(os, name, new)
     monkeypatch.setattr(ctypes, "CDLL", library)
     monkeypatch.setattr(shutil, "_use_fd_functions", False)  # which open folders
-    monkeypatch.setattr(files, "_WINDOWS", True)
+    monkeypatch.setattr(files, "WINDOWS", True)
     monkeypatch.setattr(files, "_PAUSES_S", (0.0,))
     monkeypatch.setattr(builtins, "__import__", _WithoutPosix())
     process = SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=PEAK))

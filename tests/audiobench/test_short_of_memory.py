@@ -118,7 +118,7 @@ def test_a_pretraining_short_of_memory_keeps_its_checkpoint_and_goes_on(
 def test_a_table_short_of_memory_is_told(
     finished: tuple[Path, Path], audiobench: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.table.make_table", lambda *given: bytearray(BEYOND))
+    monkeypatch.setattr("leaderboard.table.make_table", lambda *given, **named: bytearray(BEYOND))
     answer = audiobench("leaderboard", "tiny", "--runs", finished[1])
     assert answer.status == 2
     assert answer.err == (

@@ -1,10 +1,8 @@
 """Windows cut from recordings."""
 
 import numpy as np
-import pytest
 import torch
 
-from registry import audio
 from registry.audio import Recordings, window_starts
 
 
@@ -89,10 +87,9 @@ def test_whole_clips_of_one_length_go_together_the_longest_first() -> None:
     assert [wave.sum(1).tolist() for wave, _ in made] == [[300], [210, 180, 120], [30], [25, 14]]
 
 
-def test_a_batch_of_whole_clips_has_few_samples_however_many_clips_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "SAMPLES_AT_ONCE", 80)
+def test_a_batch_of_whole_clips_has_few_samples_however_many_clips_there_are() -> None:
     equal = Recordings(np.ones(330, np.int16), np.array([0, 100, *range(120, 340, 10)]), 16000)
-    batches = equal.batches(torch.arange(23), "whole", 100)
+    batches = equal.batches(torch.arange(23), "whole", 100, samples=80)
     assert [list(wave.shape) for wave, _ in batches] == [[1, 100], [1, 20], [8, 10], [8, 10], [5, 10]]
 
 

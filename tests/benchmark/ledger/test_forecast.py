@@ -80,8 +80,8 @@ def test_a_forecast_is_the_sum_of_units_times_rates() -> None:
     made = Calibration(rates=rates, clips=1, sizes={"dim": 8}, peak_memory={"host": 1000, "device": 50})
     said = forecast(embed_job("p"), Scope(FIVE, windows=15, dim=8), made)
     assert [said.seconds, said.cpu_seconds] == pytest.approx([0.5 + 1.5, 1 + 3])
-    # Four of five clips come on top of the calibrated one: their sound, and three copies of all embeddings.
-    assert said.peak_memory == {"host": 1000 + int((288002 + 3 * 15 * 8 * 4) * 0.8), "device": 50}
+    # Four of five clips come on top of the calibrated one: their sound, and all embeddings.
+    assert said.peak_memory == {"host": 1000 + int((288002 + 15 * 8 * 4) * 0.8), "device": 50}
     assert said.disk == 15 * (8 * 4 + 8)
 
 

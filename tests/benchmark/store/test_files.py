@@ -61,7 +61,7 @@ def test_what_a_virus_scanner_has_open_is_moved_once_it_is_closed(
         plain(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
-    monkeypatch.setattr(files, "_WINDOWS", windows)
+    monkeypatch.setattr(files, "WINDOWS", windows)
     monkeypatch.setattr(files, "_PAUSES_S", (0.0, 0.0))
     (tmp_path / "a").mkdir()
     if moves:
@@ -81,6 +81,6 @@ def test_on_windows_a_file_changes_when_it_is_written_and_not_when_it_is_made(
     path.touch()
     written = time.time_ns() + 10**18
     os.utime(path, ns=(written, written))
-    monkeypatch.setattr(files, "_WINDOWS", True)
+    monkeypatch.setattr(files, "WINDOWS", True)
     assert files.changed_ns(path.stat()) == written
     assert not is_settled(signature(path.stat()))
