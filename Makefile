@@ -25,7 +25,8 @@ test: install
 	$(PYTEST) -m "not slow"
 
 test-all: test
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not alone"
+	$(BIN)/python -m pytest -m "slow and alone"
 
 lint: install
 	$(BIN)/ruff check .

@@ -36,6 +36,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_run_goes_on_when_a_node_is_killed(reference: Path, cluster: Any, start: Start, tmp_path: Path) -> None:
     running = start("--executor", "ray", "--address", cluster.address, pause_s=0.05)
     runs = tmp_path / "runs"
@@ -53,6 +54,7 @@ def test_a_run_goes_on_when_a_node_is_killed(reference: Path, cluster: Any, star
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide a folder from a node")
 @pytest.mark.parametrize(
     ("hidden", "told"),

@@ -67,6 +67,7 @@ def stepds_of(process: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_run_goes_on_when_nodes_fail_and_jobs_are_cancelled(
     reference: Path, slurm: Path, start: Start, tmp_path: Path
 ) -> None:
