@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.text import say
+
 if TYPE_CHECKING:
     from benchmark.ledger.outlook import Outlook
     from benchmark.ledger.work import Work
@@ -37,7 +39,7 @@ def outlook_of(work: "Work", *, calibrate: bool) -> "Outlook | None":
     outlook = Outlook(work.plan, store, work.request.data, here)
     if calibrate:
         jobs = list(work.plan.jobs.values())
-        calibrate_missing(jobs, work, outlook, lambda line: print(line, file=sys.stderr, flush=True))
+        calibrate_missing(jobs, work, outlook, lambda line: say(line, sys.stderr))
     return outlook
 
 
@@ -69,15 +71,15 @@ def print_costs(jobs: "Sequence[AnyJob]", outlook: "Outlook", forecasts: "Mappin
             firm = max(firm, said.peak_memory.get("host", 0) - mapped(job, scope))
     if forecasts:
         seconds, disk = (sum(getattr(one, name) for one in forecasts.values()) for name in ("seconds", "disk"))
-        print(f"still to do, one after the other: {_said(seconds, peaks, disk)}")
+        say(f"still to do, one after the other: {_said(seconds, peaks, disk)}")
     if len(forecasts) < len(left):
         unknown = len(left) - len(forecasts)
-        print(f"of {unknown} jobs the costs are not known: --calibrate measures them where the data are there")
+        say(f"of {unknown} jobs the costs are not known: --calibrate measures them where the data are there")
     free, memory = _free(outlook.store.root), _memory()
     if forecasts and disk > free:
-        print(f"warning: {outlook.store.root} has {size(free)} free, and the jobs will write {size(disk)}")
+        say(f"warning: {outlook.store.root} has {size(free)} free, and the jobs will write {size(disk)}")
     if memory and firm > memory:
-        print(f"warning: this machine has {size(memory)} of memory, and a job will take {size(firm)}")
+        say(f"warning: this machine has {size(memory)} of memory, and a job will take {size(firm)}")
 
 
 def print_errors(jobs: "Sequence[AnyJob]", work: "Work") -> None:
@@ -91,7 +93,7 @@ def print_errors(jobs: "Sequence[AnyJob]", work: "Work") -> None:
             of_jobs += [errors(record, size_of_files(record, store.folder(job)))] if record.forecast else []
     if of_jobs:
         off = ", ".join(f"{name.replace('_', ' ')} {error:.0%}" for name, error in median_errors(of_jobs).items())
-        print(f"{len(of_jobs)} finished jobs had forecasts; by how much they were off, in the median: {off}")
+        say(f"{len(of_jobs)} finished jobs had forecasts; by how much they were off, in the median: {off}")
 
 
 def told(said: "Forecast") -> str:

@@ -70,7 +70,7 @@ def push(key: Key, url: Url, runs: Runs = RUNS, debug: Debug = False) -> None:
     """Copy a pack's samples to URL/KEY/, compare what arrived, and keep in their place only where they are."""
     from benchmark.ledger.transfer import push as push_pack
 
-    push_pack(_store(runs), key, url, print)
+    push_pack(_store(runs), key, url, say)
 
 
 @app.command("pull")
@@ -78,7 +78,7 @@ def pull(key: Key, runs: Runs = RUNS, debug: Debug = False) -> None:
     """Fetch a pack's samples that were pushed. What lies there stays."""
     from benchmark.ledger.transfer import pull as pull_pack
 
-    pull_pack(_store(runs), key, print)
+    pull_pack(_store(runs), key, say)
 
 
 def _store(runs: Path) -> "Store":
