@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types security check
+.PHONY: demo install test test-all lint types security check speed
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -41,3 +41,7 @@ security: install
 	$(BIN)/python -m tests.audit
 
 check: lint types security test-all
+
+# Ratios to the bare operation: docs/speed.md. Nothing else should run.
+speed: install
+	$(BIN)/python -m tests.speed
