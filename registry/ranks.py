@@ -6,6 +6,7 @@ ranks. So a share's gradient is ``world`` times as large as its part of one devi
 is that of one device. ``average``, the mean over ranks, makes both the gradient of one device.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from torch.distributed.nn.functional import all_gather
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from registry.errors import Mistake
+from registry.norm_groups import by_groups
 from registry.shares import as_share
 
 Compute = Callable[[Tensor], Tensor]
@@ -41,43 +43,45 @@ class Ranks:
     world: int = 1
     on_host: dist.ProcessGroup | None = None
 
-    def divided(self, compute: Compute, x: Tensor, call: Callable[[Compute, Tensor], Tensor] = directly) -> Tensor:
+    def divided(
+        self,
+        compute: Compute,
+        x: Tensor,
+        net: nn.Module,
+        groups: Sequence[int],
+        call: Callable[[Compute, Tensor], Tensor] = directly,
+    ) -> Tensor:
         """``compute(x)``, of which each rank computes its share of the rows, as one device would compute it.
 
-        Batch norms see all rows, and what is drawn at random for a row is what one device draws for it. If ``world``
-        does not divide the rows, every rank computes all of them.
+        Batch norms see all rows of a group, and what is drawn at random for a row is what one device draws for it. If
+        ``world`` does not divide the rows, every rank computes all of them.
 
         Args:
             compute: from rows to rows.
             x: the rows, the same on every rank.
+            net: has the batch norms of ``compute``.
+            groups: the sizes of groups of rows; batch norms see one group at a time, in their order.
             call: calls ``compute``, perhaps a second time when it goes backward.
         """
         if self.world == 1 or len(x) % self.world:
-            return call(compute, x)
-        share = x.chunk(self.world)[self.rank]
-        return _gathered(call(partial(as_share, compute, self.rank, self.world), share))
+            return call(by_groups(compute, net, groups), x)
+        count = len(x) // self.world
+        mine = _shares(groups, self.rank * count, count)
+        whole = self._have_whole(groups, net)
+        if whole:
+            mine = [size for size in mine if size]
+            began = [(_statistics(norm), torch.as_tensor(norm.num_batches_tracked).clone()) for norm in _norms(net)]
+        part = by_groups(compute, net, mine, shared=not whole)
+        computed = call(partial(as_share, part, self.rank, self.world, not whole), x.chunk(self.world)[self.rank])
+        if whole:
+            for norm, (before, counted) in zip(_norms(net), began, strict=True):
+                self._follow_all(norm, before, counted)
+        return _gathered(computed)
 
-    def share_out(self, groups: Sequence[Tensor], net: nn.Module) -> bool:
-        """Whether ``by_groups`` can be: as many groups of one size for each rank, and no cumulative statistics."""
-        even = len(groups) % self.world == 0 and len({len(group) for group in groups}) == 1
-        return self.world > 1 and even and all(norm.momentum is not None for norm in _norms(net))
-
-    def by_groups(self, compute: Compute, groups: Sequence[Tensor], net: nn.Module) -> list[Tensor]:
-        """``compute`` of each group of rows, by the ranks in turn; a batch norm sees one group at a time.
-
-        Its running statistics become those of one device that computes all groups, one after the other.
-
-        Args:
-            compute: from rows to rows, in this process alone.
-            groups: that can be shared out.
-            net: has the batch norms of ``compute``.
-        """
-        first, count = self.rank * len(groups) // self.world, len(groups) // self.world
-        began = [(_statistics(norm), torch.as_tensor(norm.num_batches_tracked).clone()) for norm in _norms(net)]
-        mine = torch.cat([compute(group) for group in groups[first : first + count]])
-        for norm, (before, counted) in zip(_norms(net), began, strict=True):
-            self._follow_all(norm, before, counted)
-        return list(_gathered(mine).split(len(groups[0])))
+    def _have_whole(self, groups: Sequence[int], net: nn.Module) -> bool:
+        """Whether each rank has as many whole groups, of one size, and no statistics are cumulative."""
+        even = len(groups) % self.world == 0 and len(set(groups)) == 1
+        return even and all(norm.momentum is not None for norm in _norms(net))
 
     @torch.no_grad()
     def _follow_all(self, norm: _BatchNorm, before: Tensor, counted: Tensor) -> None:
@@ -143,6 +147,12 @@ def _gathered(share: Tensor) -> Tensor:
     if rows.requires_grad:
         rows.register_hook(Tensor.contiguous)  # torch 2.11 mixes up the values of a gradient of another layout
     return rows
+
+
+def _shares(groups: Sequence[int], first: int, count: int) -> list[int]:
+    """How many of ``count`` rows from ``first`` on each group has."""
+    ends = list(itertools.accumulate(groups))
+    return [max(min(end, first + count) - max(end - size, first), 0) for size, end in zip(groups, ends, strict=True)]
 
 
 def _norms(net: nn.Module) -> list[_BatchNorm]:

@@ -16,11 +16,6 @@ def seed_everything(seed: int, *place: str | int) -> None:
     torch.manual_seed(seed_for(seed, *place))
 
 
-def generator_state(device: torch.device) -> torch.Tensor:
-    """The state of torch's generator for a device: it changes with every draw."""
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
 def generator_for(seed: int, *place: str | int) -> torch.Generator:
     """A new CPU generator, seeded for a place in a computation."""
     return torch.Generator().manual_seed(seed_for(seed, *place))

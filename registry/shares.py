@@ -6,6 +6,7 @@ for all rows, from the same seed, and keeps its share.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -18,13 +19,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from registry.errors import Mistake
 
 
-def as_share(compute: Callable[[Tensor], Tensor], rank: int, world: int, share: Tensor) -> Tensor:
+def as_share(compute: Callable[[Tensor], Tensor], rank: int, world: int, synced: bool, share: Tensor) -> Tensor:
     """``compute(share)``, where the share is ``rank`` of ``world`` equal parts of a batch.
+
+    Args:
+        compute: from rows to rows.
+        rank: of this process.
+        world: how many there are.
+        synced: batch norms see the rows of all ranks; else the share alone.
+        share: its rows.
 
     Raises:
         Mistake: if it draws in a way that cannot be divided.
     """
-    with _BatchNorms(), _Draws(len(share), rank, world):
+    with _BatchNorms() if synced else nullcontext(), _Draws(len(share), rank, world):
         return compute(share)
 
 
@@ -47,15 +55,14 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """``torch.nn.functional.batch_norm`` over the rows of all ranks, which have equally many."""
+    """``torch.nn.functional.batch_norm`` over the rows of all ranks; some may have none."""
     if not training:
         return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     weight = x.new_ones(x.shape[1], dtype=_wide(x).dtype) if weight is None else weight
     bias = torch.zeros_like(weight) if bias is None else bias
     normal: Tensor
-    normal, mean_C, var_C = _Normalise.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
+    normal, mean_C, var_C, count = _Normalise.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     if running_mean is not None and running_var is not None:
-        count = x.numel() // x.shape[1] * dist.get_world_size()
         # Through .data, which leaves alone what torch's own batch norm has saved of an earlier call.
         running_mean.data.lerp_(mean_C.to(running_mean.dtype), momentum)
         running_var.data.lerp_((var_C * (count / (count - 1))).to(running_var.dtype), momentum)
@@ -63,39 +70,51 @@ def batch_norm(
 
 
 class _Normalise(torch.autograd.Function):
-    """Gives the normalised batch, and the mean and the biased variance of each channel; these have no gradient."""
+    """Gives the normalised batch, mean and biased variance of each channel, and their count; these have no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight_C: Tensor, bias_C: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        mean_C = _wide(x).mean(_but_channels(x))  # in two passes: on a CPU torch.var_mean takes ten times as long
-        var_C = (_wide(x) - _over(mean_C, x)).square_().mean(_but_channels(x))
-        of_ranks = [torch.empty(2, len(mean_C), dtype=mean_C.dtype, device=x.device) for _ in range(_world())]
-        dist.all_gather(of_ranks, torch.stack([mean_C, var_C]))
-        mean_RC, var_RC = torch.stack(of_ranks, 1)
-        mean_C = mean_RC.mean(0)
-        var_C = var_RC.mean(0) + (mean_RC - mean_C).square().mean(0)
+    def forward(
+        ctx: Any, x: Tensor, weight_C: Tensor, bias_C: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        mean_RC, var_RC, count_RC = torch.stack(_of_ranks(_moments(x)), 1)
+        count_C = count_RC.sum(0)
+        share_RC = count_RC / count_C
+        mean_C = (share_RC * mean_RC).sum(0)
+        var_C = (share_RC * (var_RC + (mean_RC - mean_C).square())).sum(0)
         scale_C = (var_C + eps).rsqrt()
-        ctx.save_for_backward(x, weight_C, mean_C, scale_C)
+        ctx.save_for_backward(x, weight_C, mean_C, scale_C, count_C)
         factor_C = scale_C * weight_C
         normal = torch.addcmul(_over(bias_C - mean_C * factor_C, x), _wide(x), _over(factor_C, x))
-        ctx.mark_non_differentiable(mean_C, var_C)
-        return normal.to(x.dtype), mean_C, var_C
+        ctx.mark_non_differentiable(mean_C, var_C, count_C)
+        return normal.to(x.dtype), mean_C, var_C, count_C
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight_C, mean_C, scale_C = ctx.saved_tensors
+        x, weight_C, mean_C, scale_C, count_C = ctx.saved_tensors
         gradient = _wide(gradients[0])
         unit = torch.addcmul(_over(-mean_C * scale_C, x), _wide(x), _over(scale_C, x))
         of_bias_C, of_weight_C = gradient.sum(_but_channels(x)), (gradient * unit).sum(_but_channels(x))
-        means = torch.stack([of_bias_C, of_weight_C]) / (x.numel() // x.shape[1] * _world())
+        means = torch.stack([of_bias_C, of_weight_C]) / count_C
         dist.all_reduce(means)
         factor_C = weight_C * scale_C
         centred = torch.addcmul(_over(-factor_C * means[0], x), unit, _over(-factor_C * means[1], x))
         return centred.addcmul_(gradient, _over(factor_C, x)).to(x.dtype), of_weight_C, of_bias_C, None
 
 
-def _world() -> int:
-    return dist.get_world_size()
+def _moments(x: Tensor) -> Tensor:
+    """Mean, biased variance and count ``[3, C]`` of each channel; zeros if there are no rows."""
+    wide = _wide(x)
+    if not len(x):
+        return wide.new_zeros(3, x.shape[1])
+    mean_C = wide.mean(_but_channels(x))  # in two passes: on a CPU torch.var_mean takes ten times as long
+    var_C = (wide - _over(mean_C, x)).square_().mean(_but_channels(x))
+    return torch.stack([mean_C, var_C, torch.full_like(mean_C, x.numel() // x.shape[1])])
+
+
+def _of_ranks(mine: Tensor) -> list[Tensor]:
+    of_ranks = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(of_ranks, mine)
+    return of_ranks
 
 
 def _but_channels(x: Tensor) -> list[int]:

@@ -1,7 +1,7 @@
 """Pretraining methods: from views of clips to a loss."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -117,29 +117,35 @@ class Method(nn.Module, Component[Own]):
         """
         raise NotImplementedError
 
-    def embed(self, x_BCFN: Tensor, encoder: Encoder | None = None) -> Tensor:
+    def embed(self, x_BCFN: Tensor, encoder: Encoder | None = None, groups: int = 1) -> Tensor:
         """Embeddings ``[B, D]`` of encoder inputs, float32; by default the trained encoder computes them.
 
         If ``chunk`` is set, gradients are cached: no activation is kept between chunks, and the backward pass computes
         each chunk once more. Gradients are exact; a batch norm sees the statistics of a chunk, not of the batch.
 
         Several devices share the rows, and all get all embeddings.
-        """
-        return self._embed_on(x_BCFN, encoder or self.encoder, self.ranks)
 
-    def _embed_on(self, x_BCFN: Tensor, encoder: Encoder, ranks: Ranks) -> Tensor:
-        """What ``embed`` gives, by an encoder and on ranks that are named."""
+        Args:
+            x_BCFN: from the views.
+            encoder: computes them.
+            groups: of clips, of whose rows alone a batch norm takes its statistics, as if each had its own GPU.
+        """
+        net = encoder or self.encoder
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), _statistics_kept(encoder)
+            return nullcontext(), _statistics_kept(net)
 
         def cached(compute: Compute, chunk: Tensor) -> Tensor:
             return checkpoint(compute, chunk, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]
 
-        chunks = x_BCFN.split(self.chunk or len(x_BCFN))
-        call = cached if len(chunks) > 1 and torch.is_grad_enabled() else directly
+        passes = _passes([len(group) for group in x_BCFN.chunk(groups)], self.chunk or len(x_BCFN))
+        call = cached if len(passes) > 1 and torch.is_grad_enabled() else directly
+        chunks = x_BCFN.split([sum(sizes) for sizes in passes])
         with self.autocast():
-            embedded = [ranks.divided(encoder.embed, chunk, call) for chunk in chunks]
+            embedded = [
+                self.ranks.divided(net.embed, chunk, net, sizes, call)
+                for chunk, sizes in zip(chunks, passes, strict=True)
+            ]
         return torch.cat(embedded).float()
 
     def before_epoch(self) -> None:
@@ -153,6 +159,17 @@ def frames_not_cached(method: str) -> Objection:
     """The objection to ``chunk`` of a method that trains on frames."""
     what = f"{method} trains on frames, and gradients are cached for embeddings alone"
     return Objection("chunk", what, "leave chunk out, and lower the batch_size if memory is short")
+
+
+def _passes(groups: Sequence[int], most: int) -> list[list[int]]:
+    """The sizes of groups, in passes of at most so many rows; a larger group is cut into several."""
+    passes: list[list[int]] = []
+    for size in [min(most, group - done) for group in groups for done in range(0, group, most)]:
+        if passes and sum(passes[-1]) + size <= most:
+            passes[-1].append(size)
+        else:
+            passes.append([size])
+    return passes
 
 
 @contextmanager

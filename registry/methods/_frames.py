@@ -15,5 +15,5 @@ def frames(method: Method, x_BCFN: Tensor) -> Tensor:
     if method.chunk is not None:
         refuse([frames_not_cached(type(method).__name__)], "chunk")
     with method.autocast():
-        frames_BND = method.ranks.divided(method.encoder, x_BCFN)
+        frames_BND = method.ranks.divided(method.encoder, x_BCFN, method.encoder, [len(x_BCFN)])
     return frames_BND.float()

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, Literal, cast
 
-import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
@@ -91,7 +90,7 @@ class Cld(Method["Cld.Config"]):
         base, inputs = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
         base.chunk, base.ranks = self.chunk, self.ranks
         if isinstance(base, MoCo):
-            embedded = [torch.cat(base.embed_groups(self.encoder, x_BCFN)) for x_BCFN in inputs]
+            embedded = [base.embed(x_BCFN, groups=base.config.norm_groups) for x_BCFN in inputs]
             instances = [unit(base.query_head(z_BD)) for z_BD in embedded]
             loss = base.contrast(instances, wave_BVT[:, 2])
         else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -12,8 +11,6 @@ from torch import Tensor, nn
 from registry.encoders import Encoder
 from registry.losses import info_nce
 from registry.methods import Corpus, Method, enqueue, follow, projection, unit
-from registry.ranks import ALONE
-from registry.seeding import generator_state
 from registry.settings import Settings
 from registry.standing import Objection, Standing, refuse
 from registry.views import Views
@@ -58,7 +55,6 @@ class MoCo(Method["MoCo.Config"]):
         self.register_buffer("queue_QD", unit(torch.randn(config.queue_size, config.dim)))
         self.next_row: Tensor
         self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
-        self.draws: dict[Encoder, bool] = {}  # whether an encoder draws at random, once that is known
 
     @classmethod
     def objections(cls, config: Config, standing: Standing) -> Iterable[Objection]:
@@ -87,25 +83,10 @@ class MoCo(Method["MoCo.Config"]):
         enqueue(self.queue_QD, self.next_row, key_BD)
         return torch.stack(losses).mean()
 
-    def embed_groups(self, encoder: Encoder, x_BCFN: Tensor) -> list[Tensor]:
-        """Embeddings of each group of clips, with separate batch statistics, as if each group had its own GPU.
-
-        Several devices share out whole groups, if the groups are as large and as many as that needs. But if the encoder
-        draws, as for dropout, each group is shared, since it must meet the draws that it meets on one device. Whether
-        it draws is known after the first step, in which each group is shared.
-        """
-        groups, known = x_BCFN.chunk(self.config.norm_groups), encoder in self.draws
-        if known and not self.draws[encoder] and self.ranks.share_out(groups, encoder):
-            return self.ranks.by_groups(partial(self._embed_on, encoder=encoder, ranks=ALONE), groups, encoder)
-        before = None if known else generator_state(x_BCFN.device)
-        embedded = [self.embed(group, encoder) for group in groups]
-        if before is not None:
-            self.draws[encoder] = not torch.equal(before, generator_state(x_BCFN.device))
-        return embedded
-
     def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
         """Projections ``[B, dim]``."""
-        return torch.cat([head(z_BD) for z_BD in self.embed_groups(encoder, x_BCFN)])
+        projected_BD: Tensor = head(self.embed(x_BCFN, encoder, self.config.norm_groups))
+        return projected_BD
 
     def _shuffled_keys(self, x_BCFN: Tensor) -> Tensor:
         """Keys ``[B, dim]``, computed in a shuffled order, so that batch statistics do not betray the pairs."""

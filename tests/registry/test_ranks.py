@@ -39,6 +39,7 @@ MORE = {
     "cld/moco": case("cld", {"base": {"name": "moco", "queue_size": 64, "norm_groups": 2}}),
     "moco/one group": case("moco", {"norm_groups": 1, "head": "mlp"}),
     "moco/four groups": case("moco", {"norm_groups": 4}),
+    "moco/three groups": case("moco", {"norm_groups": 3}),  # of 3, 3 and 2 clips: the second is of both devices
     "moco/whole groups": case("moco", {"norm_groups": 4}, **PLAIN),
     "moco/whole groups in chunks": case("moco", {"norm_groups": 2}, **PLAIN, chunk=2),
     "swav/multi-crop and queue": case("swav", {"short": 2, "queue_size": 16, "queue_epoch": 0, "freeze_epochs": 0}),
@@ -113,7 +114,7 @@ def test_each_device_draws_for_its_rows_what_one_device_draws_for_them(
     expected, next_draw = draw(x), torch.rand(3)
     for rank in range(3):
         torch.manual_seed(0)
-        part = as_share(draw, rank, 3, x.chunk(3)[rank])
+        part = as_share(draw, rank, 3, True, x.chunk(3)[rank])
         assert torch.equal(part, expected.chunk(3)[rank])
         assert torch.equal(torch.rand(3), next_draw)
 
@@ -128,4 +129,4 @@ def test_each_device_draws_for_its_rows_what_one_device_draws_for_them(
 )
 def test_a_draw_that_cannot_be_shared_is_refused(draw: Callable[[Tensor], Tensor], name: str) -> None:
     with pytest.raises(Mistake, match=f"draws by {name}, and such a draw cannot be shared among devices"):
-        as_share(draw, 0, 2, torch.randn(4, 3))
+        as_share(draw, 0, 2, True, torch.randn(4, 3))
