@@ -24,7 +24,7 @@ def info_nce(query_BD: Tensor, key_BD: Tensor, negatives_QD: Tensor, temperature
         temperature: above 0.
     """
     positive_B1 = (query_BD * key_BD).sum(1, keepdim=True)
-    logits = _wide(torch.cat([positive_B1, query_BD @ negatives_QD.T], 1)) / temperature
+    logits = _wide(torch.cat([positive_B1, query_BD @ negatives_QD.T], 1)).div_(temperature)  # they may be many
     return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 

@@ -207,8 +207,7 @@ def mlp(*sizes: int, last_norm: bool = False) -> nn.Sequential:
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, momentum: float) -> None:
     """``target = momentum * target + (1 - momentum) * source``, for parameters; the target keeps its own statistics."""
-    for t, s in zip(target.parameters(), source.parameters(), strict=True):
-        t.lerp_(s, 1 - momentum)
+    torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), 1 - momentum)
 
 
 @torch.no_grad()

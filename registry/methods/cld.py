@@ -100,6 +100,9 @@ class Cld(Method["Cld.Config"]):
         loss = loss + self.config.weight * self._between_views(*(unit(self.group_head(z_BD)) for z_BD in embedded))
         return loss, {}
 
+    def after_step(self) -> None:
+        self.base.after_step()
+
     def _between_views(self, a_BD: Tensor, b_BD: Tensor) -> Tensor:
         group, config = _GROUPINGS[self.config.grouping], self.config
         grouped_a, grouped_b = (group(z_BD, config.clusters, config.iterations) for z_BD in (a_BD, b_BD))

@@ -68,7 +68,7 @@ class MoCo(Method["MoCo.Config"]):
         return self.contrast([query_BD], wave_BVT[:, 1]), {}
 
     def contrast(self, queries: Sequence[Tensor], wave_BT: Tensor) -> Tensor:
-        """Moves the key encoder, returns the mean loss of queries that share one key, and puts the keys in the queue.
+        """Moves the key encoder, and returns the mean loss of queries that share one key.
 
         Args:
             queries: ``[B, dim]`` of unit norm, one for each view of the clips.
@@ -79,9 +79,13 @@ class MoCo(Method["MoCo.Config"]):
             follow(self.key_encoder, self.encoder, self.config.momentum)
             follow(self.key_head, self.query_head, self.config.momentum)
             key_BD = self._shuffled_keys(self.views(wave_BT))
-        losses = [info_nce(query_BD, key_BD, self.queue_QD.clone(), self.config.temperature) for query_BD in queries]
-        enqueue(self.queue_QD, self.next_row, key_BD)
+        self.key_BD = key_BD
+        losses = [info_nce(query_BD, key_BD, self.queue_QD, self.config.temperature) for query_BD in queries]
         return torch.stack(losses).mean()
+
+    def after_step(self) -> None:
+        """Puts the keys in the queue: not before, because the backward pass reads the queue."""
+        enqueue(self.queue_QD, self.next_row, self.key_BD)
 
     def _project(self, encoder: Encoder, head: nn.Module, x_BCFN: Tensor) -> Tensor:
         """Projections ``[B, dim]``."""

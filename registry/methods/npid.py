@@ -1,7 +1,7 @@
 """NPID: non-parametric instance discrimination."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -13,6 +13,8 @@ from registry.losses import npid_nce
 from registry.methods import Corpus, Method, projection, unit
 from registry.settings import Settings
 from registry.views import Views
+
+_GATHERED = 2**19  # values of the bank, gathered at once on a CPU: 2 MB, which its cache holds
 
 
 class Npid(Method["Npid.Config"]):
@@ -59,16 +61,20 @@ class Npid(Method["Npid.Config"]):
         return self.discriminate([z_BD], index_B), {}
 
     def discriminate(self, embeddings: Sequence[Tensor], index_B: Tensor) -> Tensor:
-        """The mean loss of several views of the same clips, before the bank stores the views one by one.
+        """The mean loss of several views of the same clips; after the step the bank stores the views one by one.
 
         Args:
             embeddings: ``[B, dim]`` of unit norm, one for each view.
             index_B: the clips' positions in the corpus.
         """
-        loss = torch.stack([self._loss(z_BD, index_B) for z_BD in embeddings]).mean()
+        self.seen = [z_BD.detach() for z_BD in embeddings], index_B
+        return torch.stack([self._loss(z_BD, index_B) for z_BD in embeddings]).mean()
+
+    def after_step(self) -> None:
+        """Updates the bank: not before, because the backward pass reads it."""
+        embeddings, index_B = self.seen
         for z_BD in embeddings:
-            self._update_bank(z_BD.detach(), index_B)
-        return loss
+            self._update_bank(z_BD, index_B)
 
     def _loss(self, z_BD: Tensor, index_B: Tensor) -> Tensor:
         loss = self._softmax(z_BD, index_B) if self.config.negatives == 0 else self._nce(z_BD, index_B)
@@ -77,13 +83,13 @@ class Npid(Method["Npid.Config"]):
         return loss
 
     def _softmax(self, z_BD: Tensor, index_B: Tensor) -> Tensor:
-        return F.cross_entropy(z_BD @ self.bank_ND.clone().T / self.config.temperature, index_B)
+        return F.cross_entropy(z_BD @ self.bank_ND.T / self.config.temperature, index_B)
 
     def _nce(self, z_BD: Tensor, index_B: Tensor) -> Tensor:
         instances = len(self.bank_ND)
         drawn_BK = torch.randint(instances, (len(index_B), self.config.negatives + 1), device=index_B.device)
         drawn_BK[:, 0] = index_B
-        similarity_BK = torch.einsum("bd,bkd->bk", z_BD, self.bank_ND[drawn_BK])
+        similarity_BK: Tensor = _Similarity.apply(z_BD, self.bank_ND, drawn_BK)  # type: ignore[no-untyped-call]
         score_BK = (similarity_BK / self.config.temperature).exp()
         # Z is set once, from the first batch. There is no branch here, because it would wait for the device.
         first = score_BK.detach().mean() * instances
@@ -94,3 +100,31 @@ class Npid(Method["Npid.Config"]):
     def _update_bank(self, z_BD: Tensor, index_B: Tensor) -> None:
         """``m <- normalise(momentum * m + (1 - momentum) * z)``."""
         self.bank_ND[index_B] = unit(torch.lerp(z_BD, self.bank_ND[index_B], self.config.bank_momentum))
+
+
+class _Similarity(torch.autograd.Function):
+    """Dot products ``[B, K]`` of embeddings with the rows of a bank that are drawn for each.
+
+    On a CPU the rows of a few embeddings are gathered at a time, going forward and again going backward: those of a
+    batch would be hundreds of megabytes.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z_BD: Tensor, bank_ND: Tensor, drawn_BK: Tensor) -> Tensor:
+        ctx.save_for_backward(bank_ND, drawn_BK)
+        parts = zip(_parts(z_BD, drawn_BK, bank_ND), _parts(drawn_BK, drawn_BK, bank_ND), strict=True)
+        return torch.cat([torch.einsum("bd,bkd->bk", z_AD, F.embedding(drawn_AK, bank_ND)) for z_AD, drawn_AK in parts])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        bank_ND, drawn_BK = ctx.saved_tensors
+        parts = zip(_parts(gradients[0], drawn_BK, bank_ND), _parts(drawn_BK, drawn_BK, bank_ND), strict=True)
+        of_z = [torch.bmm(of_AK.unsqueeze(1), F.embedding(drawn_AK, bank_ND)) for of_AK, drawn_AK in parts]
+        return torch.cat(of_z).squeeze(1), None, None
+
+
+def _parts(x: Tensor, drawn_BK: Tensor, bank_ND: Tensor) -> Sequence[Tensor]:
+    """A tensor in parts of as many rows as have their bank rows gathered at once."""
+    of_one = drawn_BK.shape[1] * bank_ND.shape[1]
+    parts: tuple[Tensor, ...] = x.split(max(_GATHERED // of_one, 1) if x.device.type == "cpu" else len(x))
+    return parts

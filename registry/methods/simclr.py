@@ -67,8 +67,7 @@ class SimClr(Method["SimClr.Config"]):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         a, b = (self.views(wave_BT) for wave_BT in wave_BVT.unbind(1))
         a_BD, b_BD = (unit(self.head(self.embed(x))) for x in (a, b))
-        memory_QD = self.memory_QD.clone() if self.config.memory else None
-        loss = nt_xent(a_BD, b_BD, self.config.temperature, memory_QD)
+        loss = nt_xent(a_BD, b_BD, self.config.temperature, self.memory_QD if self.config.memory else None)
         if self.config.memory:
             self._remember(a)
         return loss, {}

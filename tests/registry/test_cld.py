@@ -167,6 +167,7 @@ def test_npid_is_averaged_over_the_views_and_its_bank_takes_in_both() -> None:
         npid.bank_ND.copy_(start)
         expected += npid(wave[:, view : view + 1], index)[0].item() / 2
     assert trained(wave, index)[0].item() == pytest.approx(expected, rel=1e-6)
+    trained.after_step()
     a, b = (unit(npid.head(npid.encoder.embed(npid.views(wave[:, v])))) for v in (0, 1))
     bank = start.clone()
     bank[index] = unit((unit((start[index] + a) / 2) + b) / 2)
@@ -183,6 +184,8 @@ def test_mocos_third_window_is_the_key_of_both_queries() -> None:
         moco.load_state_dict(state)
         expected += moco(wave[:, [view, 2]], index)[0].item() / 2
     assert trained(wave, index)[0].item() == pytest.approx(expected, rel=1e-6)
+    moco.after_step()
+    trained.after_step()
     torch.testing.assert_close(trained.base.queue_QD, moco.queue_QD)
     assert int(trained.base.next_row) == 4
 
@@ -192,6 +195,7 @@ def test_a_saved_state_holds_everything_once_and_goes_on(base: str, tmp_path: Pa
     trained = over(base, Linear(norm=True))
     index, path = torch.arange(8), tmp_path / "state"
     trained(waves(8, trained.windows, 0), index)
+    trained.after_step()
     write_tensors(path, trained.state_dict())  # which refuses tensors that share memory
     again = over(base, Linear(norm=True))
     again.load_state_dict(read_tensors(path)[0])

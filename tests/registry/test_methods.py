@@ -14,9 +14,10 @@ from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends.logmel import LogMel
 from registry.lookup import METHODS
+from registry.losses import info_nce
 from registry.methods import Corpus, unit
 from registry.methods.moco import MoCo
-from registry.methods.npid import Npid
+from registry.methods.npid import Npid, _Similarity
 from registry.settings import Settings
 from registry.views import Views
 from tests.conftest import SHARED
@@ -85,6 +86,7 @@ def test_moco_queue_holds_the_last_keys_in_order() -> None:
     for step in range(3):
         wave = waves(4, 2, step)
         moco(wave, torch.arange(4))
+        moco.after_step()
         with torch.no_grad():  # the linear encoder has no batch statistics, so keys can be recomputed
             keys.append(unit(moco.key_head(moco.key_encoder.embed(moco.views(wave[:, 1])))))
     assert int(moco.next_row) == 4
@@ -153,6 +155,8 @@ def test_npid_bank_starts_uniform_and_is_updated_for_the_batch_alone() -> None:
     assert start.std() == pytest.approx(bound / 3**0.5, rel=0.05)
     wave, index = waves(4, 1, 0), torch.tensor([3, 400, 7, 0])
     npid(wave, index)
+    assert torch.equal(npid.bank_ND, start)  # which the backward pass reads
+    npid.after_step()
     z = unit(npid.head(npid.encoder.embed(npid.views(wave[:, 0]))))
     expected = start.clone()
     expected[index] = F.normalize(0.5 * start[index] + 0.5 * z, dim=1)
@@ -198,6 +202,32 @@ def test_npid_proximal_term_is_the_squared_distance_to_the_bank() -> None:
     distance = unit(plain.head(plain.encoder.embed(plain.views(wave[:, 0])))) - plain.bank_ND[:4]
     difference = pulled(wave, index)[0] - plain(wave, index)[0]
     assert difference.item() == pytest.approx(3 * distance.square().sum(1).mean().item(), rel=1e-4)
+
+
+def test_npid_noise_is_gathered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.methods.npid._GATHERED", 2 * 5 * 3)  # two embeddings at a time
+    generator = torch.Generator().manual_seed(0)
+    bank_ND = torch.randn(9, 3, generator=generator, dtype=torch.float64)
+    drawn_BK = torch.randint(9, (5, 5), generator=generator)
+    z_BD = torch.randn(5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight_BK = torch.randn(5, 5, generator=generator, dtype=torch.float64)
+    got = _Similarity.apply(z_BD, bank_ND, drawn_BK)  # type: ignore[no-untyped-call]
+    expected = (z_BD[:, None] * bank_ND[drawn_BK]).sum(2)
+    torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(*(torch.autograd.grad((x * weight_BK).sum(), z_BD)[0] for x in (got, expected)))
+
+
+def test_moco_backward_pass_reads_the_queue_of_the_forward_pass() -> None:
+    moco = method("moco", Linear(), queue_size=4, norm_groups=1)
+    wave = waves(4, 2, 0)
+    loss, _ = moco(wave, torch.arange(4))
+    query = unit(moco.query_head(moco.encoder.embed(moco.views(wave[:, 0]))))
+    expected = info_nce(query, moco.key_BD, moco.queue_QD.clone(), moco.config.temperature)
+    parameters = list(moco.query_head.parameters())
+    for got, wanted in zip(*(torch.autograd.grad(x, parameters) for x in (loss, expected)), strict=True):
+        torch.testing.assert_close(got, wanted)
+    moco.after_step()
+    assert torch.equal(moco.queue_QD, moco.key_BD)
 
 
 def test_npid_bank_takes_no_gradient() -> None:
