@@ -88,7 +88,7 @@ class Cld(Method["Cld.Config"]):
     def forward(self, wave_BVT: Tensor, index_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         refuse(self.objections(self.config, Standing(batch=len(wave_BVT))), "cld")
         base, inputs = self.base, [self.views(wave_BT) for wave_BT in wave_BVT[:, :2].unbind(1)]
-        base.chunk, base.ranks = self.chunk, self.ranks
+        base.chunk, base.ranks, base.autocast = self.chunk, self.ranks, self.autocast
         if isinstance(base, MoCo):
             embedded = [base.embed(x_BCFN, groups=base.config.norm_groups) for x_BCFN in inputs]
             instances = [unit(base.query_head(z_BD)) for z_BD in embedded]

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from benchmark.store.store import Store
+from registry.tensors import read_tensors
 from tests.audiobench.conftest import COMMAND
 from tests.conftest import TINY, Answer
 
@@ -81,6 +83,19 @@ def test_a_record_names_what_made_it(finished: tuple[Path, Path]) -> None:
             job = json.loads((path.parent / "job.json").read_text())
             assert job["kind"] == kind
     assert any(r["clips_seen_in_pretraining"] == 100 for r in results(finished[1]).values())
+
+
+def test_a_record_names_bf16_and_only_the_encoder_computes_in_it(tiny: Path, audiobench: Call, tmp_path: Path) -> None:
+    asked = ("run", tiny, "--runs", tmp_path, "--entry", "moco", "--protocol", "knn", "--precision", "bf16")
+    assert (answer := audiobench(*asked)).status == 0, answer.err
+    kinds = {}
+    for path in tmp_path.glob("*/*/result.json"):
+        kinds[path.parent.parent.name] = json.loads(path.read_text())["environment"]["precision"]
+    assert kinds == dict.fromkeys(("pack", "pretrain", "embed", "evaluate"), "bf16")
+    stored = [read_tensors(path)[0] for path in tmp_path.glob("*/*/*.safetensors")]
+    types = {tensor.dtype for tensors in stored for tensor in tensors.values() if tensor.is_floating_point()}
+    assert len(stored) == 2
+    assert types == {torch.float32}
 
 
 def test_a_finished_suite_answers_at_once_and_loads_no_torch(finished: tuple[Path, Path]) -> None:

@@ -220,3 +220,13 @@ def test_cached_gradients_are_the_gradients(base: str) -> None:
 def test_more_clusters_than_clips_are_a_mistake() -> None:
     with pytest.raises(Mistake, match="9 clusters of a batch of 8"):
         over("npid", clusters=9)(waves(8, 2, 0), torch.arange(8))
+
+
+def test_both_of_mocos_encoders_compute_in_the_precision_of_the_run() -> None:
+    trained = over("moco")
+    trained.autocast = lambda: torch.autocast("cpu", torch.bfloat16)
+    found = []
+    for encoder in (trained.encoder, trained.base.key_encoder):
+        encoder.map[0].register_forward_hook(lambda module, given, made: found.append(made.dtype))
+    trained(waves(8, 3, 0), torch.arange(8))
+    assert found == [torch.bfloat16] * 3
