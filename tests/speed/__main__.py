@@ -48,7 +48,7 @@ def _run(script: str) -> None:
 def _written(row: Row) -> str:
     goal = f"{row.goal[0]}-{row.goal[1]}" if isinstance(row.goal, tuple) else f"{row.goal:g}"
     bare = "" if row.bare is None else f"{row.bare:.3g}"
-    cells = [row.work, row.bound, f"{row.ours:.3g}", bare, f"{row.value:.2f}", goal, "" if row.reached else "missed"]
+    cells = [row.work, row.bound, f"{row.ours:.3g}", bare, f"{row.value:#.3g}", goal, "" if row.reached else "missed"]
     return f"| {' | '.join(cells)} |"
 
 
