@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import numpy as np
 import pytest
 import torch
 
 from benchmark.jobs.feed import Feed, ahead
-from registry.audio import Recordings
+from registry.audio import Recordings, on_device
 from registry.seeding import generator_for
 
 
@@ -73,3 +73,57 @@ def test_what_a_thread_cannot_make_is_told_where_it_is_needed() -> None:
     assert next(coming) == 0
     with pytest.raises(OSError, match="the disk is gone"):
         next(coming)
+
+
+class Stream:
+    """A stand-in for a stream of a GPU, which says what is done on it."""
+
+    def __init__(self, name: str, done: list[str]) -> None:
+        self.name, self.done = name, done
+
+    def record_event(self) -> str:
+        self.done.append("moved")
+        return "moved"
+
+    def wait_event(self, event: str) -> None:
+        self.done.append(f"waits until {event}")
+
+
+def test_a_step_waits_for_the_stream_that_moves_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[str] = []
+    waits: list[str] = []
+    owners: list[object] = []
+    main = Stream("main", waits)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream("side", moved))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: main)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: owners.append(stream))
+    for step, (cut, expected) in enumerate(zip(feed()._streamed(range(6)), feed().batches(0, 6), strict=True)):
+        assert all(torch.equal(x, y) for x, y in zip(cut, expected, strict=True))
+        assert waits == ["waits until moved"] * (step + 1)
+    assert len(moved) == 6
+    assert owners == [main] * 12  # windows and positions of each batch
+
+
+def test_what_is_cut_for_a_gpu_is_as_stored_and_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[bool] = []
+    empty = torch.empty
+
+    def unpinned(*size: int, dtype: torch.dtype, pin_memory: bool) -> torch.Tensor:
+        pinned.append(pin_memory)
+        return empty(*size, dtype=dtype)
+
+    clips = torch.tensor([7, 1, 2, 5])
+    crops = CORPUS.crops(clips, 1000, 2, torch.Generator().manual_seed(0))
+    windows, owners = CORPUS.windows(clips, 1000)
+    monkeypatch.setattr(torch, "empty", unpinned)
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    stored = CORPUS.crops(clips, 1000, 2, torch.Generator().manual_seed(0), gpu)
+    assert stored.dtype == torch.int16
+    assert torch.equal(on_device(stored, cpu), crops)
+    stored, of = CORPUS.windows(clips, 1000, gpu)
+    assert torch.equal(on_device(stored, cpu), windows)
+    assert torch.equal(of, owners)
+    assert pinned == [True, True]
+    assert CORPUS.clips_at_once(cpu, 16) == 16
+    assert CORPUS.clips_at_once(gpu, 16) == 2**24 // 5000
