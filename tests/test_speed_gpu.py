@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from tests.speed_gpu.bench import Bench, Row, flops_of
 from tests.speed_gpu.parts import LARGEST, PARTS, Part, _largest
 from tests.speed_gpu.report import Report
 
+pytestmark = pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system has no fork")
 ON_CPU = ["--device", "cpu", "--precision", "fp32", "--small"]
 
 

@@ -20,7 +20,6 @@ from tests.speed_gpu.parts import PARTS, Part
 from tests.speed_gpu.report import Done, Report
 
 _ENDING = 5.0  # seconds that are kept for ending a part
-_FORK = multiprocessing.get_context("fork")
 
 
 def main(arguments: Sequence[str] | None = None) -> Report:
@@ -56,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> Report:
 
 def _measure(part: Part, given: argparse.Namespace, seconds: float, done: Done, where: dict[str, str]) -> None:
     """Runs a part in a process of its own, for so many seconds at most."""
-    ours, theirs = _FORK.Pipe(duplex=False)
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe(duplex=False)
     began = time.monotonic()
-    process = _FORK.Process(target=_child, args=(part, given, began + seconds, theirs))
+    process = fork.Process(target=_child, args=(part, given, began + seconds, theirs))
     process.start()
     theirs.close()
     done.ending, done.why = "stopped", f"its {seconds:.0f} s were over"

@@ -35,7 +35,7 @@ def real_npid(bench: Bench) -> Iterator[Row]:
 def _real(bench: Bench, method: dict[str, Any]) -> Row:
     """Trains on made sounds, and says by how much neighbours tell them apart better than before."""
     net, batch = (SMALL_NET, 16) if bench.small else (RESNET50, 256)
-    pack = _sounds(2 if bench.small else 80)
+    pack = _sounds(2 if bench.small else 40)
     training = Training(bench, method, net, {"name": "logmel"}, 1.0, batch)
     rate = 1 / bench.by_turns(training.step)[0]
     del training
