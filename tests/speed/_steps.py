@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from benchmark.jobs.feed import Feed
 from benchmark.jobs.loop import _Run
 from benchmark.jobs.model import Device, build_encoder, build_views, choose_device, place
 from benchmark.trackers import UNTRACKED
@@ -14,7 +15,7 @@ from registry.encoders import Encoder
 from registry.lookup import AUGMENTATIONS, ENCODERS, FRONTENDS, METHODS
 from registry.methods import Corpus
 from registry.ranks import ALONE
-from registry.seeding import generator_for, seed_everything
+from registry.seeding import seed_everything
 from registry.training import Pretraining
 
 CPU = choose_device("cpu", "fp32")
@@ -47,11 +48,11 @@ def pretraining_step(
     )
     run = _Run(place(built, device), TRAINING, device, Path("none"), UNTRACKED, lambda: None, ALONE)
 
+    batches = Feed(heard, WINDOW, built.windows, BATCH, 0, device.device).batches(0, 1000)
+
     def step() -> None:
         seed_everything(0, "step", run.step)
-        clips_B = torch.randperm(len(heard), generator=generator_for(0, "order", run.step))[:BATCH]
-        wave_BVT = heard.crops(clips_B, WINDOW, built.windows, generator_for(0, "crops", run.step))
-        run.do_step(wave_BVT, clips_B, TRAINING.learning_rate)
+        run.do_step(*next(batches), TRAINING.learning_rate)
 
     return step
 
