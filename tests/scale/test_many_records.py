@@ -12,7 +12,7 @@ import pytest
 from benchmark.ledger.execute import needed
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
-from benchmark.store import found_whole, integrity, store
+from benchmark.store import columns, found_whole, integrity, store
 from benchmark.store.store import Store
 from leaderboard import answers, comparison
 from leaderboard.render import render
@@ -73,12 +73,12 @@ def test_a_record_that_was_found_whole_is_checked_again_only_after_a_change(
 def test_records_known_to_list_the_same_clips_are_read_for_their_predictions_alone(
     three: tuple[Path, Path], checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs, columns = three[1], answers.read_columns
+    runs, whole = three[1], columns.read_columns
     read: dict[Path, int] = {}
 
     def noted(path: Path, names: Sequence[str], **how: bool) -> Any:
         read[path] = len(names)
-        return columns(path, names, **how)
+        return whole(path, names, **how)
 
     monkeypatch.setattr(answers, "read_columns", noted)
     (runs / "whole.json").unlink(missing_ok=True)
