@@ -22,6 +22,8 @@ from registry.targets import Target
 if TYPE_CHECKING:
     from pyarrow import Table
 
+_LISTING = ("fold", "clip", "label", "source", "seen")  # the columns that list clips
+
 Repeat = tuple[int, int]  # seed, and draw of the training clips
 
 
@@ -44,6 +46,12 @@ class Predictions:
     score_NC: NDArray[Any] | None = None
     source_N: NDArray[np.str_] | None = None
     seen_N: NDArray[np.bool_] | None = None
+
+    def lists_what(self, other: "Predictions") -> bool:
+        """Whether both are of the same clips with the same labels; of one file, or of equal files."""
+        if self.clip_N is other.clip_N and self.label is other.label:
+            return True
+        return np.array_equal(self.clip_N, other.clip_N) and np.array_equal(self.label, other.label)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def gather(records: Mapping[Repeat, Mapping[int, Predictions]], judge: Judge) ->
 def _stack(repeats: Sequence[tuple[Repeat, Predictions]], judge: Judge) -> FoldAnswers:
     first = repeats[0][1]
     for _, other in repeats[1:]:
-        if not (np.array_equal(first.clip_N, other.clip_N) and np.array_equal(first.label, other.label)):
+        if not first.lists_what(other):
             what = "the seeds and draws of one cell were tested on different clips, or clips with different labels"
             raise Mistake(what, fix="run the suite again in another folder: --runs DIR")
     scores = [predicted.score_NC for _, predicted in repeats if predicted.score_NC is not None]
@@ -129,7 +137,7 @@ class _Listing:
     clips: Predictions
 
 
-Listings = dict[bytes, dict[int, _Listing]]  # by a digest of the columns that list clips, by fold
+Listings = dict[str, dict[int, _Listing]]  # by a digest of the columns that list clips, by fold
 
 
 def predictions(
@@ -158,19 +166,31 @@ def predictions(
     """
     folder = store.find("evaluate", key)
     with reading("evaluate", folder, "predictions.parquet"):
-        return _by_fold(folder, epochs, target, classes, {} if known is None else known, scores=scores)
+        return _by_fold(store, key, epochs, target, classes, {} if known is None else known, scores=scores)
 
 
 def _by_fold(
-    folder: Path, epochs: Mapping[int, int] | None, target: Target, classes: int, known: Listings, *, scores: bool
+    store: Store,
+    key: str,
+    epochs: Mapping[int, int] | None,
+    target: Target,
+    classes: int,
+    known: Listings,
+    *,
+    scores: bool,
 ) -> dict[int, Predictions]:
-    wanted = ["fold", "clip", "label", "predicted", "source", "seen", *(["scores"] if scores else [])]
-    path = folder / "predictions.parquet"
-    table = read_columns(path, wanted)
+    folder = store.find("evaluate", key)
+    path, wanted = folder / "predictions.parquet", ["predicted", *(["scores"] if scores else [])]
+    digest = store.note("evaluate", key)
+    if digest in known:
+        table = read_columns(path, wanted, known=True)
+    else:
+        table = read_columns(path, [*wanted, *_LISTING])
+        digest = _digest(table, (type(target), classes))
+        if digest not in known:
+            known[digest] = _listings(table, target, classes, path)
+        store.add_note("evaluate", key, digest)
     score_NC = matrix(table, "scores") if scores else None
-    digest = _digest(table, (type(target), classes))
-    if digest not in known:
-        known[digest] = _listings(table, target, classes, path)
     predicted_N = numbers(table, "predicted")
     after = None if epochs is None else _after(folder / "epochs.parquet", epochs)
     by_fold = {}
@@ -183,16 +203,16 @@ def _by_fold(
     return by_fold
 
 
-def _digest(table: "Table", of: object) -> bytes:
+def _digest(table: "Table", of: object) -> str:
     """A digest of the columns that list clips, as they lie in memory."""
-    digest = hashlib.blake2b(repr(of).encode())
-    for name in ("fold", "clip", "label", "source", "seen"):
+    digest = hashlib.blake2b(repr(of).encode(), digest_size=16)
+    for name in _LISTING:
         for chunk in table.column(name).chunks if name in table.column_names else ():
             digest.update(f"{name} {len(chunk)} {chunk.type}".encode())
             words = chunk.dictionary.buffers() if hasattr(chunk, "dictionary") else []
             for buffer in filter(None, (*chunk.buffers(), *words)):
                 digest.update(buffer)
-    return digest.digest()
+    return digest.hexdigest()
 
 
 def _listings(table: "Table", target: Target, classes: int, path: Path) -> dict[int, _Listing]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmark.jobs.evaluate import EvaluateJob, Record, model_of, pretraining_of
+from benchmark.jobs.pack import PackJob
 from benchmark.ledger.facts import SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row
 from benchmark.store.job import AnyJob, Config
-from benchmark.store.store import Checked, Store
+from benchmark.store.store import Checked, Rest, Store
 from registry.errors import Mistake, Mistakes
 from registry.targets import find_judge
 
@@ -33,6 +34,8 @@ _REPEATS = ("seed", "draw", "folds")  # settings in which the jobs of one cell d
 class Stores(Store):
     """Several folders of records, read as one: a record is that of the first folder that has it.
 
+    They are at rest: every record is looked at, and read, once.
+
     Args:
         folders: at least one; one that is named twice counts once.
     """
@@ -44,8 +47,9 @@ class Stores(Store):
             places.setdefault(folder.resolve(), folder)
         names = _short_names(list(places))
         self.stores = {name: Store(folder) for name, folder in zip(names, places.values(), strict=True)}
+        self._rest = Rest()
         for store in self.stores.values():
-            store._checked = self._checked
+            store._checked, store._rest = self._checked, Rest()
 
     def find(self, kind: str, key: str) -> Path:
         """The folder of a finished job, in the first store that has it; a folder in the first store where none has."""
@@ -54,6 +58,12 @@ class Stores(Store):
     def holders(self, kind: str, key: str) -> dict[str, Store]:
         """The stores that have a whole record, by the shortest names that differ."""
         return {name: store for name, store in self.stores.items() if store.has(kind, key)}
+
+    def note(self, kind: str, key: str) -> str:
+        return self._holder(kind, key).note(kind, key)
+
+    def add_note(self, kind: str, key: str, note: str) -> None:
+        self._holder(kind, key).add_note(kind, key, note)
 
     def remember(self) -> None:
         for store in self.stores.values():
@@ -284,7 +294,9 @@ def separate(plan: Plan, store: Store) -> Plan:
     ``TASK (data 1a2b3c4d)``, named by the samples' hash, or by the listing's hash where another column has the same
     samples. A row without a record goes with its listing; if nothing was measured on that listing, the row stays.
     """
-    data = {row: _data(plan, store, row) for row in plan.rows}
+    packs = [job for job in plan.jobs.values() if isinstance(job, PackJob)]
+    listings = {job.key: (_canonical(dict(job.config.task.config)), str(job.config.inputs)) for job in packs}
+    data = {row: _Data(listings[key := plan.pack_of(row).key], key, _audio(plan, store, row)) for row in plan.rows}
     column: dict[Row, str] = {}
     for task in plan.facts.tasks:
         column |= _columns(task, {row: of_row for row, of_row in data.items() if row.task == task})
@@ -295,10 +307,8 @@ def separate(plan: Plan, store: Store) -> Plan:
     return replace(plan, facts=_with_columns(plan.facts, task_of), rows=rows)
 
 
-def _data(plan: Plan, store: Store, row: Row) -> _Data:
-    job, pack = plan.evaluation(row), plan.pack_of(row)
-    audio = str(store.stated("evaluate", row.key)["data_hash"]) if store.done(job) else None
-    return _Data((_canonical(dict(pack.config.task.config)), str(pack.config.inputs)), pack.key, audio)
+def _audio(plan: Plan, store: Store, row: Row) -> str | None:
+    return store.result(EvaluateJob, row.key).data_hash if store.done(plan.evaluation(row)) else None
 
 
 def _columns(task: str, data: Mapping[Row, _Data]) -> dict[Row, str]:

@@ -8,6 +8,8 @@ from registry.lookup import FRONTENDS, kind_called
 from registry.pipelines import PIPELINES
 from registry.weights.own import brought
 
+DETAILS = ("kind", "doc", "file", "version", "settings")  # what ``details`` has and ``summary`` has not
+
 
 def summary(kind: str, name: str) -> dict[str, Any]:
     """One row of a listing: name, what it is in a line, the traits of its kind, source."""

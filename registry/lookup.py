@@ -5,7 +5,6 @@ A component is a public class in the module that carries its name: ``moco`` is t
 """
 
 import hashlib
-import importlib
 import importlib.util
 import inspect
 import sys
@@ -65,6 +64,10 @@ class Kind(Generic[C]):
         """Every name, sorted: those of the registry, of installed plugins, and of loaded plugin files."""
         in_plugins = {name for folder, name in _plugins if folder == self.folder}
         return sorted(_shipped(self.folder) | set(_entry_points(self)) | in_plugins)
+
+    def in_file(self, name: str) -> bool:
+        """Whether a plugin file that was loaded holds the component of this name."""
+        return (self.folder, name) in _plugins
 
     def find(self, name: str) -> type[C]:
         """The class of a component: a subclass of the kind's contract.

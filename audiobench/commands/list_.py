@@ -14,14 +14,21 @@ def list_(
     debug: Debug = False,
 ) -> None:
     """List what the registry holds."""
+    from audiobench.catalogue import traits_of
     from benchmark.store.files import json_text
-    from registry.describe import pipelines, summary
+    from registry.describe import DETAILS, pipelines
     from registry.lookup import KINDS, kind_called, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
     kinds = [kind_called(kind)] if kind else KINDS
-    rows_of = {of_kind.folder: [summary(of_kind.folder, name) for name in of_kind.names()] for of_kind in kinds}
+    rows_of = {
+        of_kind.folder: [
+            {trait: value for trait, value in traits.items() if trait not in DETAILS}
+            for traits in traits_of(of_kind, of_kind.names())
+        ]
+        for of_kind in kinds
+    }
     if kind == "augmentations":
         rows_of["pipelines"] = pipelines()
     if as_json:

@@ -87,8 +87,9 @@ def run(
     from leaderboard.table import make_table
     from leaderboard.terminal import console
 
-    separated = separate(plan, store)
-    table = make_table(separated, store, shown_only=True)
+    with store.at_rest():
+        separated = separate(plan, store)
+        table = make_table(separated, store, shown_only=True)
     try:
         keep_smallest(table, separated, store)
         written = write_markdown(table, store)

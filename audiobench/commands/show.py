@@ -16,13 +16,13 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Show one component: its settings, their defaults, and its source."""
+    from audiobench.catalogue import traits_of
     from benchmark.store.files import json_text
-    from registry.describe import details
-    from registry.lookup import load_plugin
+    from registry.lookup import kind_called, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
-    traits = details(kind, name)
+    (traits,) = traits_of(kind_called(kind), [name])
     if as_json:
         print(json_text(traits, indent=1))
         return

@@ -56,17 +56,20 @@ def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[A
     damaged: dict[str, AnyJob] = {}
 
     def whole(job: AnyJob, large: bool) -> bool:
+        if job.key in damaged:
+            return False
         damage = store.check(job.kind, job.key, large=large)
         if damage:
             damaged[job.key] = job
             deal_with(job, damage)
-        return store.folder(job).exists() and job.key not in damaged
+        return damage is None and store.folder(job).exists()
 
     keys = [row.key for row in rows]
-    for job in plan.needed_for(keys, lambda job: False):
-        whole(job, large=False)
-    store.remember()
-    return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
+    with store.at_rest():
+        for job in plan.needed_for(keys, lambda job: False):
+            whole(job, large=False)
+        store.remember()
+        return plan.needed_for([*keys, *damaged], lambda job: whole(job, large=job.kind != "evaluate"))
 
 
 def mended(job: AnyJob, damage: Damaged, store: Store) -> str:

@@ -4,7 +4,7 @@ A plan is plain data, stored beside the records. Nothing here imports torch, so 
 leaderboard written, without loading it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -172,8 +172,9 @@ class Plan:
             plan._require_needs(needed)
             plan.jobs.setdefault(needed.key, needed)
         plan.older = read.older
+        entries = frozenset(facts.entries)
         for row in rows:
-            plan._require_row(row)
+            plan._require_row(row, entries)
         return plan
 
     def _require_needs(self, job: AnyJob) -> None:
@@ -186,10 +187,10 @@ class Plan:
         if isinstance(job, EvaluateJob) and not (job.needs.embed or job.config.model):
             raise Mistake(f"a stored plan evaluates no model ({job.key})", where=self.name, fix=_AGAIN)
 
-    def _require_row(self, row: Row) -> None:
+    def _require_row(self, row: Row, entries: Collection[str]) -> None:
         """Refuses a cell that is not the suite's, or whose job is another cell's."""
         job, facts = self.jobs.get(row.key), self.facts
-        known = row.entry in facts.entries and row.task in facts.tasks and row.protocol in facts.protocols
+        known = row.entry in entries and row.task in facts.tasks and row.protocol in facts.protocols
         fits = (
             known
             and isinstance(job, EvaluateJob)

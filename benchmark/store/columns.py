@@ -22,8 +22,13 @@ _MOST_PER_BYTE = 100
 _LONGEST = 10_000  # characters of a name: an array of texts takes as much for each as for the longest
 
 
-def read_columns(path: Path, names: Sequence[str]) -> "Table":
+def read_columns(path: Path, names: Sequence[str], *, known: bool = False) -> "Table":
     """The named columns, without those that the file lacks. Columns of texts become indices into a dictionary.
+
+    Args:
+        path: of the file.
+        names: of the columns.
+        known: whether the file was read before, and has not changed: what it claims is not examined again.
 
     Raises:
         ValueError: if the file claims more values than one of its size holds, or has a column twice.
@@ -38,6 +43,8 @@ def read_columns(path: Path, names: Sequence[str]) -> "Table":
         words = [name for name in read_schema(path).names if name in words]
         file = ParquetFile(path, read_dictionary=words, pre_buffer=False)
     with file:
+        if known:
+            return file.read(columns=names, use_threads=False).unify_dictionaries()
         present = [name for name in file.schema_arrow.names if name in names]
         _require_plain(path, file, present)
         return file.read(columns=present, use_threads=False).unify_dictionaries()

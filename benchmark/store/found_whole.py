@@ -1,7 +1,8 @@
 """Which records were found whole, in earlier runs, too: only records that changed since then are checked again.
 
-RUNS/whole.json states, for each of these records, a digest of its files' names, sizes, inodes and times of change. It
-is only a cache: it may be damaged or missing, and counts only for the code that wrote it.
+RUNS/whole.json states, for each of these records, a digest of its files' names, sizes, inodes and times of change, and
+after it a note: what a reader found out that is true until the record changes. It is only a cache: it may be damaged or
+missing, and counts only for the code that wrote it.
 """
 
 import hashlib
@@ -32,12 +33,20 @@ class FoundWhole:
     def has(self, kind: str, key: str, files: Sequence[FileState]) -> bool:
         """Whether a record was found whole when its files were in this state."""
         place = f"{kind}/{key}"
-        known = self._new.get(place) or self._stored.get(place)
-        return known is not None and known == _digest(files)
+        return self._known(place)[0] == _digest(files)
 
     def add(self, kind: str, key: str, files: Sequence[FileState]) -> None:
         """Notes a record that was found whole just now."""
         self._new[f"{kind}/{key}"] = _digest(files)
+
+    def note(self, kind: str, key: str) -> str:
+        """The note on a record, in the state in which it was found whole last; empty if there is none."""
+        return self._known(f"{kind}/{key}")[1]
+
+    def add_note(self, kind: str, key: str, note: str) -> None:
+        """Notes something, without spaces, about a record that was found whole, in the state that it has."""
+        place = f"{kind}/{key}"
+        self._new[place] = f"{self._known(place)[0]} {note}"
 
     def keep(self) -> None:
         """Writes the cache, if enough records were added; a folder that is read-only stays as it is."""
@@ -47,6 +56,11 @@ class FoundWhole:
         with suppress(OSError):
             write_text(self.path, json.dumps({"code": _code(), "whole": whole}))
             vars(self)["_stored"], self._new = whole, {}
+
+    def _known(self, place: str) -> tuple[str, str]:
+        """The digest and the note of a record; both are empty if it is not known."""
+        digest, _, note = (self._new.get(place) or self._stored.get(place, "")).partition(" ")
+        return digest, note
 
     @cached_property
     def _stored(self) -> dict[str, str]:

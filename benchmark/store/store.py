@@ -3,7 +3,7 @@
 RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made; NAME.elsewhere for one that lies elsewhere
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
-RUNS/whole.json      which records were found whole, so that only changed ones are checked again
+RUNS/whole.json      which records were found whole, so that only changed ones are checked again, and notes on them
 RUNS/calibrations/   what kinds of work cost on a machine, which no record depends on
 RUNS/forecasts/      what ``audiobench plan`` said last of jobs' costs, by key; records keep it
 RUNS/slurm/          logs of jobs that failed in Slurm
@@ -18,17 +18,25 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from benchmark.store.files import clear, is_settled, move, set_aside, signature, sync
 from benchmark.store.found_whole import FileState, FoundWhole
-from benchmark.store.integrity import check_record, read_json, read_record, reading
-from benchmark.store.job import AnyJob, Config, Job, Needs, R
+from benchmark.store.integrity import check_record, read_record, reading
+from benchmark.store.job import AnyJob, Config, Job, Needs, R, Record
 from benchmark.store.leases import Lease, busy, leased
 from benchmark.store.plan_file import last_plan, plan_names, plan_of, plan_path, plans_called, write_plan
 from registry.errors import Damaged, Mistake
+
+
+@dataclass
+class Rest:
+    """What was read of a store at rest, by kind and key."""
+
+    checked: dict[tuple[str, str], "Checked | None"] = field(default_factory=dict)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Store:
         self.root = root
         self._checked: dict[tuple[Path, int], Checked] = {}  # by a record's folder, and how much was read: see _look
         self._whole = FoundWhole(root / "whole.json")
+        self._rest: Rest | None = None
         self._leases: dict[str, Lease] = {}  # by the keys of the jobs that are being done here
 
     def folder(self, job: AnyJob) -> Path:
@@ -111,8 +120,38 @@ class Store:
         """Keeps which records were found whole, if they are many, for the next process."""
         self._whole.keep()
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """In the block, every record is looked at, and read, once: a change shows after the block."""
+        self._rest = Rest()
+        try:
+            yield
+        finally:
+            self._rest = None
+
+    def note(self, kind: str, key: str) -> str:
+        """What was noted about a record that has not changed since; empty if nothing was."""
+        return self._whole.note(kind, key) if self._is_settled(kind, key) else ""
+
+    def add_note(self, kind: str, key: str, note: str) -> None:
+        """Notes something about a whole record, in a word, to be remembered until it changes."""
+        if self._is_settled(kind, key):
+            self._whole.add_note(kind, key, note)
+
+    def _is_settled(self, kind: str, key: str) -> bool:
+        """Whether a record is whole, and a change would show."""
+        checked = self._look(kind, key, large=False)
+        return checked is not None and checked.damage is None and checked.files is not None
+
     def _look(self, kind: str, key: str, *, large: bool, elsewhere: bool = False) -> Checked | None:
         """What a check of a record gave; None if there is no record."""
+        if self._rest is None or large or elsewhere:
+            return self._look_again(kind, key, large=large, elsewhere=elsewhere)
+        if (kind, key) not in self._rest.checked:
+            self._rest.checked[kind, key] = self._look_again(kind, key, large=False, elsewhere=False)
+        return self._rest.checked[kind, key]
+
+    def _look_again(self, kind: str, key: str, *, large: bool, elsewhere: bool) -> Checked | None:
         folder = self.find(kind, key)
         files: list[FileState] | None = None
         try:
@@ -156,11 +195,13 @@ class Store:
         Raises:
             Damaged: if the record is not what was written, or of another schema.
         """
-        return cast(R, read_record(of_kind.kind, self.find(of_kind.kind, key)))
-
-    def stated(self, kind: str, key: str) -> dict[str, Any]:
-        """The record of a finished job as plain data. It is not checked: it was found whole just now."""
-        return read_json(self.find(kind, key) / "result.json")
+        kind = of_kind.kind
+        if self._rest is None:
+            return cast(R, read_record(kind, self.find(kind, key)))
+        if (kind, key) not in self._rest.records:
+            whole = self.has(kind, key)
+            self._rest.records[kind, key] = read_record(kind, self.find(kind, key), found_whole=whole)
+        return cast(R, self._rest.records[kind, key])
 
     @contextmanager
     def opened(self, kind: str, key: str, name: str, *, large: bool = True) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from registry.errors import Mistake
 from registry.settings import Later, Settings
 from registry.tasks import Clip, Task, require_files, told_unused
 from registry.tasks._files import composed, count_unused, size_of, sizes
+from registry.tasks._folds import even, stratified, stratified_in_groups
 from registry.tasks._parquet import in_parquet
 from registry.tasks._recording import Recording, files_named, recording_of, require_alike
 from registry.tasks._tables import read_table, require_distinct
@@ -136,8 +137,6 @@ class Folder(Task):
 
     def _made(self, rows: list["Recording"], where: Path) -> list["Recording"]:
         """The rows with folds that are drawn by the seed."""
-        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
         if len(self.folds) < 2:
             raise Mistake(
                 "one fold alone cannot be made: nothing would train", where=str(where), fix="folds: 2 or more"
@@ -158,17 +157,13 @@ class Folder(Task):
         labels = [min(row.labels, key=lambda label: (len(of_label[label]), label)) for row in rows]
         groups = [row.source for row in rows]
         if len(set(groups)) < len(groups):
-            grouped = StratifiedGroupKFold(len(self.folds), shuffle=True, random_state=self.seed)
-            folds = grouped.split(rows, labels, groups)
+            fold_N = stratified_in_groups(labels, groups, len(self.folds), self.seed)
         else:
-            folds = StratifiedKFold(len(self.folds), shuffle=True, random_state=self.seed).split(rows, labels)
-        fold_of = {int(i): fold for fold, (_, held_out) in enumerate(folds, 1) for i in held_out}
-        return [replace(row, fold=fold_of[i]) for i, row in enumerate(rows)]
+            fold_N = stratified(labels, len(self.folds), self.seed)
+        return [replace(row, fold=fold + 1) for row, fold in zip(rows, fold_N.tolist(), strict=True)]
 
     def _even(self, rows: list["Recording"], where: Path) -> list["Recording"]:
         """The rows with random folds of equally many sources."""
-        from sklearn.model_selection import KFold
-
         sources = sorted({row.source for row in rows})
         if len(sources) < len(self.folds):
             raise Mistake(
@@ -176,9 +171,8 @@ class Folder(Task):
                 where=str(where),
                 fix=f"folds: 2 to {len(sources)}" if len(sources) > 1 else "record more",
             )
-        folds = KFold(len(self.folds), shuffle=True, random_state=self.seed).split(sources)
-        fold_of = {sources[i]: fold for fold, (_, held_out) in enumerate(folds, 1) for i in held_out}
-        return [replace(row, fold=fold_of[row.source]) for row in rows]
+        fold_of = dict(zip(sources, even(len(sources), len(self.folds), self.seed).tolist(), strict=True))
+        return [replace(row, fold=fold_of[row.source] + 1) for row in rows]
 
     def _clip(self, folder: Path, row: "Recording", files: dict[Path, dict[str, int]]) -> Clip:
         assert row.fold is not None

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from registry.lookup import KINDS
+from audiobench import catalogue
+from registry import describe, lookup
+from registry.lookup import KINDS, TARGETS
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
@@ -55,6 +58,55 @@ def test_show_gives_fields_defaults_and_source(audiobench: Call) -> None:
     answer = audiobench("show", "methods", "mocco")
     assert answer.status == 2
     assert "did you mean moco?" in answer.err
+
+
+def test_what_list_tells_is_remembered_for_the_code_that_told_it(
+    audiobench: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, described, details = tmp_path / "components.json", [], describe.details
+
+    def noted(kind: str, name: str) -> dict[str, Any]:
+        described.append(name)
+        return details(kind, name)
+
+    monkeypatch.setattr(catalogue, "_path", lambda: path)
+    monkeypatch.setattr(catalogue, "details", noted)
+    first = audiobench("list", "targets").out
+    names = list(described)
+    assert names == TARGETS.names()
+    assert audiobench("list", "targets").out == first
+    assert "one-label" in audiobench("show", "targets", "one-label").out
+    assert described == names
+    for content in ("", "[]", '{"code": 1}', json.dumps({**json.loads(path.read_text()), "code": "another"})):
+        path.write_text(content)
+        described.clear()
+        assert audiobench("list", "targets").out == first
+        assert described == names
+
+
+def test_what_was_listed_once_is_listed_without_heavy_imports(audiobench: Call) -> None:
+    audiobench("list")  # remembered from now on
+    code = (
+        "import sys; from audiobench.cli import main; sys.argv = ['audiobench', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit as e: assert not e.code\n"
+        "heavy = {'torch', 'torchaudio', 'timm', 'scipy', 'sklearn', 'numpy', 'pandas', 'pyarrow', 'yaml'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    for command in (["list"], ["show", "methods", "moco"], ["show", "encoders", "cnn10", "--json"]):
+        done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "cnn10" in done.stdout or "queue_size" in done.stdout
+
+
+def test_the_component_of_a_file_is_not_remembered(
+    audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "fading.py"
+    for line in ("One text", "Another text"):
+        plugin.write_text(f"from registry.methods.npid import Npid\nclass Fading(Npid):\n    '{line}.'\n")
+        assert line in audiobench("list", "methods", "--plugin", plugin).out
+    monkeypatch.setattr(lookup, "_plugins", {})
+    assert "fading" not in audiobench("list", "methods").out
 
 
 def test_list_holds_plugins(audiobench: Call, tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmark.ledger.execute import needed
 from benchmark.ledger.plan import Plan
 from benchmark.ledger.request import Request
-from benchmark.store import found_whole, integrity, store
+from benchmark.store import columns, found_whole, integrity, store
 from benchmark.store.store import Store
-from leaderboard import comparison
+from leaderboard import answers, comparison
 from leaderboard.render import render
 from leaderboard.resampling import Estimate
 from leaderboard.sources import read_plans
@@ -66,6 +68,48 @@ def test_a_record_that_was_found_whole_is_checked_again_only_after_a_change(
     checked.clear()
     assert board(runs) == first
     assert set(checked) == {path.parent.name}
+
+
+def test_records_known_to_list_the_same_clips_are_read_for_their_predictions_alone(
+    three: tuple[Path, Path], checked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, whole = three[1], columns.read_columns
+    read: dict[Path, int] = {}
+
+    def noted(path: Path, names: Sequence[str], **how: bool) -> Any:
+        read[path] = len(names)
+        return whole(path, names, **how)
+
+    monkeypatch.setattr(answers, "read_columns", noted)
+    (runs / "whole.json").unlink(missing_ok=True)
+    time.sleep(0.06)  # until a change would show in the time stamps
+    first = board(runs)
+    assert list(read.values()) == [6, 6, 6]
+    assert board(runs) == first
+    assert list(read.values()) == [6, 1, 1]
+    last = list(read)[-1]
+    last.write_bytes(last.read_bytes())  # what was noted is of the file as it was
+    time.sleep(0.06)
+    assert board(runs) == first
+    assert list(read.values()) == [6, 1, 6]
+    assert board(runs) == first
+    assert list(read.values()) == [6, 1, 1]
+
+
+def test_a_store_at_rest_looks_at_a_record_once(three: tuple[Path, Path], checked: list[str]) -> None:
+    of_runs = Store(three[1])
+    (three[1] / "whole.json").unlink(missing_ok=True)
+    path = next(three[1].glob("evaluate/*/result.json"))
+    key, content = path.parent.name, path.read_bytes()
+    with of_runs.at_rest():
+        assert of_runs.has("evaluate", key)
+        path.write_bytes(content[:-9])
+        assert of_runs.has("evaluate", key)
+        assert checked == [key]
+        assert of_runs.check("evaluate", key, large=True)  # a thorough check looks again
+    assert not of_runs.has("evaluate", key)
+    path.write_bytes(content)
+    assert of_runs.has("evaluate", key)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"code": "x", "whole": {}}', b'{"whole": 1}', b"\xff"])
