@@ -236,8 +236,9 @@ def stored_sound(read: tuple[NDArray[np.float32], int] | str, sample_rate: int, 
         return f"is too short for a single sample at {sample_rate:,} Hz"
     if samples == "float32":
         return Sound(np.asarray(wave, np.float32))
-    stored = np.round(np.clip(wave, -1, 1) * FULL_SCALE).astype(np.int16)
     peak = float(max(wave.max(), -wave.min()))
+    scaled = (wave if peak <= 1 else np.clip(wave, -1, 1)) * np.float32(FULL_SCALE)
+    stored = np.rint(scaled, out=scaled).astype(np.int16)
     if peak <= 1:
         return Sound(stored)
     beyond = np.abs(wave[np.abs(wave) > 1]) - 1

@@ -100,7 +100,7 @@ class Growing:
 
     def add(self, clip: Clip, samples: NDArray[Sample], clipped: int, peak: float) -> None:
         """Appends a clip's samples and its row. ``clipped`` samples went over full scale, the highest to ``peak``."""
-        content = samples.tobytes()
+        content = samples.data.cast("B")
         self.file.write(content)
         self.bytes += len(content)
         self.shard.clips += 1

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from registry.errors import Mistake
 from registry.lookup import FRONTENDS, Choice
 from registry.settings import Component, Own, Settings
+
+_UNSURE = 1e-11  # relative: a hundred times what two ways to sum 1e6 values in float64 differ by
 
 
 class Frontend(nn.Module, Component[Own]):
@@ -45,6 +48,12 @@ class Frontend(nn.Module, Component[Own]):
         return {name: m for name, m in self.named_modules() if isinstance(m, Normalisation) and m.kind == "dataset"}
 
 
+def values_only(x: Tensor) -> bool:
+    """Whether only values are wanted of ``x``, on a CPU: no gradient, and no graph to compile or export."""
+    recorded = torch.is_grad_enabled() and x.requires_grad
+    return x.device.type == "cpu" and not recorded and not torch.compiler.is_compiling()
+
+
 class Normalisation(nn.Module):
     """Shifts and scales a spectrogram to zero mean and unit variance.
 
@@ -71,7 +80,24 @@ class Normalisation(nn.Module):
             return (x_BCFN - self.mean) / self.std
         # A silent window has no variance: it stays zero.
         x_BCFN = x_BCFN - x_BCFN.mean((1, 2, 3), keepdim=True)
-        return x_BCFN / x_BCFN.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
+        return x_BCFN / _deviation(x_BCFN, at_least=1e-3)
+
+
+def _deviation(x_BCFN: Tensor, at_least: float) -> Tensor:
+    """The standard deviation ``[B, 1, 1, 1]``, as ``std`` gives it, bit for bit.
+
+    Torch goes from value to value on a CPU, which takes four times as long as two passes. Both compute in float64, and
+    differ in its last digits: where these decide about the last bit of float32, torch's own counts.
+    """
+    over = (1, 2, 3)
+    if values_only(x_BCFN):
+        x64_BCFN = x_BCFN.double()
+        x64_BCFN -= x64_BCFN.mean(over, keepdim=True)
+        std_B111 = (x64_BCFN.square_().sum(over, keepdim=True) / (x_BCFN.shape[1:].numel() - 1)).sqrt()
+        low, high = ((std_B111 * (1 + by)).float().clamp_min(at_least) for by in (-_UNSURE, _UNSURE))
+        if np.array_equal(low.numpy(), high.numpy()):
+            return low
+    return x_BCFN.std(over, keepdim=True).clamp_min(at_least)
 
 
 def make_frontend(choice: "Choice[Frontend] | str | Mapping[str, Any]") -> Frontend:

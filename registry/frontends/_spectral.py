@@ -1,16 +1,26 @@
 """Spectral front ends: the settings, logarithm and normalisation that they share."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Literal, Self
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from pydantic import Field, model_validator
 from torch import Tensor
 from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
 from registry.errors import Mistake
-from registry.frontends import Frontend, Normalisation
+from registry.frontends import Frontend, Normalisation, values_only
 from registry.settings import Settings
+
+if TYPE_CHECKING:
+    from registry.torchaudio import MelSpectrogram, Spectrogram
+
+_AT_ONCE = 2**17  # values of a spectrum that stay in a processor's cache: 1 MiB
+# Torch computes the last values of a tensor, fewer than a vector, by another function. This many are whole vectors on
+# any processor, also when two or four threads share them.
+_VECTORS = 128
 
 
 class SpectralSettings(Settings):
@@ -119,3 +129,42 @@ def logarithm(x: Tensor, settings: LogSettings, power: int) -> Tensor:
         return x
     x = x.clamp_min(settings.floor)
     return (20 / power) * x.log10() if settings.log == "db" else x.log()
+
+
+def mel_spectrogram(transform: "MelSpectrogram", wave_BT: Tensor) -> Tensor:
+    """``transform(wave_BT)``, ``[B, F, N]``, with the spectrum of ``spectrogram``."""
+    mel_BFN: Tensor = transform.mel_scale(spectrogram(transform.spectrogram, wave_BT))
+    return mel_BFN
+
+
+def spectrogram(transform: "Spectrogram", wave_BT: Tensor) -> Tensor:
+    """``transform(wave_BT)``, ``[B, F, N]`` magnitudes or powers, bit for bit.
+
+    On a CPU a few frames are transformed at a time, so that their spectrum stays in its cache. Where a gradient is
+    needed, torch records the transform of all frames, which it also compiles and exports.
+    """
+    if not values_only(wave_BT):
+        whole_BFN: Tensor = transform(wave_BT)
+        return whole_BFN
+    some = copy(transform)
+    some.power, some.center = None, False
+    n_fft, hop, bins = transform.n_fft, transform.hop_length, transform.n_fft // 2 + 1
+    if transform.center:
+        wave_BT = F.pad(wave_BT[None], (n_fft // 2, n_fft // 2), mode=transform.pad_mode)[0]
+    frames = (wave_BT.shape[1] - n_fft) // hop + 1
+    clips_at_once, frames_at_once = max(_AT_ONCE // (frames * bins), 1), max(_AT_ONCE // bins, 1)
+    parts_2V = wave_BT.new_empty(2, max(_AT_ONCE, bins) + _VECTORS)  # real, imaginary
+    values_V = wave_BT.new_empty(len(wave_BT) * frames * bins + _VECTORS)
+    done = 0
+    for wave_bT in wave_BT.split(clips_at_once):
+        for first in range(0, frames, frames_at_once):
+            last = min(first + frames_at_once, frames) - 1
+            spectrum_bNF = some(wave_bT[:, first * hop : last * hop + n_fft]).transpose(1, 2)
+            size = spectrum_bNF.numel()
+            parts_2V[0, :size].view_as(spectrum_bNF).copy_(spectrum_bNF.real)
+            parts_2V[1, :size].view_as(spectrum_bNF).copy_(spectrum_bNF.imag)
+            whole = -(-size // _VECTORS) * _VECTORS
+            torch.hypot(*parts_2V[:, :whole], out=values_V[done : done + whole])  # the next piece overwrites the rest
+            values_V[done : done + size].pow_(transform.power)
+            done += size
+    return values_V[:done].view(len(wave_BT), frames, bins).transpose(1, 2)

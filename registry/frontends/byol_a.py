@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from registry.frontends._spectral import logarithm
+from registry.frontends._spectral import logarithm, mel_spectrogram
 from registry.frontends.logmel import LogMel
 from registry.settings import with_defaults
 
@@ -31,4 +31,5 @@ class ByolA(LogMel):
     )
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        return logarithm(self.mel(wave_BT) + self.config.floor, self.config, self.config.power).unsqueeze(1)
+        mel_BFN = mel_spectrogram(self.mel, wave_BT) + self.config.floor
+        return logarithm(mel_BFN, self.config, self.config.power).unsqueeze(1)

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor
 
-from registry.frontends._spectral import BandSettings, SpectralFrontend
+from registry.frontends._spectral import BandSettings, SpectralFrontend, mel_spectrogram
 
 _FLOOR = 1e-5  # of the mel power
 _EPSILON = 1e-8  # added to the power of the first channel, so that its level is at least -100 dB
@@ -63,5 +63,5 @@ class Clar(SpectralFrontend["Clar.Config"]):
         real_BNF, imaginary_BNF = (frames_BNT @ self.basis_TF).chunk(2, dim=2)
         level = 10 * (real_BNF.square() + imaginary_BNF.square() + _EPSILON).log10() - 2 * _REFERENCE_DB
         phase = torch.atan2(imaginary_BNF, real_BNF)
-        mel_BFN = 10 * self.mel(wave_BT).clamp_min(_FLOOR).log10() - _REFERENCE_DB
+        mel_BFN = 10 * mel_spectrogram(self.mel, wave_BT).clamp_min(_FLOOR).log10() - _REFERENCE_DB
         return torch.stack([level.transpose(1, 2), phase.transpose(1, 2), mel_BFN], 1)

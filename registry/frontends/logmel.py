@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from registry.frontends._spectral import BandSettings, SpectralFrontend, StftSettings, logarithm
+from registry.frontends._spectral import BandSettings, SpectralFrontend, StftSettings, logarithm, mel_spectrogram
 
 
 class LogMel(SpectralFrontend["LogMel.Config"]):
@@ -46,4 +46,4 @@ class LogMel(SpectralFrontend["LogMel.Config"]):
         )
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        return logarithm(self.mel(wave_BT), self.config, self.config.power).unsqueeze(1)
+        return logarithm(mel_spectrogram(self.mel, wave_BT), self.config, self.config.power).unsqueeze(1)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.signal import windows
 
-from registry.frontends._spectral import SpectralFrontend, StftSettings, logarithm
+from registry.frontends._spectral import SpectralFrontend, StftSettings, logarithm, spectrogram
 
 _BLACKMAN_HARRIS = [0.35875, 0.48829, 0.14128, 0.01168]
 _WINDOWS: dict[str, Callable[..., Tensor]] = {
@@ -61,5 +61,5 @@ class Spectrogram(SpectralFrontend["Spectrogram.Config"]):
         )
 
     def transform(self, wave_BT: Tensor) -> Tensor:
-        spectrum_BFN = self.stft(wave_BT)[:, : self.channels * self.bins]
+        spectrum_BFN = spectrogram(self.stft, wave_BT)[:, : self.channels * self.bins]
         return logarithm(spectrum_BFN.unflatten(1, (self.channels, self.bins)), self.config, self.config.power)
