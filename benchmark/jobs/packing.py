@@ -38,8 +38,8 @@ class Pack:
     """A data set, ready to use: its recordings, and for each clip id, label, fold, source and content hash.
 
     Texts are in Arrow's arrays, where they take a third of what Python's take; hashes, which are the longest and rarely
-    used, are read at each call. ``labels`` is the array that the named ``target`` makes of the clips' labels. ``skipped`` names the recordings that were left out as unusable; ``missing``
-    counts those that were not there.
+    used, are read at each call. ``labels`` is the array that the named ``target`` makes of the clips' labels.
+    ``skipped`` names the recordings that were left out as unusable; ``missing`` counts those that were not there.
     """
 
     recordings: Recordings
