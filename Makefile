@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types security check speed
+.PHONY: demo install test test-all lint types security check speed speed-gpu
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -45,3 +45,7 @@ check: lint types security test-all
 # Ratios to the bare operation: docs/speed.md. Nothing else should run.
 speed: install
 	$(BIN)/python -m tests.speed
+
+# Ten minutes on a GPU, without a network: docs/speed.md. Where nothing is installed, PYTHON has torch and pytest.
+speed-gpu:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.speed_gpu speed-gpu

@@ -14,6 +14,8 @@ def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
     everything (apex's version, used by SwAV and DeepCluster v2). Both divide by ``|g| + decay |w|``, as apex does;
     SimCLR takes the norm of the sum. Where a gradient is exactly zero, apex leaves out the decay; timm's optimiser,
     which is used here, does not.
+
+    On a GPU torch's own optimisers do a step in one kernel.
     """
     trainable = [p for p in module.parameters() if p.requires_grad]
     adapting, everything = training.optimizer in ("lars", "larc"), training.optimizer == "larc"
@@ -32,10 +34,11 @@ def make_optimizer(module: nn.Module, training: Training) -> Optimizer:
         for group, adapted in zip(groups, (True, everything), strict=True):
             group["always_adapt"] = adapted  # else timm adapts the groups that it decays
         return Lars(groups, lr=training.learning_rate, momentum=training.momentum)
+    fused = all(p.device.type == "cuda" for p in trainable) or None  # None: as torch chooses
     if training.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum)
+        return torch.optim.SGD(groups, lr=training.learning_rate, momentum=training.momentum, fused=fused)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=training.learning_rate)
+    return kind(groups, lr=training.learning_rate, fused=fused)
 
 
 def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmark.jobs.feed import ahead
 from benchmark.jobs.model import Device
 from benchmark.progress import Progress
-from registry.audio import SAMPLES_AT_ONCE, Recordings, window_starts
+from registry.audio import SAMPLES_AT_ONCE, SAMPLES_ON_GPU, Recordings, on_device, window_starts
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.halving import Halving
@@ -25,7 +26,6 @@ from registry.windows import Window
 
 _CLIPS_AT_ONCE = 8  # measured on a CPU: larger batches overflow its caches
 _ROWS_AT_ONCE = 1024  # of embeddings that are looked at
-_SAMPLES_ON_GPU = 2**24  # of the clips in a batch on a GPU: 52 clips of 10 s at 32 kHz, 67 MB of float32
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,13 @@ class ClipEmbeddings:
         """
         self.views.eval()
         self.encoder.eval()
-        at_once, samples = self._at_once()
+        device = self.device.device
+        at_once = self.recordings.clips_at_once(device, _CLIPS_AT_ONCE)
+        samples = SAMPLES_AT_ONCE if device.type == "cpu" else SAMPLES_ON_GPU
         halving = Halving("windows" if self.window_samples != "whole" else "clips", self.say)
         every_N = torch.arange(len(self.recordings))
-        for wave_WT, clip_W in self.recordings.batches(every_N, self.window_samples, at_once, self.shortest, samples):
+        cut = self.recordings.batches(every_N, self.window_samples, at_once, self.shortest, samples, device)
+        for wave_WT, clip_W in cut if device.type == "cpu" else ahead(cut):
             of_window = [self.names[clip] for clip in clip_W.tolist()]
             seconds = wave_WT.shape[1] / self.recordings.sample_rate
             with in_one_piece(self.window_samples, of_window[0], seconds):
@@ -87,16 +90,9 @@ class ClipEmbeddings:
             yield window_WD, clip_W
             self.progress.advance(len(clip_W.unique()))
 
-    def _at_once(self) -> tuple[int, int]:
-        """How many clips are a batch, and how many samples have several whole clips at most."""
-        if self.device.device.type == "cpu":
-            return _CLIPS_AT_ONCE, SAMPLES_AT_ONCE
-        longest = int(self.recordings.lengths(torch.arange(len(self.recordings))).max())
-        return max(_SAMPLES_ON_GPU // longest, 1), _SAMPLES_ON_GPU
-
     def _embed(self, wave_WT: Tensor) -> Tensor:
         with self.device.autocast():
-            return self.encoder.embed(self.views(wave_WT.to(self.device.device))).float().cpu()
+            return self.encoder.embed(self.views(on_device(wave_WT, self.device.device))).float().cpu()
 
     def in_memory(self) -> Embeddings:
         """All of them."""

@@ -10,15 +10,16 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from benchmark.jobs.feed import Feed
 from benchmark.jobs.model import Device
 from benchmark.jobs.stopping import Paused, Stop, stop_signals
 from benchmark.jobs.watch import Probe, look
@@ -33,7 +34,7 @@ from registry.metrics import Metric
 from registry.net import load_net, net_state
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.ranks import ALONE, Ranks
-from registry.seeding import generator_for, seed_everything
+from registry.seeding import seed_everything
 from registry.tensors import read_tensors, write_tensors
 from registry.training import Pretraining
 
@@ -83,9 +84,9 @@ class _Run:
         self.best: dict[str, Tensor] = {}  # the net after the epoch with the best probe, if that is kept
 
     def do_step(self, wave_BVT: Tensor, index_B: Tensor, learning_rate: float) -> None:
-        """Does one step of the optimiser on a batch; nothing in it waits for the device."""
+        """Does one step of the optimiser on a batch on the device; nothing in it waits for the device."""
         set_learning_rate(self.optimizer, learning_rate)
-        loss, scalars = self.method(wave_BVT.to(self.device.device), index_B.to(self.device.device))
+        loss, scalars = self.method(wave_BVT, index_B)
         self.optimizer.zero_grad()
         loss.backward()
         self.ranks.average(self.method.parameters())
@@ -339,10 +340,12 @@ def pretrain(
     training.require_division(ranks.world)
     run = _Run(method, training, device, checkpoint, tracking, require, ranks)
     run.resume(progress)
-    first, total, clock = run.step, training.epochs * steps, _Clock()
+    first, total = run.step, training.epochs * steps
+    feed = Feed(corpus, window_samples, method.windows, batch, seed, device.device)
+    batches, clock = feed.batches(first, total), _Clock()
     progress.expect(total, first)
     asked, seen = 0, partial(look, method, corpus, window_samples, seed, device)
-    with stop_signals() as stop, run.pausing(stop):
+    with stop_signals() as stop, run.pausing(stop), closing(batches):
         if run.left_in_probe(steps):
             run.end_epoch(steps, seen(), probe, 0.0)
         while run.step < total and not asked:
@@ -351,9 +354,7 @@ def pretrain(
             method.epoch = epoch
             if step == 0:
                 method.before_epoch()
-            index_B = _order(len(corpus), seed, epoch)[step * batch : (step + 1) * batch]
-            wave_BVT = corpus.crops(index_B, window_samples, method.windows, generator_for(seed, "crops", run.step))
-            run.do_step(wave_BVT, index_B, training.learning_rate_at(run.step / steps))
+            run.do_step(*next(batches), training.learning_rate_at(run.step / steps))
             progress.advance()
             asked, due = ranks.most(stop.number, clock.save_is_due())
             if step + 1 < steps and not asked and not due:
@@ -376,9 +377,3 @@ def _steps_an_epoch(clips: int, batch: int) -> int:
     if clips < batch:
         raise Mistake(f"the corpus has {clips} clips, fewer than a batch of {batch}", fix="use a smaller batch_size")
     return clips // batch
-
-
-@lru_cache(1)
-def _order(clips: int, seed: int, epoch: int) -> Tensor:
-    """The order of the clips in an epoch; it is remembered for the epoch's other steps."""
-    return torch.randperm(clips, generator=generator_for(seed, "order", epoch))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.progress import Progress
-from registry.audio import Recordings
+from registry.audio import Recordings, on_device
 from registry.frontends import Frontend
 from registry.net import shortest_embedded
 from registry.windows import Window
@@ -45,8 +45,8 @@ def measure(
     sums = {name: torch.zeros(3, dtype=torch.float64, device=device) for name in frontend.measured()}
     for name, module in frontend.measured().items():
         module.register_forward_pre_hook(partial(_add, sums[name]))
-    for wave_WT, clip_W in recordings.batches(clips_N, window_samples, _CLIPS_AT_ONCE, shortest):
-        frontend(wave_WT.to(device))
+    for wave_WT, clip_W in recordings.batches(clips_N, window_samples, _CLIPS_AT_ONCE, shortest, device=device):
+        frontend(on_device(wave_WT, device))
         progress.advance(len(clip_W.unique()))
     statistics = {}
     for name, of_module in sums.items():

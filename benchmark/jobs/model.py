@@ -31,7 +31,7 @@ class Device:
 
 
 def choose_device(device: str, precision: str) -> Device:
-    """Resolves ``auto``: a GPU with bf16, if there is one, else the CPU with fp32."""
+    """Resolves ``auto``: a GPU with bf16, if there is one, else the CPU with fp32. It decides on TF32, too."""
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         chosen = torch.device(name)
@@ -45,7 +45,17 @@ def choose_device(device: str, precision: str) -> Device:
     _allocate_once()
     if precision == "auto":
         precision = "bf16" if chosen.type == "cuda" else "fp32"
+    if chosen.type == "cuda":
+        _round_products(precision == "bf16")
     return Device(chosen, precision)
+
+
+def _round_products(rounded: bool) -> None:
+    """Whether a GPU rounds the factors of float32 products to ten bits (TF32): beside bf16, which has seven.
+
+    With ``fp32`` products are to be exact; by torch's own defaults convolutions are rounded, and matrices are not.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = rounded
 
 
 def _keep_freed_memory() -> None:

@@ -116,7 +116,7 @@ def _read(sample_rate: int, samples: Samples, path: Path) -> Sound | str:
 @torch.no_grad()
 def _embed(net: Net, group: Sequence[tuple[Path, Sound]], device: Device) -> Iterator[tuple[Path, Vector | str]]:
     """Embeds files of equal length."""
-    wave_BT = to_float(np.stack([sound.samples for _, sound in group]))
+    wave_BT = to_float(torch.from_numpy(np.stack([sound.samples for _, sound in group])))
     try:
         with device.autocast(), in_one_piece(net.window_samples, "", wave_BT.shape[1] / net.sample_rate):
             z_BD = net(wave_BT.to(device.device)).cpu()

@@ -10,7 +10,7 @@ from benchmark.jobs.model import Device
 from benchmark.jobs.packing import Pack
 from benchmark.progress import Progress
 from registry import geometry
-from registry.audio import Recordings
+from registry.audio import Recordings, on_device
 from registry.methods import Method, unit
 from registry.metrics import Metric
 from registry.protocols import Labels, Split, Subject
@@ -30,7 +30,8 @@ def look(method: Method, corpus: Recordings, window_samples: int, seed: int, dev
         and ``uniformity``.
     """
     clips = torch.randperm(len(corpus), generator=generator_for(seed, "watched"))[:_CLIPS]
-    wave_BVT = corpus.crops(clips, window_samples, 2, generator_for(seed, "watched windows")).to(device.device)
+    generator = generator_for(seed, "watched windows")
+    wave_BVT = on_device(corpus.crops(clips, window_samples, 2, generator, device.device), device.device)
     seed_everything(seed, "watched views")
     method.eval()
     a_BD, b_BD = (unit(method.embed(method.views(wave_BVT[:, v]))) for v in (0, 1))

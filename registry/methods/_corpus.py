@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from typing_extensions import TypeVar  # typing's has no default before Python 3.13
 
+from registry.audio import on_device
 from registry.encoders import Encoder
 from registry.methods import Corpus, Method
 from registry.settings import Settings
@@ -70,6 +71,6 @@ class CorpusClustering(Method[Clustering]):
         embedded = []
         for clips in torch.arange(len(self.recordings)).split(len(wave_BVT)):
             self.pause()
-            wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator)
-            embedded.append(self.embed(views(wave_B1T[:, 0].to(wave_BVT.device))))
+            wave_B1T = self.recordings.crops(clips, wave_BVT.shape[2], 1, torch.default_generator, wave_BVT.device)
+            embedded.append(self.embed(views(on_device(wave_B1T[:, 0], wave_BVT.device))))
         return torch.cat(embedded)

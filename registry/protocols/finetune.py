@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from registry.audio import on_device
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.halving import Halving
 from registry.optimizers import make_optimizer, set_learning_rate
 from registry.protocols import Outcome, Protocol, Split, Subject, Tell, means_of
+from registry.resident import moved
 from registry.seeding import generator_for, seed_everything, seed_for
 from registry.training import Training
 
-_CLIPS_AT_ONCE = 16
+_CLIPS_AT_ONCE = 16  # on a CPU
 
 
 class Finetune(Protocol["Finetune.Config"]):
@@ -66,12 +68,13 @@ class Finetune(Protocol["Finetune.Config"]):
             for step, clips_B in enumerate(order.tensor_split(steps)):
                 place = (fold_seed, "step", epoch, step)
                 seed_everything(*place)
-                wave_BT = subject.recordings.crops(clips_B, window, 1, generator_for(*place))[:, 0]
+                wave_B1T = subject.recordings.crops(clips_B, window, 1, generator_for(*place), subject.device)
+                label_B = moved(labels.label_N[clips_B], subject.device)
                 set_learning_rate(optimizer, config.learning_rate_at(epoch + step / steps))
                 with subject.autocast():
-                    x_BCFN = views(wave_BT.to(subject.device))
+                    x_BCFN = views(on_device(wave_B1T[:, 0], subject.device))
                     output_BC = head(encoder.embed(x_BCFN)).float()
-                    loss = objective.loss(output_BC[None], labels.label_N[clips_B].to(subject.device)[None]).mean()
+                    loss = objective.loss(output_BC[None], label_B[None]).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -111,11 +114,11 @@ def clip_outputs(subject: Subject, encoder: Encoder, head: nn.Module, clips_N: T
 
     def of_windows(wave_WT: Tensor) -> Tensor:
         with subject.autocast():
-            output_WC: Tensor = head(encoder.embed(model.plain_views(wave_WT.to(subject.device))))
+            output_WC: Tensor = head(encoder.embed(model.plain_views(on_device(wave_WT, subject.device))))
         return output_WC.float().cpu()
 
     outputs = []
-    for clips_B in clips_N.split(_CLIPS_AT_ONCE):
-        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples)
+    for clips_B in clips_N.split(subject.recordings.clips_at_once(subject.device, _CLIPS_AT_ONCE)):
+        wave_WT, owner_W = subject.recordings.windows(clips_B, model.window_samples, subject.device)
         outputs.append(means_of(torch.cat(halving(of_windows, wave_WT)), owner_W, len(clips_B)))
     return torch.cat(outputs)

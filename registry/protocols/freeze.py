@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from registry.audio import on_device
 from registry.halving import Halving
 from registry.heads import FoldHeads, train_heads
 from registry.protocols import (
@@ -258,9 +259,10 @@ def _fresh_crops(subject: Subject, inputs: Sequence[str], seed: int) -> _Example
         for clips_B in every_N.split(_CLIPS_AT_ONCE):
             place = (seed, "freeze crops", epoch, int(clips_B[0]))
             seed_everything(*place)
-            wave_BT = subject.recordings.crops(clips_B, model.window_samples, 1, generator_for(*place))[:, 0]
+            drawn = generator_for(*place)
+            wave_B1T = subject.recordings.crops(clips_B, model.window_samples, 1, drawn, subject.device)
             with subject.autocast():  # what is drawn belongs to the whole batch, so only the encoder's work is halved
-                embedded = halving(embed, model.views(wave_BT.to(subject.device)))
+                embedded = halving(embed, model.views(on_device(wave_B1T[:, 0], subject.device)))
             crops.window_WD[clips_B[0] : clips_B[-1] + 1] = torch.cat(embedded)
         return _Rows.of(crops, inputs, subject.device)
 

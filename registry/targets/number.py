@@ -57,7 +57,7 @@ class Number(Target):
         deviation_F1 = torch.where(deviation_F1 > 0, deviation_F1, torch.ones_like(deviation_F1))
 
         def loss(output_FB1: "Tensor", label_FB: "Tensor") -> "Tensor":
-            mean, deviation = mean_F1.to(label_FB.device), deviation_F1.to(label_FB.device)
+            mean, deviation = (x.to(label_FB.device, non_blocking=True) for x in (mean_F1, deviation_F1))
             return (output_FB1.squeeze(2) - ((label_FB - mean) / deviation).float()).square()
 
         def scores(fold: int, output_N1: "Tensor") -> "Tensor":

@@ -1,6 +1,7 @@
 """Optimisers against their definitions, and the recipes that use them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -141,3 +142,32 @@ def test_recipes_are_the_sources() -> None:
         assert METHODS.find(name).recipe["decay_norms"] is True
     for name in ("simclr", "vicreg"):
         assert (METHODS.find(name).recipe["optimizer"], rates(name, 0)) == ("lars", [0])
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A parameter that says where it is."""
+
+    device: torch.device
+    ndim: int = 2
+    requires_grad: bool = True
+
+
+class StandIns(nn.Module):
+    """A module of such parameters."""
+
+    def __init__(self, *places: str) -> None:
+        super().__init__()
+        self.places = places
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        return (StandIn(torch.device(place)) for place in self.places)
+
+
+@pytest.mark.parametrize(("name", "made"), [("sgd", "SGD"), ("adam", "Adam"), ("adamw", "AdamW")])
+def test_a_step_is_one_kernel_where_all_is_on_a_gpu(name: str, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fused: list[object] = []
+    monkeypatch.setattr(torch.optim, made, lambda groups, **settings: fused.append(settings["fused"]))
+    for places in (("cuda", "cuda:1"), ("cuda", "cpu"), ("cpu", "cpu")):
+        make_optimizer(StandIns(*places), budget(optimizer=name))
+    assert fused == [True, None, None]

@@ -76,16 +76,16 @@ def exponent(work: str, seconds: Mapping[int, float], goal: tuple[float, float] 
 
 
 def _cpu_seconds(do: Callable[[], object]) -> float:
-    began = time.process_time()
+    began = _spent()
     do()
-    return time.process_time() - began
+    return _spent() - began
 
 
 def _command_seconds(command: Sequence[str]) -> float:
-    def of_children() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
+    return _cpu_seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
-    began = of_children()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return of_children() - began
+
+def _spent() -> float:
+    """CPU seconds of this process and of those that it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

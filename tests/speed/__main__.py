@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from tests.speed import Row
@@ -41,14 +42,16 @@ def _run(script: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    for row in importlib.import_module(f"tests.speed.{script}").rows():
-        print(json.dumps(dataclasses.asdict(row)), flush=True)
+    table = sys.stdout
+    with redirect_stdout(sys.stderr):  # what is measured may print, too
+        for row in importlib.import_module(f"tests.speed.{script}").rows():
+            print(json.dumps(dataclasses.asdict(row)), file=table, flush=True)
 
 
 def _written(row: Row) -> str:
     goal = f"{row.goal[0]}-{row.goal[1]}" if isinstance(row.goal, tuple) else f"{row.goal:g}"
     bare = "" if row.bare is None else f"{row.bare:.3g}"
-    cells = [row.work, row.bound, f"{row.ours:.3g}", bare, f"{row.value:.2f}", goal, "" if row.reached else "missed"]
+    cells = [row.work, row.bound, f"{row.ours:.3g}", bare, f"{row.value:#.3g}", goal, "" if row.reached else "missed"]
     return f"| {' | '.join(cells)} |"
 
 
