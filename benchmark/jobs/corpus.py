@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 from benchmark.jobs.pack import PackJob, opened_pack
 from benchmark.jobs.packing import Pack
 from benchmark.jobs.workplace import Workplace
+from benchmark.store.columns import column_of
 from registry.errors import Mistake
 from registry.metrics import Judge
 from registry.tasks import Task
+
+if TYPE_CHECKING:
+    from pyarrow import StringArray
 
 _SHOWN = 5
 
@@ -89,12 +94,18 @@ def held_by(holder: DataSet, clips: Sequence[int] | NDArray[np.int64], data_set:
     Two clips are the same if their contents are equal, or if they are cut from one Freesound recording, where both data
     sets name recordings by Freesound's ids.
     """
-    hashes = {holder.pack.hashes[i] for i in clips}
-    held_N = np.array([content in hashes for content in data_set.pack.hashes], bool)
+    among = column_of(np.asarray(clips, np.int64))
+    held_N = _is_in(data_set.pack.hashes(), holder.pack.hashes().take(among))
     if holder.task.freesound and data_set.task.freesound:
-        sources = {holder.pack.sources[i] for i in clips}
-        held_N |= np.array([source in sources for source in data_set.pack.sources], bool)
+        held_N |= _is_in(data_set.pack.sources, holder.pack.sources.take(among))
     return held_N
+
+
+def _is_in(texts_N: "StringArray", some: "StringArray") -> NDArray[np.bool_]:
+    """Which of the texts are among some texts."""
+    from pyarrow.compute import is_in
+
+    return np.array(is_in(texts_N, value_set=some).to_pylist(), bool)
 
 
 def require_clips(pack: Pack, folds: Collection[int]) -> None:
@@ -103,10 +114,10 @@ def require_clips(pack: Pack, folds: Collection[int]) -> None:
     Raises:
         Mistake: with the recordings that were left out of the pack.
     """
-    count = Counter(pack.folds.tolist())
     for fold in folds:
-        if count[fold] in (0, len(pack.ids)):
-            lack = f"to train on when fold {fold} is tested" if count[fold] else f"of fold {fold} to test on"
+        tested = int((pack.folds == fold).sum())
+        if tested in (0, len(pack.folds)):
+            lack = f"to train on when fold {fold} is tested" if tested else f"of fold {fold} to test on"
             why = f": {len(pack.skipped):,} recordings could not be used" if pack.skipped else ""
             skipped = ", ".join(pack.skipped[:_SHOWN]) + ", ..." * (len(pack.skipped) > _SHOWN)
             raise Mistake(

@@ -1,12 +1,12 @@
 """Packs: a data set, decoded and resampled once: memory-mapped samples in one file or several, and a table of clips."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmark.jobs.pack import Clipped, Record, Samples, sample_files
 from benchmark.jobs.shards import Checkpoint, Growing, Remote, Shard, Shards
 from benchmark.progress import Progress
+from benchmark.store.columns import numbers
 from benchmark.store.elsewhere import note_of
 from benchmark.threads import in_threads
 from registry.audio import FULL_SCALE, Recordings, Sample
@@ -22,6 +23,9 @@ from registry.errors import Mistake
 from registry.protocols import Labels
 from registry.targets import find_target
 from registry.tasks import Clip, Task, listing_hash, read_clip
+
+if TYPE_CHECKING:
+    from pyarrow import StringArray, Table
 
 _CLIPS_AT_ONCE = 64  # limits the samples in memory that wait to be written
 # Share of a clip's power that clipping may remove. Overshoots of lossy coding stay below it: at most 0.012, with a peak
@@ -33,16 +37,17 @@ _SPOILT = 0.05
 class Pack:
     """A data set, ready to use: its recordings, and for each clip id, label, fold, source and content hash.
 
-    ``labels`` is the array that the named ``target`` makes of the clips' labels. ``skipped`` names the recordings that
-    were left out as unusable; ``missing`` counts those that were not there.
+    Texts are in Arrow's arrays, where they take a third of what Python's take; hashes, which are the longest and rarely
+    used, are read at each call. ``labels`` is the array that the named ``target`` makes of the clips' labels.
+    ``skipped`` names the recordings that were left out as unusable; ``missing`` counts those that were not there.
     """
 
     recordings: Recordings
-    ids: list[str]
+    ids: "StringArray"
     labels: NDArray[Any]
     folds: NDArray[np.int64]
-    sources: list[str]
-    hashes: list[str]
+    sources: "StringArray"
+    hashes: "Callable[[], StringArray]"
     classes: tuple[str, ...]
     content_hash: str
     skipped: tuple[str, ...]
@@ -51,12 +56,12 @@ class Pack:
 
     def known(self) -> Labels:
         """The labels, folds and sources of the clips, for protocols."""
-        number = {source: i for i, source in enumerate(dict.fromkeys(self.sources))}
         target = find_target(self.target)
+        number_N = np.from_dlpack(self.sources.dictionary_encode().indices)
         return Labels(
             label_N=target.tensor(self.labels),
             fold_N=torch.tensor(self.folds),
-            source_N=torch.tensor([number[source] for source in self.sources]),
+            source_N=torch.tensor(number_N, dtype=torch.long),
             classes=len(self.classes),
             target=target,
         )
@@ -162,11 +167,9 @@ def _unusable(bad: Mapping[str, str], clips: int) -> Mistake:
 
 def open_pack(folder: Path) -> Pack:
     """Opens a finished pack; the samples stay on disk until they are used."""
-    import pandas as pd
-
     record = Record.model_validate_json((folder / "result.json").read_bytes())
-    table = pd.read_parquet(folder / "clips.parquet")
-    lengths_N = table["samples"].to_numpy(np.int64)
+    table = _read(folder, "id", "samples", "label", "fold", "source")
+    lengths_N = numbers(table, "samples")
     if (lengths_N < 0).any():
         raise Mistake("the pack states clips of fewer than no samples", where=str(folder), fix="delete it")
     offsets = np.concatenate([[0], np.cumsum(lengths_N)])
@@ -181,17 +184,39 @@ def open_pack(folder: Path) -> Pack:
         raise Mistake(f"the pack holds {total} samples instead of {offsets[-1]}", where=str(folder), fix="delete it")
     return Pack(
         recordings=Recordings(Shards(parts) if len(parts) > 1 else parts[0], offsets, record.sample_rate),
-        ids=table["id"].tolist(),
-        labels=find_target(record.target).array(table["label"].to_list(), len(record.classes)),
-        folds=table["fold"].to_numpy(np.int64),
-        sources=table["source"].tolist(),
-        hashes=table["hash"].tolist(),
+        ids=_texts(table, "id"),
+        labels=find_target(record.target).array(_labels(table), len(record.classes)),
+        folds=numbers(table, "fold"),
+        sources=_texts(table, "source"),
+        hashes=lambda: _texts(_read(folder, "hash"), "hash"),
         classes=record.classes,
         content_hash=record.content_hash,
         skipped=tuple(record.skipped),
         missing=record.missing,
         target=record.target,
     )
+
+
+def _read(folder: Path, *names: str) -> "Table":
+    """Columns of a pack's table."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(folder / "clips.parquet", pre_buffer=False) as file:
+        table = pa.table({name: file.read(columns=[name], use_threads=False).column(0) for name in names})
+    pa.default_memory_pool().release_unused()  # what reading took, which is several times the table
+    return table
+
+
+def _texts(table: "Table", name: str) -> "StringArray":
+    return table.column(name).cast("string").combine_chunks()
+
+
+def _labels(table: "Table") -> Sequence[Any]:
+    from pyarrow import types
+
+    column = table.column("label")
+    return column.to_pylist() if types.is_nested(column.type) else numbers(table, "label")  # type: ignore[return-value]
 
 
 def _decode_all(

@@ -37,14 +37,16 @@ def embeddings(contents: Contents, window: Window, dim: int, parts: Sequence[str
 
 def pack(contents: Contents) -> Pack:
     """A pack of such clips."""
-    names = [str(name) for name in contents.names]
+    import pyarrow as pa
+
+    names = pa.array(map(str, contents.names))
     return Pack(
         recordings=recordings(contents),
         ids=names,
         labels=contents.label_N,
         folds=contents.fold_N,
-        sources=[str(source) for source in contents.sources],
-        hashes=names,
+        sources=pa.array(map(str, contents.sources)),
+        hashes=lambda: names,
         classes=tuple(map(str, range(contents.classes))),
         content_hash="",
         skipped=(),

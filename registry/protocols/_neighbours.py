@@ -9,8 +9,7 @@ from torch import Tensor
 from registry.protocols import Subject
 
 _BANK_AT_ONCE = 2**14  # clips: the fewer, the more often the nearest are sorted
-# At once: 17 MB. Twice as much is a buffer that the C library gives back to the system as soon as it is not used.
-_SIMILARITIES = 2**22 + 2**17
+_SIMILARITIES = 2**21  # at once: 8 MB
 _SIMILARITIES_ON_GPU = 2**28  # 1 GB
 _UNITS_AT_ONCE = 2**18  # values of embeddings that are scaled, or read from scratch, at once: 1 MB
 

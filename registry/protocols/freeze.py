@@ -184,7 +184,7 @@ class _Rows:
         return torch.cat(means, 1), torch.cat(deviations, 1)
 
     def _at(self, row_M: Tensor, window_WD: Tensor) -> Tensor:
-        return window_WD[row_M.to(window_WD.device)].to(self.device)
+        return window_WD.index_select(0, row_M.to(window_WD.device)).to(self.device)
 
 
 def _repeated(rows: Tensor, size: int) -> Tensor:

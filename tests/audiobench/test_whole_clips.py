@@ -96,7 +96,7 @@ def test_vectors_are_those_of_the_suite(made: Path, audiobench: Call, tmp_path: 
     folder, pack = of_whole_clips(made, "own")
     embeddings = load_embeddings(folder / "embeddings.safetensors").window_WD
     files = [file.relative_to(made / "clips").as_posix() for file in sorted((made / "clips").rglob("*.wav"))]
-    expected = torch.stack([embeddings[pack.ids.index(file)] for file in files])
+    expected = torch.stack([embeddings[pack.ids.to_pylist().index(file)] for file in files])
     torch.testing.assert_close(torch.from_numpy(np.load(tmp_path / "x.npy")), expected, rtol=0, atol=1e-6)
 
 

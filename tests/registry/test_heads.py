@@ -1,12 +1,15 @@
 """Heads of all folds together against the same heads one at a time, and against plain torch."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from registry import heads as registry_heads
 from registry.heads import FoldHeads, train_heads
 from registry.seeding import generator_for
 from registry.targets.one_label import OneLabel
@@ -82,6 +85,32 @@ def test_a_linear_head_equals_torchs_own_layer_and_optimiser() -> None:
             total += loss.item()
         assert losses[epoch] == pytest.approx(total / 4, rel=1e-4)
     torch.testing.assert_close(heads.one(0, x), layer(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("at_once", [7, 64, 2**16])
+def test_weights_that_are_updated_piece_by_piece_are_those_of_torchs_adamw(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(registry_heads, "_UPDATED_AT_ONCE", at_once)
+    ours, theirs = FoldHeads("mlp", 33, 10, [1, 2]), FoldHeads("mlp", 33, 10, [1, 2])
+    groups = [{"params": list(theirs.weights), "weight_decay": 0.3}, {"params": list(theirs.biases), "weight_decay": 0}]
+    adamw, optimizer = registry_heads._AdamW(ours, 0.01, 0.3), torch.optim.AdamW(groups, lr=0.01)
+    for step in range(20):
+        x_FBD = torch.randn(2, 16, 33, generator=torch.Generator().manual_seed(step))
+        adamw.step(ours(x_FBD).square().mean())
+        optimizer.zero_grad()
+        theirs(x_FBD).square().mean().backward()
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_training_heads_does_not_load_torchs_compiler() -> None:
+    code = (
+        "import sys; from registry.heads import _AdamW, FoldHeads; heads = FoldHeads('linear', 3, 2, [0])\n"
+        "_AdamW(heads, 0.1, 0.1).step(heads.weights[0].square().sum() + heads.biases[0].square().sum())\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_new_head_is_drawn_as_a_linear_layer_is() -> None:

@@ -88,6 +88,12 @@ def make(folder: Path, clips: int) -> None:
         write_json(aside / "result.json", seal({"schema": RECORD_SCHEMA, **record.model_dump(mode="json")}, aside))
 
 
+def _make_aside(folder: Path, clips: int) -> None:
+    """Makes a pack in a process of its own: what that loads is not of the jobs."""
+    command = [sys.executable, str(_HERE), str(folder), "--sizes", str(clips), "--make"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(_ROOT)}, check=True)
+
+
 def do(folder: Path, clips: int, names: Sequence[str]) -> None:
     """Does the named jobs one after another, and prints what they took as JSON.
 
@@ -100,7 +106,7 @@ def do(folder: Path, clips: int, names: Sequence[str]) -> None:
     torch.set_num_threads(1)
     load_plugin(_HERE.with_name("projection.py"))
     with TemporaryDirectory() as few:
-        make(Path(few), 100)
+        _make_aside(Path(few), 100)
         _do(Path(few), 100, ["embed", *names])
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     print(json.dumps(memory_of(os.getpid())), flush=True)
@@ -178,11 +184,7 @@ def table(folder: Path, sizes: Sequence[int], names: Sequence[str], other: Path 
     codes = {"this": _ROOT, **({"other": other} if other else {})}
     for clips in sizes:
         for code in codes:
-            subprocess.run(
-                [sys.executable, str(_HERE), str(folder / code / str(clips)), "--sizes", str(clips), "--make"],
-                env={**os.environ, "PYTHONPATH": str(_ROOT)},
-                check=True,
-            )
+            _make_aside(folder / code / str(clips), clips)
         for name in names:
             for code, root in codes.items():
                 yield {

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from benchmark.jobs.loop import pretrain
 from benchmark.jobs.model import build_views
@@ -78,11 +79,11 @@ def _sounds(clips: int) -> Pack:
     offsets = np.concatenate([[0], np.cumsum([len(wave) for wave in waves])])
     return Pack(
         recordings=Recordings(np.concatenate(waves), offsets, RATE),
-        ids=[clip.id for clip in listed],
+        ids=pa.array(clip.id for clip in listed),
         labels=np.array([clip.label for clip in listed]),
         folds=np.array([clip.fold for clip in listed]),
-        sources=[clip.source for clip in listed],
-        hashes=[clip.id for clip in listed],
+        sources=pa.array(clip.source for clip in listed),
+        hashes=lambda: pa.array(clip.id for clip in listed),
         classes=Sounds.classes,
         content_hash="",
         skipped=(),

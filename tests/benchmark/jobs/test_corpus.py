@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 import torch
@@ -27,9 +28,9 @@ def made(by: Task, folds: list[int], sources: str, hashes: str) -> DataSet:
     clips = len(folds)
     recordings = Recordings(np.zeros(clips, np.int16), np.arange(clips + 1), 16000)
     labels = np.zeros(clips, np.int64)
-    ids = [str(i) for i in range(clips)]
+    ids, of, contents = (pa.array(map(str, texts)) for texts in (range(clips), sources, hashes))
     return DataSet(
-        "made", by, Pack(recordings, ids, labels, np.array(folds), list(sources), list(hashes), (), "", (), missing=0)
+        "made", by, Pack(recordings, ids, labels, np.array(folds), of, lambda: contents, (), "", (), missing=0)
     )
 
 

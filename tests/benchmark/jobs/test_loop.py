@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -307,11 +308,11 @@ def test_the_probe_is_asked_when_it_is_due_and_changes_nothing(broken: Broken, t
     folds = torch.arange(40) % 5
     pack = Pack(
         CORPUS.recordings,
-        [str(i) for i in range(40)],
+        pa.array(map(str, range(40))),
         CORPUS.label_N.numpy(),
         folds.numpy(),
-        [],
-        [],
+        pa.array([], "string"),
+        lambda: pa.array([], "string"),
         ("a",) * 4,
         "",
         (),

@@ -57,7 +57,7 @@ def audio(tmp_path: Path) -> Path:
 
 def test_a_pack_holds_what_soundfile_reads(audio: Path, tmp_path: Path) -> None:
     made = pack(clips_of(audio), 16000, tmp_path / "pack")
-    assert made.ids == ["0.wav", "1.wav", "2.wav"]
+    assert made.ids.to_pylist() == ["0.wav", "1.wav", "2.wav"]
     assert made.labels.tolist() == [0, 1, 0]
     for i, path in enumerate(sorted(audio.iterdir())):
         begin, end = made.recordings.offsets[i : i + 2]
@@ -137,7 +137,7 @@ def test_content_hashes_follow_the_samples(audio: Path, tmp_path: Path) -> None:
     soundfile.write(audio / "1.wav", np.zeros(123), 16000, subtype="PCM_16")
     changed = pack(clips_of(audio), 16000, tmp_path / "three")
     assert changed.content_hash != first.content_hash
-    assert [a == b for a, b in zip(changed.hashes, first.hashes, strict=True)] == [True, False, True]
+    assert [a == b for a, b in zip(changed.hashes(), first.hashes(), strict=True)] == [True, False, True]
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_unusable_recordings_stop_the_pack_and_are_all_named(faulty: Path, tmp_p
 
 def test_unusable_recordings_can_be_left_out_and_enter_the_record(faulty: Path, tmp_path: Path) -> None:
     made = pack(clips_of(faulty), 16000, tmp_path / "pack", skip_bad=True)
-    assert made.ids == ["0.wav", "1.wav", "2.wav"]
+    assert made.ids.to_pylist() == ["0.wav", "1.wav", "2.wav"]
     record = json.loads((tmp_path / "pack" / "result.json").read_text())
     assert set(record["skipped"]) == {"3.wav", "4.wav", "5.wav"}
     assert record["clips"] == 3

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
@@ -36,5 +37,5 @@ def test_groups_of_rows_make_the_table_that_was_given(
 ) -> None:
     monkeypatch.setattr(predictions, "_ROWS_AT_ONCE", rows)
     tables = [pd.DataFrame({"clip": [f"{i}" for i in range(n)], "score": np.arange(n) / 3}) for n in (4, 9, 1, 30)]
-    predictions._write(tmp_path / "x.parquet", iter(tables))
+    predictions._write(tmp_path / "x.parquet", map(pa.Table.from_pandas, tables))
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "x.parquet"), pd.concat(tables, ignore_index=True))
