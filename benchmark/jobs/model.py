@@ -12,6 +12,7 @@ from registry.augmentations import Augmentation
 from registry.encoders import Encoder
 from registry.errors import Mistake
 from registry.frontends import Frontend, make_frontend
+from registry.half_precision import require_right_convolutions
 from registry.lookup import Choice
 from registry.views import Views
 
@@ -47,6 +48,8 @@ def choose_device(device: str, precision: str) -> Device:
         precision = "bf16" if chosen.type == "cuda" else "fp32"
     if chosen.type == "cuda":
         _round_products(precision == "bf16")
+    elif chosen.type == "cpu" and precision == "bf16":
+        require_right_convolutions()
     return Device(chosen, precision)
 
 

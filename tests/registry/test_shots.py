@@ -169,13 +169,13 @@ def test_few_shots_are_trained_for_as_many_steps_as_all_clips(monkeypatch: pytes
     labels = make_labels(clips=400)
     embeddings = make_embeddings(labels, windows=1, spread=0.2)
     taken = []
-    step = torch.optim.AdamW.step
+    grad = torch.autograd.grad
 
-    def counted(self: torch.optim.AdamW) -> Any:
+    def counted(*of: Any) -> Any:
         taken.append(1)
-        return step(self)
+        return grad(*of)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
+    monkeypatch.setattr(torch.autograd, "grad", counted)
     accuracy = {}
     for shots in (None, 60, 7, 2):
         taken.clear()
