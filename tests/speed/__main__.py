@@ -25,15 +25,13 @@ def main() -> None:
     for script in sys.argv[1:] or every:
         code = f"from tests.speed.__main__ import _run; _run({script!r})"
         one_thread = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | one_thread, stdout=subprocess.PIPE, text=True
-        )
-        for line in done.stdout.splitlines():
+        process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | one_thread, stdout=subprocess.PIPE)
+        for line in process.stdout or ():
             row = json.loads(line)
             if isinstance(row["goal"], list):
                 row["goal"] = tuple(row["goal"])
             print(_written(Row(**row)), flush=True)
-        if done.returncode:
+        if process.wait():
             print(f"| {script} failed | | | | | | |", flush=True)
 
 
