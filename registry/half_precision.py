@@ -1,4 +1,4 @@
-"""Whether a CPU computes convolutions in bfloat16 rightly: with torch 2.11 and AMX some come out as noise or NaN."""
+"""Whether a CPU computes convolutions in bfloat16 rightly: with AMX torch 2.11 to 2.14 gives noise for some."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
