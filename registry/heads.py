@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -91,6 +92,20 @@ class _AdamW:
             )
 
 
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """In this block values below 1e-38 are zero: a CPU works ten times as long on them.
+
+    The gradients of a head that has learned its clips end there.
+    """
+    before = not torch.full((1,), 1e-38).mul(0.01).any()
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
 def _pieces(parameter: Tensor) -> list[Tensor]:
     return list(parameter.reshape(-1).split(_UPDATED_AT_ONCE))
 
@@ -140,14 +155,15 @@ def train_heads(
         ]
         total_F = torch.zeros(len(seeds), device=shift_F1D.device)
         for batch in zip(*(order.tensor_split(steps) for order in orders), strict=True):
-            row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1)
-            weight_FB = (row_FB >= 0).float()
-            weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
-            row_FB = row_FB.clamp_min(0)
-            x_FBD = embeddings(row_FB.flatten()).unflatten(0, row_FB.shape)
-            label_FB = label_N[clip_M[row_FB].to(x_FBD.device)]
-            output_FBC = heads(x_FBD.sub_(shift_F1D).div_(scale_F1D))
-            loss_F = (objective.loss(output_FBC, label_FB) * weight_FB.to(x_FBD.device)).sum(1)
-            adamw.step(loss_F.sum())
-            total_F += loss_F.detach()
+            with _flushed():
+                row_FB = nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=-1)
+                weight_FB = (row_FB >= 0).float()
+                weight_FB /= weight_FB.sum(1, keepdim=True).clamp_min(1)
+                row_FB = row_FB.clamp_min(0)
+                x_FBD = embeddings(row_FB.flatten()).unflatten(0, row_FB.shape)
+                label_FB = label_N[clip_M[row_FB].to(x_FBD.device)]
+                output_FBC = heads(x_FBD.sub_(shift_F1D).div_(scale_F1D))
+                loss_F = (objective.loss(output_FBC, label_FB) * weight_FB.to(x_FBD.device)).sum(1)
+                adamw.step(loss_F.sum())
+                total_F += loss_F.detach()
         yield epoch, (total_F / steps).tolist()

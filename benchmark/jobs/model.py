@@ -43,7 +43,6 @@ def choose_device(device: str, precision: str) -> Device:
         ) from error
     if chosen.type == "cpu":
         _keep_freed_memory()
-        torch.set_flush_denormal(True)  # on values below 1e-38, as gradients end in, a CPU works ten times as long
     _allocate_once()
     if precision == "auto":
         precision = "bf16" if chosen.type == "cuda" else "fp32"
