@@ -188,3 +188,22 @@ def test_the_leaderboard_is_the_one_that_the_records_give(audiobench: Callable[.
     shown = (DOCS / "results.md").read_text()
     assert table in shown
     assert rest[rest.index("- Accuracy") :] in shown
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cell by cell, in this process: a kernel would be another dependency, and knows no more."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "tutorial"}
+    cells = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
+    for i, cell in enumerate(cells):
+        assert not cell.get("outputs"), "outputs are not committed: they would go stale"
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"tutorial.ipynb, cell {i}", "exec"), names)
+    assert set(names["board"]["entry"]) == {"simclr", "wide", "random"}
+    assert names["board"]["low"].notna().all()
+    assert names["z"].shape == (1, names["net"].embedding_dim)
+    assert "pretrain simclr on sounds" in capsys.readouterr().out  # as the records tell it
