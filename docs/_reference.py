@@ -143,7 +143,7 @@ def _records() -> str:
         "## Every record",
         _fields(job.Record),
     ]
-    shown = {job.Record}
+    shown: set[type[BaseModel]] = set()
     for kind in KINDS:
         record = import_module(f"benchmark.jobs.{kind}").Record
         others = [name for name in record.model_fields if name not in job.Record.model_fields]

@@ -79,7 +79,10 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Every block of a page, in order."""
-    text, found, marks, end = page.read_text(encoding="utf-8"), [], [], 0
+    text = page.read_text(encoding="utf-8")
+    found: list[Block] = []
+    marks: list[str] = []
+    end = 0
     for match in _COMMENT_OR_FENCE.finditer(text):
         if text[end : match.start()].strip():
             marks = []
