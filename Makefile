@@ -40,9 +40,9 @@ security: install
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive audiobench benchmark leaderboard registry
 	$(BIN)/python -m tests.audit
 
-# The site, build/site, from docs/ and from the code; what mkdocs warns of is an error. mkdocs.yml
+# The site, build/site, from docs/ and from the code. Not --quiet: strict is about warnings that are told.
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types security docs test-all
 
