@@ -1,6 +1,7 @@
 """What a wheel installs, and that it works as the checkout does."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -199,3 +200,18 @@ def test_its_plugins_are_told_where_names_are(installed: Installed, elsewhere: P
     plugin.write_text("from registry.methods.npid import Npid\n", encoding="utf-8")
     with pytest.raises(AssertionError, match="import from audiobench, or what is installed"):
         installed.call("audiobench", "list", "methods", "--plugin", "mine.py", cwd=elsewhere)
+
+
+@pytest.mark.slow
+def test_the_example_of_a_plugin_installs_beside_it(installed: Installed, elsewhere: Path, tmp_path: Path) -> None:
+    example = tmp_path / "plugin"
+    shutil.copytree(ROOT / "examples" / "plugin", example)
+    run(sys.executable, "-m", "hatchling", "build", "-d", example / "dist", "-t", "wheel", cwd=example)
+    (wheel,) = (example / "dist").glob("*.whl")
+    installed.call("python", "-m", "pip", "install", "--no-index", "--no-deps", wheel, cwd=elsewhere)
+    assert "separable" in installed.call("audiobench", "list", "encoders", cwd=elsewhere)
+    some = ("--entry", "random", "--protocol", "knn")
+    board = installed.call("audiobench", "run", example / "separable.yaml", *some, cwd=elsewhere)
+    assert "random" in board
+    told = installed.call("python", "-m", "pytest", "-q", example / "tests", "-p", "no:cacheprovider", cwd=elsewhere)
+    assert "4 passed" in told
