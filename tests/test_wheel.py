@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -215,3 +216,9 @@ def test_the_example_of_a_plugin_installs_beside_it(installed: Installed, elsewh
     assert "random" in board
     told = installed.call("python", "-m", "pytest", "-q", example / "tests", "-p", "no:cacheprovider", cwd=elsewhere)
     assert "4 passed" in told
+
+
+def test_what_cites_it_and_what_installs_it_say_one_version() -> None:
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\nversion: {stated}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"audiobench-{stated}-py3-none-any.whl" in (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
