@@ -85,7 +85,7 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Veri
     if not clips:
         raise Mistake(f"{name} has no clips", where=str(data), fix="fetch the data set again")
     progress.begin(f"verify {name}")
-    progress.expect(len(clips))
+    progress.expect(len(clips), unit="clips")
     seconds: dict[str, float] = {}
     faults: dict[str, str] = {}
     over: dict[str, float] = {}
