@@ -51,6 +51,7 @@ class Tally:
         kinds: of jobs, in the order of the plan.
         running: by key.
         failed: keys of the jobs that failed or were skipped.
+        waiting: keys of the jobs to come.
         expected: seconds that the jobs to come should take, one after the other, as far as that is known.
         unknown: how many of the jobs to come nothing tells of.
         at_once: how many jobs are done beside one another, in the mean.
@@ -61,6 +62,7 @@ class Tally:
     kinds: Mapping[str, Counts] = field(default_factory=dict)
     running: Mapping[str, Running] = field(default_factory=dict)
     failed: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
     expected: float = 0.0
     unknown: int = 0
     at_once: float = 1.0

@@ -107,6 +107,7 @@ class Schedule:
             {kind: Counts(**counts) for kind, counts in kinds.items()},
             {key: Running(job.title, self.since[key], self.pace.expected(job)) for key, job in self.running.items()},
             failed,
+            frozenset(self.waiting),
             sum(seconds for seconds in expected if seconds is not None),
             expected.count(None),
             max(self.pace.seconds / elapsed if elapsed else 1.0, 1.0),

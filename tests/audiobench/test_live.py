@@ -1,12 +1,15 @@
 """The view of a run on a real terminal: it is there, passes away, and Ctrl-C leaves the terminal as it was."""
 
 import fcntl
+import json
 import os
 import pty
 import signal
 import struct
 import subprocess
 import termios
+import time
+import urllib.request
 from pathlib import Path
 
 import pyte
@@ -68,10 +71,20 @@ def test_ctrl_c_leaves_the_terminal_clean(tiny: Path, tmp_path: Path) -> None:
     assert not [line for line in shown if "jobs done" in line or " steps, " in line]
 
 
-def test_a_finished_run_leaves_a_line_a_job_and_the_leaderboard(tiny: Path, tmp_path: Path) -> None:
-    terminal = Terminal("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn")
+def test_a_watched_run_leaves_a_line_a_job_and_stays_until_ctrl_c(tiny: Path, tmp_path: Path) -> None:
+    asked = ("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn", "--watch")
+    terminal = Terminal(*asked)
+    shown = terminal.until("stays until Ctrl-C")
+    address = next(line for line in shown if line.startswith("watch: http://127.0.0.1:")).removeprefix("watch: ")
+    deadline, state = time.monotonic() + 240, {"version": 0}
+    while "over" not in state and time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{address}state", timeout=20) as answer:
+            state = json.load(answer)
+        time.sleep(0.1)
+    assert state["jobs"] == "3 of 3 jobs done, 0 running, 0 to come"
+    terminal.running.send_signal(signal.SIGINT)
     shown = terminal.end()
-    assert terminal.running.returncode == 0
+    assert terminal.running.returncode == 0  # the run was over
     assert not [line for line in shown if "jobs done" in line or "running" in line]
     for title in ("pack sounds: ", "embed sounds with random: ", "knn random on sounds: "):
         assert sum(line.startswith(title) for line in shown) == 1, shown
