@@ -96,6 +96,7 @@ def _app() -> "Typer":
     from audiobench.commands import (
         check,
         data,
+        doctor,
         embed,
         export,
         job,
@@ -122,6 +123,7 @@ def _app() -> "Typer":
     app.command("list")(list_.list_)
     app.command("show")(show.show)
     app.command("check")(check.check)
+    app.command("doctor")(doctor.doctor)
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
