@@ -1,8 +1,11 @@
 """How long jobs should take: by their forecasts, else by jobs of the same sort that this run has done."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
 
 from benchmark.store.job import AnyJob
+
+_REST = 50  # times as long as a sum took, no other one is made
 
 
 class Pace:
@@ -45,6 +48,39 @@ class Pace:
         """What tells of these jobs, in words; empty if nothing does."""
         ways = {job.key in self.forecasts for job in jobs if self.expected(job) is not None}
         return " and ".join(name for way, name in ((True, "forecasts"), (False, "jobs done")) if way in ways)
+
+
+class Ahead:
+    """What the jobs to come should take, in sum.
+
+    To ask for each of thousands of jobs takes milliseconds, so it is done rarely: what happens between is added up.
+
+    Args:
+        pace: of the run.
+        waiting: the jobs to come; whoever takes one out or puts one in says so.
+    """
+
+    def __init__(self, pace: Pace, waiting: Collection[AnyJob]) -> None:
+        self.pace, self.waiting = pace, waiting
+        self.seconds, self.unknown, self.by = 0.0, 0, ""
+        self._next = 0.0  # when each job is asked for again, by a clock
+
+    def less(self, job: AnyJob) -> None:
+        """A job no longer waits."""
+        seconds = self.pace.expected(job)
+        self.seconds = max(self.seconds - (seconds or 0.0), 0.0)
+        self.unknown = max(self.unknown - (seconds is None), 0)
+
+    def sum_up(self, running: Iterable[AnyJob]) -> None:
+        """Brings the sums up to date, unless that was done just now; ``running`` jobs count for what tells of them."""
+        began = time.monotonic()
+        if began < self._next:
+            return
+        expected = [self.pace.expected(job) for job in self.waiting]
+        self.seconds, self.unknown = sum(one for one in expected if one is not None), expected.count(None)
+        self.by = self.pace.told_by([*self.waiting, *running])
+        ended = time.monotonic()
+        self._next = ended + _REST * (ended - began)
 
 
 def _sorts(job: AnyJob) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from benchmark.ledger.pace import Pace
+from benchmark.ledger.pace import Ahead, Pace
 from benchmark.ledger.work import Became, Work
 from benchmark.store.job import AnyJob
 from benchmark.tally import Counts, Running, Tally
@@ -41,9 +41,13 @@ class Schedule:
 
     def __init__(self, jobs: Sequence[AnyJob], work: Work, forecasts: Mapping[str, float]) -> None:
         self.jobs, self.work = jobs, work
-        self.pace, self.began = Pace(forecasts), time.monotonic()
         self.needs = {job.key: work.needs_of(job) for job in jobs}
         self.waiting = {job.key: job for job in jobs}
+        self.pace, self.began = Pace(forecasts), time.monotonic()
+        self.ahead = Ahead(self.pace, self.waiting.values())
+        self.counts: dict[str, Counter[str]] = {}  # of the jobs of a kind, by their state
+        for job in jobs:
+            self.counts.setdefault(job.kind, Counter())["to_come"] += 1
         self.running: dict[str, AnyJob] = {}
         self.since: dict[str, float] = {}  # when a job began to run, by a clock
         self.done = 0
@@ -60,11 +64,15 @@ class Schedule:
             if any(need in self.waiting or need in self.running for need in self.needs[key]):
                 continue
             del self.waiting[key]
+            self.ahead.less(job)
             if self.work.store.done(job):
                 self.done += 1
+                self._count(job, "to_come", "done")
             elif any(need in self.failed or need in self.skipped for need in self.needs[key]):
                 self.skipped.add(key)
+                self._count(job, "to_come", "failed")
             else:
+                self._count(job, "to_come", "running")
                 self.running[key], self.since[key] = job, time.monotonic()
                 started.append(job)
         return started
@@ -74,7 +82,9 @@ class Schedule:
         del self.running[job.key]
         if became.how == "interrupted" and self._goes_on(job):
             self.waiting[job.key] = job
+            self._count(job, "running", "to_come")
             return f"{became.message}; it runs again"
+        self._count(job, "running", "done" if became.how == "done" else "failed")
         if became.how == "done":
             self.done += 1
             with suppress(Damaged):  # whoever reads it next says so
@@ -92,27 +102,24 @@ class Schedule:
 
     def tally(self) -> Tally:
         """How the jobs stand now."""
-        failed = frozenset((*self.failed, *self.skipped))
-        groups = {"running": self.running, "to_come": self.waiting, "failed": failed}
-        states = Counter(
-            (job.kind, next((name for name, keys in groups.items() if job.key in keys), "done")) for job in self.jobs
-        )
-        kinds: dict[str, dict[str, int]] = {}
-        for (kind, state), count in states.items():
-            kinds.setdefault(kind, {})[state] = count
-        expected = [self.pace.expected(job) for job in self.waiting.values()]
+        self.ahead.sum_up(self.running.values())
         elapsed = time.monotonic() - self.began
         return Tally(
             self.work.plan.name,
-            {kind: Counts(**counts) for kind, counts in kinds.items()},
+            {kind: Counts(**counts) for kind, counts in self.counts.items()},
             {key: Running(job.title, self.since[key], self.pace.expected(job)) for key, job in self.running.items()},
-            failed,
+            frozenset((*self.failed, *self.skipped)),
             frozenset(self.waiting),
-            sum(seconds for seconds in expected if seconds is not None),
-            expected.count(None),
+            self.ahead.seconds,
+            self.ahead.unknown,
             max(self.pace.seconds / elapsed if elapsed else 1.0, 1.0),
-            self.pace.told_by([*self.waiting.values(), *self.running.values()]),
+            self.ahead.by,
         )
+
+    def _count(self, job: AnyJob, before: str, now: str) -> None:
+        counts = self.counts[job.kind]
+        counts[before] -= 1
+        counts[now] += 1
 
     def _goes_on(self, job: AnyJob) -> bool:
         """Whether an interrupted job is to run again."""

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from benchmark.ledger.plan import Row
 from benchmark.ledger.work import Work
 from benchmark.tally import Tally
-from leaderboard.watch.cells import cell_states, counted
+from leaderboard.watch.cells import State, cell_states, counted
 from leaderboard.watch.server import Page, Server
 
 _REST = 20  # times as long as a page took to make, no other one is made: 5 % of one core at most
 _LEAST_SECONDS = 10.0  # between two pages
+_LISTED = 200  # missing cells
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -36,10 +37,11 @@ class Watch:
 
     def __init__(self, work: Work, rows: Sequence[Row]) -> None:
         self.work, self.rows = work, rows
-        self.page = Page()
+        self.page = Page(self._state)
         self.server = Server(self.page)
-        self._state: dict[str, Any] = {"name": work.plan.name, "jobs": "the jobs are being looked at", "running": []}
-        self._done = -1
+        self._tally: Tally | None = None
+        self._of: Tally | None = None  # whose states of cells are known
+        self._states: dict[tuple[str, str, str], State] = {}
         self._changed, self._over = threading.Event(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -51,7 +53,6 @@ class Watch:
         return self.server.address
 
     def __enter__(self) -> Self:
-        self._tell()
         self.server.start()
         self._changed.set()  # what earlier runs have measured is shown at once
         self._maker.start()
@@ -70,35 +71,39 @@ class Watch:
 
     def stand(self, tally: Tally) -> None:
         """So the jobs stand now. If one more is done, the page is due."""
-        counts = tally.all
-        states = cell_states(self.work.plan, self.rows, tally)
-        words = f"{counts.done} of {counts.all} jobs done, {counts.running} running, {counts.to_come} to come"
-        self._state = {
-            "name": tally.name,
-            "jobs": words + (f", {counts.failed} failed" if counts.failed else ""),
-            "running": [one.title for one in tally.running.values()],
-            "cells": counted(states),
-            "missing": [[*place, state] for place, state in states.items() if state != "measured"],
-        }
-        self._tell()
-        if counts.done != self._done:
-            self._done = counts.done
+        more = self._tally is None or tally.all.done != self._tally.all.done
+        self._tally = tally
+        if more:
             self._changed.set()
 
     def finish(self) -> None:
         """The run is over: makes the last page, and waits for it."""
-        if self._done < 0:  # there was nothing to do
-            self.stand(Tally(self.work.plan.name))
-        self._state["over"] = True
+        if self._tally is None:  # there was nothing to do
+            self._tally = Tally(self.work.plan.name)
         self._over.set()
         self._changed.set()
         self._maker.join()
-        self._tell()
 
-    def _tell(self) -> None:
-        self.page.state = json.dumps(
-            {"version": self.page.version, "problem": self.page.problem, **self._state}
-        ).encode()
+    def _state(self) -> bytes:
+        """How the run stands, as JSON; called by the server's threads, so that no job waits for it."""
+        tally, page = self._tally, self.page
+        told = {"name": self.work.plan.name, "version": page.version, "problem": page.problem}
+        if tally is None:
+            return json.dumps({**told, "jobs": "the jobs are being looked at", "running": []}).encode()
+        if tally is not self._of:
+            self._states, self._of = cell_states(self.work.plan, self.rows, tally), tally
+        counts, states = tally.all, self._states
+        words = f"{counts.done} of {counts.all} jobs done, {counts.running} running, {counts.to_come} to come"
+        missing = [[*place, state] for place, state in states.items() if state != "measured"]
+        told |= {
+            "jobs": words + (f", {counts.failed} failed" if counts.failed else ""),
+            "running": [one.title for one in tally.running.values()],
+            "cells": counted(states),
+            "missing": missing[:_LISTED],
+            "more": len(missing[_LISTED:]),
+            "over": self._over.is_set() and not self._maker.is_alive(),
+        }
+        return json.dumps(told).encode()
 
     def _make_pages(self) -> None:
         """Runs in a thread."""
@@ -144,4 +149,3 @@ class Watch:
         elif not self._closed:
             lines = told.decode(errors="replace").strip().splitlines()
             self.page.problem = lines[-1] if lines else f"it ended with status {self._process.returncode}"
-        self._tell()

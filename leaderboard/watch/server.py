@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,14 +23,14 @@ class Page:
     """What is served. Each field is replaced as a whole: a thread that answers never sees half of one.
 
     Args:
+        state: gives how the run stands, as JSON.
         report: the page of the last report.
-        state: how the run stands, as JSON.
         version: of the report; it grows.
         problem: why the last report could not be made; empty if it could.
     """
 
+    state: Callable[[], bytes]
     report: bytes = _FIRST
-    state: bytes = b"{}"
     version: int = 0
     problem: str = ""
 
@@ -66,12 +67,11 @@ class Server(ThreadingHTTPServer):
 
     def answer(self, path: str) -> tuple[bytes, str, str] | None:
         """The content at a path, its type, and its content security policy; None if there is nothing."""
-        page = self.page
-        return {
-            "/": (self.frame, "text/html; charset=utf-8", self.policy),
-            "/report": (page.report, "text/html; charset=utf-8", "frame-ancestors 'self'"),  # and what the page says
-            "/state": (page.state, "application/json", "default-src 'none'"),
-        }.get(path)
+        if path == "/":
+            return self.frame, "text/html; charset=utf-8", self.policy
+        if path == "/report":  # which has a policy of its own, too
+            return self.page.report, "text/html; charset=utf-8", "frame-ancestors 'self'"
+        return (self.page.state(), "application/json", "default-src 'none'") if path == "/state" else None
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,5 @@
 // Asks how the run stands, and loads the report anew when there is a newer one.
 
-const MOST = 200; // cells that are listed
 const at = (id) => document.getElementById(id);
 const frame = at("report");
 let version = 0;
@@ -13,12 +12,10 @@ function tell(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
-function listed(missing) {
-  const items = missing.slice(0, MOST).map(([entry, task, protocol, state]) => {
-    const item = document.createElement("li");
-    item.textContent = `${entry}, ${protocol} on ${task}: ${state}`;
-    return item;
-  });
+function list(missing, more) {
+  const lines = missing.map(([entry, task, protocol, state]) => `${entry}, ${protocol} on ${task}: ${state}`);
+  if (more) lines.push(`and ${more} more`);
+  const items = lines.map((line) => Object.assign(document.createElement("li"), { textContent: line }));
   at("missing").replaceChildren(...items);
 }
 
@@ -30,7 +27,7 @@ function show(state) {
   tell("problem", state.problem ? `The report could not be made: ${state.problem}` : "");
   at("cells").hidden = !state.missing?.length;
   if (state.cells) tell("counts", `Cells: ${Object.entries(state.cells).map(([name, n]) => `${n} ${name}`).join(", ")}`);
-  listed(state.missing ?? []);
+  list(state.missing ?? [], state.more);
   if (state.version !== version) {
     version = state.version;
     top = frame.contentWindow.scrollY;

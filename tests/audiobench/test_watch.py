@@ -27,7 +27,7 @@ __all__ = ["browser"]
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server(Page(b"<p>the report", b'{"version": 0}'))
+    server = Server(Page(lambda: b'{"version": 0}', b"<p>the report"))
     server.start()
     yield server
     server.stop()
@@ -142,7 +142,7 @@ def test_pages_are_rare_and_the_last_one_is_made_at_once(half: Work, monkeypatch
         assert len(made) == 1
         watch.finish()
         assert len(made) == 2
-    assert json.loads(watch.page.state)["over"]
+    assert json.loads(watch.page.state())["over"]
 
 
 def test_a_page_that_cannot_be_made_is_told_and_stops_nothing(half: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,8 @@ def test_a_page_that_cannot_be_made_is_told_and_stops_nothing(half: Work, monkey
 def test_the_page_renews_itself_in_a_browser(server: Server, browser: "Browser") -> None:
     state = {"name": "tiny", "jobs": "1 of 2 jobs done", "running": ["<b>knn"], "problem": ""}
     missing = [["moco", "sounds", "<i>knn", "to come"]]
-    server.page.state = json.dumps({**state, "version": 0, "cells": {"to come": 1}, "missing": missing}).encode()
+    first = json.dumps({**state, "version": 0, "cells": {"to come": 1}, "missing": missing, "more": 3}).encode()
+    server.page.state = lambda: first
     page = browser.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
@@ -165,8 +166,10 @@ def test_the_page_renews_itself_in_a_browser(server: Server, browser: "Browser")
     page.get_by_text("Now: <b>knn").wait_for()
     page.get_by_text("Cells: 1 to come").click()
     page.get_by_text("moco, <i>knn on sounds: to come").wait_for()
+    assert page.get_by_text("and 3 more").is_visible()
     server.page.report = b"<p>a newer report"
-    server.page.state = json.dumps({**state, "version": 1, "over": True}).encode()
+    later = json.dumps({**state, "version": 1, "over": True}).encode()
+    server.page.state = lambda: later
     page.frame_locator("#report").get_by_text("a newer report").wait_for()
     assert page.get_by_text("The run has ended").is_visible()
     assert complaints == []

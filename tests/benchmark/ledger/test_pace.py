@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from benchmark.ledger.pace import Pace
+from benchmark.ledger.pace import Ahead, Pace
 from benchmark.store.job import AnyJob
 
 
@@ -44,3 +44,16 @@ def test_without_forecasts_the_closest_jobs_done_tell() -> None:
     assert pace.expected(MOCO) is None
     assert pace.told_by([MOCO, KNN]) == "jobs done"
     assert pace.seconds == 10.0
+
+
+def test_what_is_ahead_is_summed_up_and_grows_less_between() -> None:
+    pace = Pace({"a": 10.0, "b": 30.0})
+    waiting = {job.key: job for job in (MOCO, NPID, KNN)}
+    ahead = Ahead(pace, waiting.values())
+    ahead.sum_up([])
+    assert (ahead.seconds, ahead.unknown, ahead.by) == (40.0, 1, "forecasts")
+    ahead._next = float("inf")  # as just after a sum
+    for job, expected in ((waiting.pop("a"), (30.0, 1)), (waiting.pop("d"), (30.0, 0))):
+        ahead.less(job)
+        ahead.sum_up([])
+        assert (ahead.seconds, ahead.unknown) == expected
