@@ -11,6 +11,7 @@ import termios
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pyte
 
@@ -76,7 +77,8 @@ def test_a_watched_run_leaves_a_line_a_job_and_stays_until_ctrl_c(tiny: Path, tm
     terminal = Terminal(*asked)
     shown = terminal.until("stays until Ctrl-C")
     address = next(line for line in shown if line.startswith("watch: http://127.0.0.1:")).removeprefix("watch: ")
-    deadline, state = time.monotonic() + 240, {"version": 0}
+    deadline = time.monotonic() + 240
+    state: dict[str, Any] = {}
     while "over" not in state and time.monotonic() < deadline:
         with urllib.request.urlopen(f"{address}state", timeout=20) as answer:
             state = json.load(answer)
