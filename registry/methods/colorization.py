@@ -15,7 +15,6 @@ from registry.methods.rotation import Rotation
 from registry.settings import Settings
 from registry.views import Views
 
-
 _ROUNDING = 64  # times the precision of the type, of the range of a band
 
 
