@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types security check speed speed-gpu
+.PHONY: demo gallery install test test-all lint types security check speed speed-gpu
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -41,6 +41,10 @@ security: install
 	$(BIN)/python -m tests.audit
 
 check: lint types security test-all
+
+# The committed boards as a static site, build/gallery/index.html: docs/gallery.md.
+gallery: install
+	$(BIN)/audiobench site build/gallery --runs leaderboard/records
 
 # Ratios to the bare operation: docs/speed.md. Nothing else should run.
 speed: install
