@@ -32,7 +32,8 @@ def site(
         load_plugin(path)
     folders = folders_of(runs, others)
     wanted: dict[str, Wanted] = {}
-    for suite in suites or [None]:
+    named: list[str] | list[None] = suites or [None]
+    for suite in named:
         for plan, store in read_plans(folders, suite, scale, lambda difference: say(difference, sys.stderr)):
             texts = suite_texts(plan, suite or plan.facts.suite)
             wanted[plan.name] = Wanted(plan, texts, store.run_last[plan.name])

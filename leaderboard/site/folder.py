@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -37,12 +37,15 @@ class Page(BaseModel):
 
 
 class _State(BaseModel):
-    """The content of ``site.json``: by the suite's name, the pages; by their path, the SHA-256 of all files."""
+    """The content of ``site.json``: by the suite's name, the pages; by their path, the SHA-256 of all files.
+
+    Other versions may remember other things of a page, which is then made anew; that files are ours must stay known.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    generator: str = "audiobench site"
-    pages: dict[str, Page] = {}
+    generator: Literal["audiobench site"] = "audiobench site"
+    pages: dict[str, Any] = {}
     files: dict[Path_, str] = {}
 
 
@@ -70,7 +73,7 @@ class SiteFolder:
         except FileNotFoundError:
             return SiteFolder(root, _State())
         except ValidationError:
-            what = "this is not the state of a site that this version wrote"
+            what = "this is not the state of a site"
             raise Mistake(what, where=str(path), fix="name another folder, or move this file away") from None
 
     def require_own(self, paths: Collection[str]) -> None:
@@ -86,14 +89,17 @@ class SiteFolder:
 
     def kept(self, name: str, made_from: str, files: Sequence[str]) -> Page | None:
         """A suite's page, if it was made from the same, and all its files are as they were written."""
-        page = self.state.pages.get(name)
-        same = page is not None and page.made_from == made_from and page.files == list(files)
+        try:
+            page = Page.model_validate(self.state.pages.get(name))
+        except ValidationError:
+            return None
+        same = page.made_from == made_from and page.files == list(files)
         return page if same and all(map(self._is_as_written, files)) else None
 
     def write(self, texts: Mapping[str, str], pages: Mapping[str, Page] | None = None) -> None:
         """Writes files by their path, each whole; one that has its text already is left as it is."""
         self.state.files |= {path: _sha256(text.encode(errors="backslashreplace")) for path, text in texts.items()}
-        self.state.pages |= pages or {}
+        self.state.pages |= {name: page.model_dump() for name, page in (pages or {}).items()}
         changed = [path for path in texts if not self._is_as_written(path)]
         if changed:
             self._remember()
@@ -111,7 +117,7 @@ class SiteFolder:
                 foreign.append(self.root / path)
         before = self.state.model_dump_json()
         self.state.files = {path: digest for path, digest in self.state.files.items() if path in wanted}
-        self.state.pages = dict(pages)
+        self.state.pages = {name: page.model_dump() for name, page in pages.items()}
         if self.state.model_dump_json() != before:
             self._remember()
         return foreign

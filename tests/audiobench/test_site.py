@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.site import folder as site_folder
+from benchmark.store.files import write_text
 from leaderboard.site.folder import short_names
 from tests.audiobench.conftest import COMMAND
 from tests.conftest import Answer
@@ -30,8 +30,9 @@ def made(finished: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
     site = folder / "site"
     site.mkdir()
     (site / "CNAME").write_text("boards.example.org")
-    asked = [*COMMAND, "site", site, "--runs", folder / "runs"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*COMMAND, "site", site, "--runs", folder / "runs"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"page: {SMALL}\npage: tiny\nsite: {site / 'index.html'} (2 made, 0 unchanged)\n"
     return folder / "runs", site
@@ -135,18 +136,24 @@ def test_a_suite_that_is_no_longer_named_leaves_the_site(site: Path, runs: Path,
 def test_a_site_that_was_interrupted_is_completed(
     runs: Path, audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = site_folder.write_text
-
     def full(path: Path, text: str) -> None:
         if path.suffix == ".md":
             raise OSError(28, "No space left on device", str(path))
-        write(path, text)
+        write_text(path, text)
 
     site = tmp_path / "site"
-    monkeypatch.setattr(site_folder, "write_text", full)
-    assert audiobench("site", site, SMALL, "--runs", runs).status == 2
+    with monkeypatch.context() as disk:
+        disk.setattr("leaderboard.site.folder.write_text", full)
+        assert audiobench("site", site, SMALL, "--runs", runs).status == 2
     assert not (site / "index.html").exists()
-    monkeypatch.setattr(site_folder, "write_text", write)
+    answer = audiobench("site", site, SMALL, "--runs", runs)
+    assert "(1 made, 0 unchanged)" in answer.out, answer.err
+
+
+def test_a_page_that_another_version_remembers_otherwise_is_made_anew(site: Path, runs: Path, audiobench: Call) -> None:
+    state = json.loads((site / "site.json").read_text())
+    state["pages"][SMALL] = {"of": "another version"}
+    (site / "site.json").write_text(json.dumps(state))
     answer = audiobench("site", site, SMALL, "--runs", runs)
     assert "(1 made, 0 unchanged)" in answer.out, answer.err
 
@@ -161,6 +168,7 @@ def test_a_state_that_leads_out_of_the_folder_is_refused(site: Path, runs: Path,
     assert (answer.status, "not the state of a site" in answer.err, victim.exists()) == (2, True, True)
 
 
+@pytest.mark.slow
 def test_a_site_has_no_sound_and_no_path_of_this_disk(
     finished: tuple[Path, Path], audiobench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
