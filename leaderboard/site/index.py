@@ -30,7 +30,7 @@ def _section(name: str, summary: Summary, paths: Mapping[str, str], date: str) -
         ("tasks", ", ".join(summary.tasks)),
         ("measured", summary.measured),
         ("run last", date),
-        ("on", "; ".join(summary.machines)),
+        ("machines", "; ".join(summary.machines)),
         (f"{len(summary.entries)} entries", ", ".join(summary.entries)),
     ]
     items: list[Item] = [Facts([(what, value) for what, value in facts if value])]
