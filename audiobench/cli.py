@@ -107,6 +107,7 @@ def _app() -> "Typer":
         run,
         schema,
         show,
+        site,
         store,
     )
 
@@ -127,6 +128,7 @@ def _app() -> "Typer":
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
+    app.command("site")(site.site)
     app.command("embed")(embed.embed)
     app.command("export")(export.export)
     app.add_typer(store.app, name="store")
