@@ -17,7 +17,9 @@ from registry.errors import Mistake
 INDEX = "index.html"
 STATE = "site.json"
 # Paths of a state are deleted and written: none leads out of the folder.
-Path_ = Annotated[str, StringConstraints(pattern=r"^(index\.html|suites/[A-Za-z0-9][A-Za-z0-9.@_-]*\.(html|md|csv))$")]
+OwnPath = Annotated[
+    str, StringConstraints(pattern=r"^(index\.html|suites/[A-Za-z0-9][A-Za-z0-9.@_-]*\.(html|md|csv))$")
+]
 
 
 class Page(BaseModel):
@@ -32,7 +34,7 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     made_from: str
-    files: list[Path_]
+    files: list[OwnPath]
     summary: Summary
 
 
@@ -46,7 +48,7 @@ class _State(BaseModel):
 
     generator: Literal["audiobench site"] = "audiobench site"
     pages: dict[str, Any] = {}
-    files: dict[Path_, str] = {}
+    files: dict[OwnPath, str] = {}
 
 
 @dataclass
