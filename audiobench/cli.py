@@ -100,6 +100,7 @@ def _app() -> "Typer":
         job,
         leaderboard,
         list_,
+        new,
         plan,
         report,
         run,
@@ -121,6 +122,7 @@ def _app() -> "Typer":
     app.command("list")(list_.list_)
     app.command("show")(show.show)
     app.command("check")(check.check)
+    app.add_typer(new.app, name="new")
     app.add_typer(data.app, name="data")
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
