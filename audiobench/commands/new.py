@@ -22,12 +22,18 @@ Name = Annotated[str, typer.Argument(help="Of the component, such as my-net: its
 @app.command("suite")
 def suite(
     name: Annotated[str, typer.Argument(help="Of the suite; its file is NAME.yaml.")],
+    recordings: Annotated[
+        Path | None, typer.Option("--from", help="A folder of recordings: their headers are read.", file_okay=False)
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Write a suite with comments, which runs on made sounds in under a minute."""
+    """Write a suite with comments: for a folder of recordings, or for made sounds, in under a minute."""
+    from audiobench.fitted import new_fitted_suite
     from audiobench.scaffold import new_suite
 
-    files = new_suite(name, Path())
+    files, seen = (new_suite(name, Path()), []) if recordings is None else new_fitted_suite(name, recordings, Path())
+    for sentence in seen:
+        say(sentence)
     _told(files, [f"audiobench plan {files[0]}", f"audiobench run {files[0]}"])
 
 
