@@ -79,7 +79,7 @@ def _call() -> int:
     from registry.errors import Interrupted
 
     try:
-        _app()()
+        _app()(prog_name="audiobench")  # however it was called: shells know it by this name
     except SystemExit as end:  # Typer ends with this, also when a pipe broke
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
@@ -113,7 +113,6 @@ def _app() -> "Typer":
         name="audiobench",
         help="A benchmark harness for audio representations.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
     app.command("run")(run.run)

@@ -12,6 +12,7 @@ from audiobench.commands.options import (
     Device,
     Devices,
     Entries,
+    Json,
     Plugins,
     Precision,
     Protocols,
@@ -51,6 +52,7 @@ def run(
         ),
     ] = None,
     track: Track = None,
+    as_json: Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -72,9 +74,11 @@ def run(
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
     if dry_run:
-        from audiobench.commands.plan import print_jobs
+        from audiobench.commands.documents import print_document
+        from audiobench.commands.plan import document_of, print_jobs
 
-        print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
+        jobs = needed(plan, rows, store, lambda job, damage: None)
+        print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
         return
     request.keep(plan, store)
 
@@ -83,19 +87,20 @@ def run(
 
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest
-    from leaderboard.render import show, write_markdown
+    from leaderboard.render import render, show, write_markdown
     from leaderboard.table import make_table
     from leaderboard.terminal import console
 
     with store.at_rest():
         separated = separate(plan, store)
         table = make_table(separated, store, shown_only=True)
+        document = render(make_table(separated, store), "json") if as_json else ""
     try:
         keep_smallest(table, separated, store)
         written = write_markdown(table, store)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
-        show(table, console())
-    say(f"leaderboard: {written}")
+        print(document, end="") if as_json else show(table, console())
+    say(f"leaderboard: {written}", sys.stderr if as_json else None)
     for damage in store.damaged():
         say(damage, sys.stderr)
     if ending.failed:

@@ -242,10 +242,14 @@ def suite_path(reference: str) -> Path:
         return path
     if (SHIPPED / f"{reference}.yaml").is_file():
         return SHIPPED / f"{reference}.yaml"
-    known = sorted(p.relative_to(SHIPPED).as_posix().removesuffix(".yaml") for p in SHIPPED.rglob("*.yaml"))
     asked = Path(reference.removesuffix(".yaml"))
     name = "/".join(asked.parts[-2:]) if (SHIPPED / asked.parent.name).is_dir() else asked.name
-    raise Mistake(f"no suite file or shipped suite is called {reference!r}", fix=nearest(name, known))
+    raise Mistake(f"no suite file or shipped suite is called {reference!r}", fix=nearest(name, shipped_suites()))
+
+
+def shipped_suites() -> list[str]:
+    """The names of the suites that come with audiobench."""
+    return sorted(path.relative_to(SHIPPED).as_posix().removesuffix(".yaml") for path in SHIPPED.rglob("*.yaml"))
 
 
 def suite_name(path: Path) -> str:
