@@ -108,6 +108,7 @@ def _app() -> "Typer":
         show,
         store,
     )
+    from audiobench.examples import examples
 
     app = Typer(
         name="audiobench",
@@ -115,20 +116,20 @@ def _app() -> "Typer":
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    app.command("run")(run.run)
-    app.command("plan")(plan.plan)
-    app.command("job")(job.job)
-    app.command("list")(list_.list_)
-    app.command("show")(show.show)
-    app.command("check")(check.check)
+    app.command("run", epilog=examples("run"))(run.run)
+    app.command("plan", epilog=examples("plan"))(plan.plan)
+    app.command("job", epilog=examples("job"))(job.job)
+    app.command("list", epilog=examples("list"))(list_.list_)
+    app.command("show", epilog=examples("show"))(show.show)
+    app.command("check", epilog=examples("check"))(check.check)
     app.add_typer(new.app, name="new")
     app.add_typer(data.app, name="data")
-    app.command("leaderboard")(leaderboard.leaderboard)
-    app.command("report")(report.report)
-    app.command("embed")(embed.embed)
-    app.command("export")(export.export)
+    app.command("leaderboard", epilog=examples("leaderboard"))(leaderboard.leaderboard)
+    app.command("report", epilog=examples("report"))(report.report)
+    app.command("embed", epilog=examples("embed"))(embed.embed)
+    app.command("export", epilog=examples("export"))(export.export)
     app.add_typer(store.app, name="store")
-    app.command("schema")(schema.schema)
+    app.command("schema", epilog=examples("schema"))(schema.schema)
     return app
 
 

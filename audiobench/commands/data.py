@@ -8,6 +8,7 @@ import typer
 
 from audiobench import completion
 from audiobench.commands.options import Data, Debug, Json, Plugins
+from audiobench.examples import examples
 from registry.text import say, visible
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ TaskName = Annotated[
 _SHOWN = 20  # faults; --json lists all
 
 
-@app.command("fetch")
+@app.command("fetch", epilog=examples("data fetch"))
 def fetch(
     task: TaskName,
     data: Data = None,
@@ -54,7 +55,7 @@ def fetch(
     say(answer)
 
 
-@app.command("verify")
+@app.command("verify", epilog=examples("data verify"))
 def verify(
     task: TaskName,
     data: Data = None,
@@ -81,7 +82,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command("audit")
+@app.command("audit", epilog=examples("data audit"))
 def audit(
     tasks: Annotated[
         list[str] | None,

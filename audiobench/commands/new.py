@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiobench.commands.options import Debug
+from audiobench.examples import examples
 from registry.text import say
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Of the component, such as my-net: its files are my_net.py, test_my_net.py.")]
 
 
-@app.command("suite")
+@app.command("suite", epilog=examples("new suite"))
 def suite(
     name: Annotated[str, typer.Argument(help="Of the suite; its file is NAME.yaml.")],
     recordings: Annotated[
@@ -37,7 +38,7 @@ def suite(
     _told(files, [f"audiobench plan {files[0]}", f"audiobench run {files[0]}"])
 
 
-@app.command("encoder")
+@app.command("encoder", epilog=examples("new encoder"))
 def encoder(name: Name, debug: Debug = False) -> None:
     """Write an encoder, and a test that checks its contract and runs a tiny suite."""
     from registry.lookup import ENCODERS
@@ -45,7 +46,7 @@ def encoder(name: Name, debug: Debug = False) -> None:
     _component(ENCODERS, name)
 
 
-@app.command("method")
+@app.command("method", epilog=examples("new method"))
 def method(name: Name, debug: Debug = False) -> None:
     """Write a pretraining method, and a test that checks its contract and runs a tiny suite."""
     from registry.lookup import METHODS
@@ -53,7 +54,7 @@ def method(name: Name, debug: Debug = False) -> None:
     _component(METHODS, name)
 
 
-@app.command("task")
+@app.command("task", epilog=examples("new task"))
 def task(name: Name, debug: Debug = False) -> None:
     """Write a task, and a test that checks its contract and runs a tiny suite."""
     from registry.lookup import TASKS
@@ -61,7 +62,7 @@ def task(name: Name, debug: Debug = False) -> None:
     _component(TASKS, name)
 
 
-@app.command("protocol")
+@app.command("protocol", epilog=examples("new protocol"))
 def protocol(name: Name, debug: Debug = False) -> None:
     """Write a protocol, and a test that checks its contract and runs a tiny suite."""
     from registry.lookup import PROTOCOLS
@@ -69,7 +70,7 @@ def protocol(name: Name, debug: Debug = False) -> None:
     _component(PROTOCOLS, name)
 
 
-@app.command("target")
+@app.command("target", epilog=examples("new target"))
 def target(name: Name, debug: Debug = False) -> None:
     """Write a target with a task to try it on, and a test that checks their contracts and runs a tiny suite."""
     from registry.lookup import TARGETS

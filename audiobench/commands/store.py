@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiobench.commands.options import RUNS, Debug, Json, Runs
+from audiobench.examples import examples
 from registry.text import say
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Key = Annotated[str, typer.Argument(help="Of the pack: the name of its folder, R
 Url = Annotated[str, typer.Argument(help="Of a folder, for fsspec: s3://bucket/packs, file:///mnt/packs, https://...")]
 
 
-@app.command("check")
+@app.command("check", epilog=examples("store check"))
 def check(
     runs: Runs = RUNS,
     yes: Annotated[bool, typer.Option("--yes", help="Set what is damaged aside, so that it is made again.")] = False,
@@ -57,7 +58,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("clean")
+@app.command("clean", epilog=examples("store clean"))
 def clean(
     runs: Runs = RUNS,
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
@@ -83,7 +84,7 @@ def clean(
         print_document({"runs": str(runs), "items": document})
 
 
-@app.command("push")
+@app.command("push", epilog=examples("store push"))
 def push(key: Key, url: Url, runs: Runs = RUNS, debug: Debug = False) -> None:
     """Copy a pack's samples to URL/KEY/, compare what arrived, and keep in their place only where they are."""
     from benchmark.ledger.transfer import push as push_pack
@@ -91,7 +92,7 @@ def push(key: Key, url: Url, runs: Runs = RUNS, debug: Debug = False) -> None:
     push_pack(_store(runs), key, url, say)
 
 
-@app.command("pull")
+@app.command("pull", epilog=examples("store pull"))
 def pull(key: Key, runs: Runs = RUNS, debug: Debug = False) -> None:
     """Fetch a pack's samples that were pushed. What lies there stays."""
     from benchmark.ledger.transfer import pull as pull_pack
