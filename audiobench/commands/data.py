@@ -46,7 +46,7 @@ def fetch(
 
     name, made = _task(task, plugin)
     if data is None:
-        raise Mistake("no data folder is given", fix="add --data DIR, or set AUDIOBENCH_DATA")
+        raise Mistake("no data folder is given", fix=f"audiobench data fetch {name} --data DIR, or set AUDIOBENCH_DATA")
     say(f"{name}\n  licence: {made.licence}\n  source:  {made.source}")
     if made.url:
         say(f"  from:    {made.url}")

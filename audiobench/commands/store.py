@@ -109,7 +109,9 @@ def _store(runs: Path) -> "Store":
     from registry.errors import Mistake
 
     if not runs.is_dir():
-        raise Mistake("there is no folder of records", where=str(runs), fix="name one: --runs DIR")
+        raise Mistake(
+            "there is no folder of records", where=str(runs), fix="name one: --runs DIR; audiobench run SUITE makes one"
+        )
     return Store(runs)
 
 
