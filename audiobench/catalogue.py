@@ -6,6 +6,7 @@ only a cache: where it cannot be read or written, components are imported.
 """
 
 import hashlib
+import inspect
 import json
 import sys
 import sysconfig
@@ -16,11 +17,11 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import registry
 from benchmark.store.files import code_state, write_text
 from registry.describe import details
 from registry.lookup import AnyComponent, Kind, installed_plugins
 
+_HOME = inspect.getfile(Kind)  # in the folder of the registry
 Traits = dict[str, Any]  # of a component: ``registry.describe.details``
 
 
@@ -56,7 +57,7 @@ def _remembered() -> dict[str, dict[str, Traits]]:
 
 
 def _path() -> Path:
-    return Path(cache_from_source(str(registry.__file__))).with_name("components.json")
+    return Path(cache_from_source(_HOME)).with_name("components.json")
 
 
 @cache
@@ -64,5 +65,5 @@ def _code() -> str:
     """Names the code that components are made of. Whatever is installed or removed changes a folder of packages."""
     folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
     installed = [(folder, Path(folder).stat().st_mtime_ns) for folder in folders if Path(folder).is_dir()]
-    of = [sys.version, str(registry.__file__), code_state(), installed_plugins(), installed]
+    of = [sys.version, _HOME, code_state(), installed_plugins(), installed]
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
