@@ -34,6 +34,7 @@ def main() -> None:
         status = _run()
     except KeyboardInterrupt as stop:
         status = getattr(stop, "status", _INTERRUPTED)
+        _call_if_loaded("benchmark.live", "leave")  # a second Ctrl-C may have come while the view was taken away
         _tell(status)
     finally:
         for number, handler in before.items():
@@ -95,6 +96,7 @@ def _app() -> "Typer":
     from audiobench.commands import (
         check,
         data,
+        doctor,
         embed,
         export,
         job,
@@ -106,6 +108,7 @@ def _app() -> "Typer":
         run,
         schema,
         show,
+        site,
         store,
     )
     from audiobench.examples import examples
@@ -122,10 +125,12 @@ def _app() -> "Typer":
     app.command("list", epilog=examples("list"))(list_.list_)
     app.command("show", epilog=examples("show"))(show.show)
     app.command("check", epilog=examples("check"))(check.check)
+    app.command("doctor", epilog=examples("doctor"))(doctor.doctor)
     app.add_typer(new.app, name="new")
     app.add_typer(data.app, name="data")
     app.command("leaderboard", epilog=examples("leaderboard"))(leaderboard.leaderboard)
     app.command("report", epilog=examples("report"))(report.report)
+    app.command("site", epilog=examples("site"))(site.site)
     app.command("embed", epilog=examples("embed"))(embed.embed)
     app.command("export", epilog=examples("export"))(export.export)
     app.add_typer(store.app, name="store")
@@ -146,17 +151,21 @@ def interrupt(number: int, frame: "FrameType | None") -> None:
         signal.signal(number, signal.SIG_IGN)  # some systems send it twice: no second one stops the clearing up
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            if sys.stderr and sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
-            abandon = getattr(sys.modules.get("benchmark.store.leases"), "abandon", None)  # it may be half imported
-            if abandon:
-                abandon()
+            _call_if_loaded("benchmark.live", "leave")
+            _call_if_loaded("benchmark.store.leases", "abandon")
             _tell(_SIGNALLED + number)
             os._exit(_SIGNALLED + number)
         frame = frame.f_back
     from registry.errors import Interrupted
 
     raise Interrupted(number)
+
+
+def _call_if_loaded(module: str, name: str) -> None:
+    """Calls a function of a module, unless that is not loaded, or not to its end."""
+    function = getattr(sys.modules.get(module), name, None)
+    if function:
+        function()
 
 
 def _tell(status: int) -> None:

@@ -4,7 +4,7 @@ _EXAMPLES = {
     "run": (
         "audiobench run quickstart",
         "audiobench run esc10 --scale cpu --data DATA",
-        "audiobench run mine.yaml --entry moco --protocol knn --seed 1",
+        "audiobench run mine.yaml --entry moco --protocol knn --watch",
         "audiobench run mine.yaml --executor slurm --slurm partition=gpu",
     ),
     "plan": (
@@ -24,6 +24,7 @@ _EXAMPLES = {
         "audiobench check '{name: cnn14, fc1: true}' --frontend panns",
         "audiobench check tasks esc50 --data DATA",
     ),
+    "doctor": ("audiobench doctor", "audiobench doctor --data DATA --json"),
     "new suite": (
         "audiobench new suite mine",
         "audiobench new suite birds --from recordings",
@@ -55,6 +56,7 @@ _EXAMPLES = {
         "audiobench report quickstart",
         "audiobench report esc10 --scale cpu --data DATA --figures figures",
     ),
+    "site": ("audiobench site public", "audiobench site public esc10 --scale cpu"),
     "embed": (
         "audiobench embed moco recordings --output vectors.parquet",
         "audiobench embed moco one.wav two.flac -o vectors.npy --suite quickstart",

@@ -1,7 +1,10 @@
 """``audiobench run``."""
 
+import signal
 import sys
-from typing import Annotated
+import time
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +28,16 @@ from audiobench.commands.options import (
     Track,
 )
 from registry.text import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from benchmark.ledger.plan import Plan, Row
+    from benchmark.ledger.work import Work
+    from benchmark.store.store import Store
+    from benchmark.tally import Tally
+
+_LONG = 3600  # seconds: a wait that Ctrl-C ends on every system
 
 
 def run(
@@ -53,11 +66,14 @@ def run(
     ] = None,
     track: Track = None,
     as_json: Json = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Serve the report on this machine, and make it anew as cells are measured."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
-    from benchmark.ledger.execute import needed
     from benchmark.ledger.executors import Options, find_executor, parameters
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
@@ -74,17 +90,31 @@ def run(
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
     if dry_run:
-        from audiobench.commands.documents import print_document
-        from audiobench.commands.plan import document_of, print_jobs
-
-        jobs = needed(plan, rows, store, lambda job, damage: None)
-        print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
+        _print_needed(plan, rows, store, as_json)
         return
     request.keep(plan, store)
-
     work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
-    ending = fill(work, rows, options)
+    with _watched(work, rows) if watch else nullcontext(_unwatched) as seen:
+        ending = fill(work, rows, options, seen)
+        _show(plan, store, as_json)
+        if ending.failed:
+            say(ending, sys.stderr)
+    if ending.failed:
+        raise typer.Exit(1)
 
+
+def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store", as_json: bool) -> None:
+    """Prints the jobs that a run would do."""
+    from audiobench.commands.documents import print_document
+    from audiobench.commands.plan import document_of, print_jobs
+    from benchmark.ledger.execute import needed
+
+    jobs = needed(plan, rows, store, lambda job, damage: None)
+    print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
+
+
+def _show(plan: "Plan", store: "Store", as_json: bool) -> None:
+    """Prints and writes the leaderboard, and names what is damaged."""
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest
     from leaderboard.render import render, show, write_markdown
@@ -103,6 +133,26 @@ def run(
     say(f"leaderboard: {written}", sys.stderr if as_json else None)
     for damage in store.damaged():
         say(damage, sys.stderr)
-    if ending.failed:
-        say(ending, sys.stderr)
-        raise typer.Exit(1)
+
+
+def _unwatched(tally: "Tally") -> None:
+    """Nobody watches."""
+
+
+@contextmanager
+def _watched(work: "Work", rows: "Sequence[Row]") -> "Iterator[Callable[[Tally], None]]":
+    """Serves the report while the block runs; on a terminal after it, too, until Ctrl-C."""
+    from leaderboard.watch import Watch
+
+    with Watch(work, rows) as watch:
+        say(f"watch: {watch.address}", sys.stderr)
+        yield watch.stand
+        if sys.stderr.isatty():
+            say(f"watch: {watch.address} stays until Ctrl-C", sys.stderr)
+            try:
+                watch.finish()
+                while True:
+                    time.sleep(_LONG)
+            except KeyboardInterrupt as stop:
+                if getattr(stop, "number", signal.SIGINT) != signal.SIGINT:
+                    raise

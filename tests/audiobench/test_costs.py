@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiobench.commands.costs import duration, size
+from benchmark.amounts import duration, size
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
