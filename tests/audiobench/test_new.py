@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -112,12 +111,3 @@ def test_a_name_that_cannot_be_one_is_refused(kind: str, name: str, why: str, he
     assert answer.err.splitlines()[0] == f"audiobench: {why}"
     assert "  to do: " in answer.err
     assert list(here.iterdir()) == []
-
-
-def test_the_templates_are_in_the_wheel() -> None:
-    """The wheel has every file of these packages that git does not ignore."""
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    templates = {path.name for path in (ROOT / "audiobench" / "templates").iterdir()}
-    assert {f"{kind}.py.jinja" for kind in KINDS} | {"test.py.jinja", "suite.yaml.jinja"} <= templates
-    assert "audiobench" in wheel["packages"]
-    assert not any("templates" in pattern or "jinja" in pattern for pattern in wheel["exclude"])
