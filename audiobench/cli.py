@@ -80,7 +80,7 @@ def _call() -> int:
     from registry.errors import Interrupted
 
     try:
-        _app()()
+        _app()(prog_name="audiobench")  # however it was called: shells know it by this name
     except SystemExit as end:  # Typer ends with this, also when a pipe broke
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
@@ -102,6 +102,7 @@ def _app() -> "Typer":
         job,
         leaderboard,
         list_,
+        new,
         plan,
         report,
         run,
@@ -110,29 +111,30 @@ def _app() -> "Typer":
         site,
         store,
     )
+    from audiobench.examples import examples
 
     app = Typer(
         name="audiobench",
         help="A benchmark harness for audio representations.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.command("run")(run.run)
-    app.command("plan")(plan.plan)
-    app.command("job")(job.job)
-    app.command("list")(list_.list_)
-    app.command("show")(show.show)
-    app.command("check")(check.check)
-    app.command("doctor")(doctor.doctor)
+    app.command("run", epilog=examples("run"))(run.run)
+    app.command("plan", epilog=examples("plan"))(plan.plan)
+    app.command("job", epilog=examples("job"))(job.job)
+    app.command("list", epilog=examples("list"))(list_.list_)
+    app.command("show", epilog=examples("show"))(show.show)
+    app.command("check", epilog=examples("check"))(check.check)
+    app.command("doctor", epilog=examples("doctor"))(doctor.doctor)
+    app.add_typer(new.app, name="new")
     app.add_typer(data.app, name="data")
-    app.command("leaderboard")(leaderboard.leaderboard)
-    app.command("report")(report.report)
-    app.command("site")(site.site)
-    app.command("embed")(embed.embed)
-    app.command("export")(export.export)
+    app.command("leaderboard", epilog=examples("leaderboard"))(leaderboard.leaderboard)
+    app.command("report", epilog=examples("report"))(report.report)
+    app.command("site", epilog=examples("site"))(site.site)
+    app.command("embed", epilog=examples("embed"))(embed.embed)
+    app.command("export", epilog=examples("export"))(export.export)
     app.add_typer(store.app, name="store")
-    app.command("schema")(schema.schema)
+    app.command("schema", epilog=examples("schema"))(schema.schema)
     return app
 
 

@@ -1,11 +1,11 @@
 """``audiobench doctor``."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Runs
+from audiobench.commands.options import RUNS, Data, Debug, Json, Runs
 from registry.text import say, visible
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _STATE, _ABOUT = 6, 27  # characters of columns
 def doctor(
     data: Data = None,
     runs: Runs = RUNS,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON document.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check this machine for audiobench: versions, devices, disk, data sets, extras, and the rate of a few steps.
@@ -30,8 +30,9 @@ def doctor(
 
     Exit with 1 if anything is wrong.
     """
-    import json
     from dataclasses import asdict
+
+    from audiobench.commands.documents import print_document
 
     found: list[Line] = []
     for line in _lines(data, runs):
@@ -40,7 +41,7 @@ def doctor(
             _print(line)
     wrong, notes = (sum(line.state == state for line in found) for state in ("wrong", "note"))
     if as_json:
-        print(json.dumps({"is_right": not wrong, "lines": [asdict(line) for line in found]}, indent=1))
+        print_document({"is_right": not wrong, "lines": [asdict(line) for line in found]})
     else:
         say(f"{wrong or 'nothing'} wrong, {notes or 'no'} {'note' if notes == 1 else 'notes'}")
     if wrong:

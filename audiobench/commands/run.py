@@ -15,6 +15,7 @@ from audiobench.commands.options import (
     Device,
     Devices,
     Entries,
+    Json,
     Plugins,
     Precision,
     Protocols,
@@ -64,6 +65,7 @@ def run(
         ),
     ] = None,
     track: Track = None,
+    as_json: Json = False,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Serve the report on this machine, and make it anew as cells are measured."),
@@ -88,44 +90,47 @@ def run(
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
     if dry_run:
-        _print_needed(plan, rows, store)
+        _print_needed(plan, rows, store, as_json)
         return
     request.keep(plan, store)
     work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
     with _watched(work, rows) if watch else nullcontext(_unwatched) as seen:
         ending = fill(work, rows, options, seen)
-        _show(plan, store)
+        _show(plan, store, as_json)
         if ending.failed:
             say(ending, sys.stderr)
     if ending.failed:
         raise typer.Exit(1)
 
 
-def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store") -> None:
+def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store", as_json: bool) -> None:
     """Prints the jobs that a run would do."""
-    from audiobench.commands.plan import print_jobs
+    from audiobench.commands.documents import print_document
+    from audiobench.commands.plan import document_of, print_jobs
     from benchmark.ledger.execute import needed
 
-    print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
+    jobs = needed(plan, rows, store, lambda job, damage: None)
+    print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
 
 
-def _show(plan: "Plan", store: "Store") -> None:
+def _show(plan: "Plan", store: "Store", as_json: bool) -> None:
     """Prints and writes the leaderboard, and names what is damaged."""
     from leaderboard.merge import separate
     from leaderboard.power import keep_smallest
-    from leaderboard.render import show, write_markdown
+    from leaderboard.render import render, show, write_markdown
     from leaderboard.table import make_table
     from leaderboard.terminal import console
 
     with store.at_rest():
         separated = separate(plan, store)
         table = make_table(separated, store, shown_only=True)
+        document = render(make_table(separated, store), "json") if as_json else ""
     try:
         keep_smallest(table, separated, store)
         written = write_markdown(table, store)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
-        show(table, console())
-    say(f"leaderboard: {written}")
+        print(document, end="") if as_json else show(table, console())
+    say(f"leaderboard: {written}", sys.stderr if as_json else None)
     for damage in store.damaged():
         say(damage, sys.stderr)
 

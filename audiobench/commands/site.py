@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from audiobench import completion
 from audiobench.commands.options import Debug, MergedRuns, Others, Plugins, Scale, folders_of
 from registry.text import say
 
@@ -14,7 +15,11 @@ def site(
     folder: Annotated[Path, typer.Argument(help="Folder of the site; other files in it stay.", file_okay=False)],
     suites: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SUITE]...", help="Suites that were run here, by name or file; all by default."),
+        typer.Argument(
+            metavar="[SUITE]...",
+            help="Suites that were run here, by name or file; all by default.",
+            autocompletion=completion.suites,
+        ),
     ] = None,
     scale: Scale = None,
     runs: MergedRuns = None,
