@@ -6,11 +6,9 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.store.files import json_text, write_text
-from benchmark.store.store import Store
+from benchmark.store.files import json_text
 from leaderboard.grid import Grid, grids
 from leaderboard.notes import notes
 from leaderboard.table import Cell, Figure, Table
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
 def render(table: Table, form: str) -> str:
     """The table as text: Markdown (``md``), a fragment of ``html``, ``latex``, ``csv`` or ``json``."""
     return {"md": _markdown, "html": _html, "latex": _latex, "csv": _csv, "json": _json}[form](table)
-
-
-def write_markdown(table: Table, store: Store) -> Path:
-    """Writes the Markdown beside the records, and returns its path."""
-    path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.md"
-    write_text(path, render(table, "md"))
-    return path
 
 
 def show(table: Table, console: "Console") -> None:
