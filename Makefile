@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types security check speed speed-gpu
+.PHONY: demo install test test-all lint types security docs check speed speed-gpu
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -40,7 +40,11 @@ security: install
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive audiobench benchmark leaderboard registry
 	$(BIN)/python -m tests.audit
 
-check: lint types security test-all
+# The site, build/site, from docs/ and from the code; what mkdocs warns of is an error. mkdocs.yml
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint types security docs test-all
 
 # Ratios to the bare operation: docs/speed.md. Nothing else should run.
 speed: install

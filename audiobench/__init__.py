@@ -49,6 +49,8 @@ _PUBLIC = {
     "projection": "registry.methods",
     "records": "audiobench.api",
     "run": "audiobench.api",
+    "seed_everything": "registry.seeding",
+    "seed_for": "registry.seeding",
     "unit": "registry.methods",
 }
 __all__ = sorted(_PUBLIC)

@@ -6,6 +6,7 @@ only a cache: where it cannot be read or written, components are imported.
 """
 
 import hashlib
+import inspect
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,11 +15,11 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import registry
 from benchmark.store.files import code_state, installed_state, write_text
 from registry.describe import details
 from registry.lookup import AnyComponent, Kind, installed_plugins
 
+_HOME = inspect.getfile(Kind)  # in the folder of the registry
 Traits = dict[str, Any]  # of a component: ``registry.describe.details``
 
 
@@ -54,7 +55,7 @@ def _remembered() -> dict[str, dict[str, Traits]]:
 
 
 def _path() -> Path:
-    return Path(cache_from_source(str(registry.__file__))).with_name("components.json")
+    return Path(cache_from_source(_HOME)).with_name("components.json")
 
 
 @cache

@@ -43,6 +43,7 @@ class _Plugin(NamedTuple):
 
 
 _PLUGIN = "audiobench_plugin_"  # begins the names of the modules of plugin files
+_IMPORTS = "import from audiobench, or what is installed: registry and benchmark are packages in a checkout alone"
 _plugins: dict[tuple[str, str], _Plugin] = {}
 
 
@@ -82,7 +83,7 @@ class Kind(Generic[C]):
         if name in _entry_points(self):
             loaded = _entry_points(self)[name].load()
             return cast(type[C], loaded if inspect.isclass(loaded) else _component_in(loaded, self))
-        module = importlib.import_module(f"registry.{self.folder}.{name.replace('-', '_')}")
+        module = importlib.import_module(f".{self.folder}.{name.replace('-', '_')}", __package__)
         return cast(type[C], _component_in(module, self))
 
     def version(self, name: str) -> int | str:
@@ -335,7 +336,9 @@ def _execute(name: str, path: Path, text: bytes) -> ModuleType:
         exec(compile(text, path, "exec"), vars(module))  # nosec B102 # the user names this file of code
     except Exception as error:
         del sys.modules[name]
-        raise Mistake(f"plugin does not import: {type(error).__name__}: {error}", where=str(path)) from error
+        raise Mistake(
+            f"plugin does not import: {type(error).__name__}: {error}", where=str(path), fix=_IMPORTS
+        ) from error
     return module
 
 
@@ -389,7 +392,7 @@ def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyCompo
 
 
 def _components_in(module: ModuleType, kind: Kind[AnyComponent]) -> list[type[AnyComponent]]:
-    contract = getattr(importlib.import_module(f"registry.{kind.folder}"), kind.contract)
+    contract = getattr(importlib.import_module(f".{kind.folder}", __package__), kind.contract)
     return [
         cast(type[AnyComponent], value)
         for name, value in vars(module).items()

@@ -51,7 +51,7 @@ def leaderboard(
     if check or plugin or form in FORMATS:  # what is to be checked is made again; a plugin's code may be any
         texts, _ = _texts(folders, suite, scale, selection, form, output)
     else:
-        remembered = Remembered(folders, ["leaderboard", asked_of(suite, scale), scale, selection, form])
+        remembered = Remembered(folders, [asked_of(suite, scale), scale, selection, form], __file__)
         answer = remembered.answer
         if answer is None:
             made, said = _texts(folders, suite, scale, selection, form, None)

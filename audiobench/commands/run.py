@@ -88,7 +88,7 @@ def run(
         print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
         return
     screen = console()
-    remembered = Remembered([runs], ["run", request.digest, entry, task, protocol, look_of(screen)])
+    remembered = Remembered([runs], [request.digest, entry, task, protocol, look_of(screen)], __file__)
     board = remembered.answer
     if board and request.holds(board, store):
         _put_out(board, store)

@@ -36,7 +36,7 @@ class Form(Protocol):
 
 def form_called(name: FormName) -> Form:
     """The form with a name: the module ``benchmark/export/NAME.py``."""
-    return cast(Form, importlib.import_module(f"benchmark.export.{name}"))
+    return cast(Form, importlib.import_module(f".{name}", __package__))
 
 
 def require_free(folder: Path) -> None:

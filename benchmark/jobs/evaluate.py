@@ -42,6 +42,7 @@ class Config(job.Config):
     weights: embed.StatedWeights | None = None
     window_samples: Window | None = Field(None, alias="window", description="samples in a window, or whole")
     augment: tuple[StoredAugmentation, ...] = ()
+    gradients: PositiveInt = Field(1, description="version of the encoder's gradients; version 1 is in no key")
 
     @property
     def model(self) -> embed.Config | None:

@@ -27,6 +27,7 @@ class Config(job.Config):
     training: Annotated[Pretraining, PlainSerializer(lambda training: training.canonical())]
     window_samples: PositiveInt = Field(alias="crop", description="samples in a window")
     seed: int
+    gradients: PositiveInt = Field(1, description="version of the encoder's gradients; version 1 is in no key")
 
 
 class Needs(job.Needs):

@@ -22,7 +22,7 @@ class Cost(BaseModel):
 class Calibration(BaseModel):
     """What one kind of work costs on one machine."""
 
-    rates: dict[str, Cost] = Field(description="of each unit of work: see ``benchmark.ledger.forecast.units``")
+    rates: dict[str, Cost] = Field(description="of each unit of work: ``units`` in ledger/forecast.py makes them")
     clips: int = Field(description="that it worked on, of the data set's or in their place")
     sizes: dict[str, float] = Field({}, description="dim of an embedding, and bytes of files by unit of work")
     decoded: dict[str, int] = Field({}, description="samples of the clips that were packed, by id")

@@ -21,6 +21,7 @@ from registry.windows import Window
 
 if TYPE_CHECKING:
     from benchmark.suite.resolved import ResolvedEntry, ResolvedSuite
+    from registry.encoders import Encoder
     from registry.frontends import Frontend
     from registry.weights.pretrain import Pretrain
 
@@ -111,7 +112,7 @@ class _Planner:
         if protocol.uses_embeddings:
             needs["embed"] = self._plan.add(embedding)
         if protocol.uses_model:
-            settings |= {**dict(embedding.config), "augment": entry.augment}
+            settings |= {**dict(embedding.config), "augment": entry.augment, **_gradients(entry.encoder)}
             needs |= dict(embedding.needs)
         for group in [folds] if protocol.one_job else [(fold,) for fold in folds]:
             title = f"{of_protocol.protocol} {entry.name} on {column}"
@@ -158,6 +159,7 @@ class _Planner:
             training=weights.training,
             window_samples=entry.pretraining_samples,
             seed=seed,
+            **_gradients(entry.encoder),
         )
         corpus = self._pack(weights.corpus, entry.frontend)
         # Sorted, so that their order in a suite changes nothing.
@@ -184,6 +186,12 @@ class _Planner:
         config = pack.Config(task=task, sample_rate=rate, inputs=inputs.hash, **kept)
         job = pack.PackJob(config, pack.Needs(), f"pack {column or task.name}", inputs.blocked, inputs.odd)
         return self._plan.add(job, {"inputs": inputs.older})
+
+
+def _gradients(encoder: "Choice[Encoder]") -> dict[str, int]:
+    """The version of an encoder's gradients, for the keys of jobs that train it: keys are older than it."""
+    version = encoder.component.gradients(encoder.settings)
+    return {} if version == 1 else {"gradients": version}
 
 
 def _is_measured(config: Any) -> bool:

@@ -19,7 +19,7 @@ from benchmark.store.files import code_state, installed_state, is_settled, signa
 from registry.lookup import installed_plugins
 
 _KEPT = 20  # answers, the last ones
-_CODE = ("registry/tasks/*.csv", "leaderboard/*.py", "leaderboard/*.csv", "audiobench/*.py", "audiobench/commands/*.py")
+_CODE = ("registry/tasks/*.csv", "leaderboard/*.py", "leaderboard/*.csv")
 
 Answer = dict[str, Any]  # plain data
 
@@ -30,11 +30,13 @@ class Remembered:
     Args:
         folders: of records; what is asked is remembered in the first.
         asked: plain data: all that the answer depends on besides records, plans and code.
+        command: the file of the code that asks.
     """
 
-    def __init__(self, folders: Sequence[Path], asked: Sequence[object]) -> None:
+    def __init__(self, folders: Sequence[Path], asked: Sequence[object], command: str) -> None:
         named = [[str(folder), str(folder.resolve())] for folder in folders]
-        self._asked = hashlib.sha256(json.dumps([named, *asked]).encode()).hexdigest()
+        by = [command, signature(Path(command).stat())]
+        self._asked = hashlib.sha256(json.dumps([named, by, *asked]).encode()).hexdigest()
         self._path = folders[0] / "leaderboards" / "answers.json"
         self._state = _state(folders)
 

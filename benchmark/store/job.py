@@ -246,10 +246,10 @@ def job_kind(name: str) -> type[AnyJob]:
     Raises:
         Mistake: if there is no such kind.
     """
-    kinds = importlib.import_module("benchmark.jobs").KINDS
+    kinds = importlib.import_module("..jobs", __package__).KINDS
     if name not in kinds:
         raise Mistake(f"no kind of job is called {name[:_LONGEST_PLACE]!r}", fix=f"known: {', '.join(kinds)}")
-    members = vars(importlib.import_module(f"benchmark.jobs.{name}")).values()
+    members = vars(importlib.import_module(f"..jobs.{name}", __package__)).values()
     return next(
         member for member in members if isinstance(member, type) and issubclass(member, Job) and member.kind == name
     )

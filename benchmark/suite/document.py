@@ -96,7 +96,7 @@ def plugin_files(document: Document) -> list[Path]:
 def _read_mapping(path: Path) -> Document:
     document = read_document(path)
     if not isinstance(document.data, dict):
-        raise Mistake("a suite is a mapping", where=str(path), fix="see suites/quickstart.yaml")
+        raise Mistake("a suite is a mapping", where=str(path), fix=f"see {SHIPPED / 'quickstart.yaml'}")
     return document
 
 

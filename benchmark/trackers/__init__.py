@@ -143,7 +143,7 @@ def make_tracking(names: Sequence[str], folder: Path, suite: str, tell: Callable
 
 def _class_of(name: str) -> type[Tracker]:
     """The tracker in ``benchmark/trackers/NAME.py``. Its file imports its package only when it begins."""
-    members = vars(import_module(f"benchmark.trackers.{name}")).values()
+    members = vars(import_module(f".{name}", __package__)).values()
     return next(
         member
         for member in members

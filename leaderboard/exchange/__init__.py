@@ -20,7 +20,7 @@ Documents = Mapping[str, str]  # the text of each file, by its path below a fold
 
 def documents(table: Table, form: str) -> Documents:
     """The files of a leaderboard in one of ``FORMATS``: those of every entry that is measured, and of these alone."""
-    make = cast(Callable[[Table], Documents], import_module(f"leaderboard.exchange.{form}").documents)
+    make = cast(Callable[[Table], Documents], import_module(f".{form}", __package__).documents)
     return make(table)
 
 

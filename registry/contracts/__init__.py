@@ -132,7 +132,7 @@ def findings(kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside |
     contract = contract_of(kind)
     specimen: Specimen[C] = contract.Specimen(kind, reference, beside or Beside())
     _require_settings(specimen)
-    for check in checks_in(importlib.import_module("registry.contracts._every_kind")):
+    for check in checks_in(importlib.import_module("._every_kind", __package__)):
         finding = _finding(check, specimen)
         yield finding
         if finding.state == "failed" and check.__name__ == "settings_are_plain":
@@ -145,7 +145,7 @@ def findings(kind: Kind[C], reference: str | Mapping[str, Any], beside: Beside |
 
 def contract_of(kind: Kind[C]) -> ModuleType:
     """The module of a kind's checks."""
-    return importlib.import_module(f"registry.contracts.{kind.folder}")
+    return importlib.import_module(f".{kind.folder}", __package__)
 
 
 def checks_in(module: ModuleType) -> list[Check]:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, pad
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from registry import contracts
@@ -23,6 +24,7 @@ from registry.standing import Standing
 from registry.weights.own import brought
 
 _HALF = 0.99  # least cosine between embeddings in half and in full precision
+_APART, _SMALL = 0.2, 1e-3  # of gradients in float32: choices of a ReLU or a maximum differ; smaller ones are rounding
 _LONG, _MINUTE, _LARGE = 300, 60, 2 * 2**30  # seconds of a long clip; the seconds of work and bytes a tensor allowed
 
 
@@ -217,6 +219,25 @@ def learns_with_every_parameter(specimen: Specimen) -> str:
     return f"{sum(tensor.numel() for tensor in parameters.values()):,} parameters"
 
 
+def learns_as_in_float64(specimen: Specimen) -> str:
+    """In the order of memory in which it trains, its gradients are those of float64, but for rounding."""
+    if not specimen.component.gives_gradients:
+        raise NotApplicable("it gives no gradients: finetune refuses it")
+    if brought(specimen.component):
+        raise NotApplicable("others' models may compute in one precision alone")
+    x = specimen.frontend(specimen.clips(4))
+    found, exact = _gradients(specimen, x, torch.float32), _gradients(specimen, x, torch.float64)
+    if not exact:
+        raise NotApplicable("it has no parameters to train: finetune and pretraining cannot use it")
+    largest = max(float(gradient.norm()) for gradient in exact.values())
+    apart = {name: float((found[name] - g).norm() / g.norm().clamp(_SMALL * largest)) for name, g in exact.items()}
+    wrong = [name for name, difference in apart.items() if not difference <= _APART]
+    if wrong:
+        fix = "compare your own backward, and torch's for your layout, with finite differences"
+        raise Broken(f"gradients within {_APART:.0%} of those in float64", f"others of {_few(wrong)}", fix)
+    return f"within {max(apart.values()):.1e}"
+
+
 def is_whole_in_its_state(specimen: Specimen) -> str:
     """Another copy that takes its ``state_dict``, as stored in a file, has its embeddings."""
     state = {name: tensor.contiguous() for name, tensor in specimen.encoder.state_dict().items()}
@@ -251,6 +272,24 @@ def parts_are_the_embedding(specimen: Specimen) -> str:
             f"sizes that add up to {specimen.encoder.embedding_dim}", str(dict(parts)), "name every stretch, in order"
         )
     return ", ".join(f"{name} {size}" for name, size in parts.items())
+
+
+def _gradients(specimen: Specimen, x: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The gradients of the parameters by name; in float32 with images in channels-last order, as jobs train.
+
+    Norms take the statistics of the batch; nothing is dropped, as draws differ between precisions.
+    """
+    order = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
+    encoder = specimen.drawn(0).to(dtype, memory_format=order)  # type: ignore[call-overload]
+    for module in encoder.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+        if isinstance(module, Frontend):  # inside: a spectrum is of float32
+            module.float().register_forward_pre_hook(lambda _, given: (given[0].float(),))
+            module.register_forward_hook(lambda _, __, gave: gave.to(dtype))
+    given = x.to(dtype)
+    encoder.embed(given.contiguous(memory_format=order) if given.ndim == 4 else given).square().sum().backward()
+    return {name: p.grad.double() for name, p in encoder.named_parameters() if p.grad is not None}
 
 
 def _largest(x: Tensor) -> float:

@@ -175,7 +175,7 @@ def repeats_itself(specimen: Specimen) -> None:
     _require_scores(
         specimen.evaluated(specimen.split(), before=1),
         specimen.perfect,
-        "draw from torch's generators after registry.seeding.seed_everything(seed, ...)",
+        "draw from torch's generators after audiobench.seed_everything(seed, ...)",
     )
 
 
@@ -207,7 +207,7 @@ def trains_on_the_shots_alone(specimen: Specimen) -> str:
 def folds_stand_alone(specimen: Specimen) -> None:
     """A fold has the same scores, whichever others are evaluated with it."""
     alone = specimen.evaluated(specimen.split(), [_FOLDS[2]])
-    fix = "seed each fold by itself: registry.seeding.seed_for(seed, NAME, fold)"
+    fix = "seed each fold by itself: audiobench.seed_for(seed, NAME, fold)"
     _require_scores(alone, [specimen.perfect[2]], fix)
 
 

@@ -48,6 +48,17 @@ class Encoder(nn.Module, Component[Own]):
             spectral = "use a spectral front end, such as logmel"
             yield Objection("name", what, "frontend: waveform" if cls.takes == "waveform" else spectral)
 
+    @classmethod
+    def gradients(cls, config: Any) -> int:
+        """Version of the gradients, for the keys of what trains the encoder; embeddings have ``version``.
+
+        Its author raises it when training changes, and embeddings with the same weights do not.
+
+        Args:
+            config: the encoder's own ``Config``.
+        """
+        return 1
+
     def forward(self, x_BCFN: Tensor) -> Tensor:
         """The frames ``[B, N', D]`` of a front end's output."""
         raise NotImplementedError

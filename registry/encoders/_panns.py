@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -66,6 +66,18 @@ class Panns(Encoder):
         return F.dropout(x, self.dropout, self.training)
 
 
+def mel_norm(norm: nn.BatchNorm2d, x_BCFN: Tensor) -> Tensor:
+    """A batch norm over the mel axis: ``[B, C, F, N]`` to ``[B, C, N, F]``, time before frequency, as published.
+
+    On a CPU torch (2.11 to 2.14) computes wrong gradients of the norm's weight and bias from a gradient in
+    channels-last order, which convolutions give: it is put in order before.
+    """
+    normal_BFCN: Tensor = norm(x_BCFN.transpose(1, 2))
+    if normal_BFCN.requires_grad:
+        normal_BFCN.register_hook(Tensor.contiguous)
+    return normal_BFCN.permute(0, 2, 3, 1)
+
+
 class SpectralPanns(Panns):
     """A PANNs encoder of one log-mel: batch norm over the mel axis, then ``body`` on ``[B, 1, N, F]``.
 
@@ -86,15 +98,18 @@ class SpectralPanns(Panns):
             )
         self.bn0 = nn.BatchNorm2d(bins)
 
+    @classmethod
+    def gradients(cls, config: Any) -> int:
+        """2: those of ``bn0`` were wrong on a CPU."""
+        return 2
+
     def body(self, x_B1NF: Tensor) -> Tensor:
         """``[B, D, N', F']``."""
         raise NotImplementedError
 
     def forward(self, x_BCFN: Tensor) -> Tensor:
         self.check_length(x_BCFN)
-        # Time before frequency, as published: the kernels are not symmetric.
-        normal_BFCN: Tensor = self.bn0(x_BCFN.transpose(1, 2))
-        return self.body(normal_BFCN.permute(0, 2, 3, 1)).mean(3).transpose(1, 2)
+        return self.body(mel_norm(self.bn0, x_BCFN)).mean(3).transpose(1, 2)
 
 
 class ConvBlock(nn.Module):

@@ -57,6 +57,12 @@ class Multiformat(Encoder):
         self.parts = parts
         self.embedding_dim = sum(parts.values())
 
+    @classmethod
+    def gradients(cls, config: Config) -> int:
+        """The newest of its branches."""
+        encoders = [branch.encoder for branch in config.branches.values()]
+        return max(encoder.component.gradients(encoder.settings) for encoder in encoders)
+
     def branch(self, name: str) -> tuple[Views, Encoder]:
         """The front end and the encoder of one format."""
         return self.views[name], self.encoders[name]  # type: ignore[return-value]

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from registry.encoders._panns import ConvBlock, PannsSettings
+from registry.encoders._panns import ConvBlock, PannsSettings, mel_norm
 from registry.encoders._wavegram import HOP, WavegramPanns
 from registry.frontends import Frontend, make_frontend
 from registry.lookup import FrontendReference, named
@@ -42,8 +42,7 @@ class WavegramLogmelCnn14(WavegramPanns):
 
     def forward(self, x_B1T: Tensor) -> Tensor:
         self.check_length(x_B1T)
-        mel_BFCN: Tensor = self.bn0(self.logmel(x_B1T.squeeze(1)).transpose(1, 2))
-        mel_BCNF = F.avg_pool2d(self.conv_block1(mel_BFCN.permute(0, 2, 3, 1)), 2)
+        mel_BCNF = F.avg_pool2d(self.conv_block1(mel_norm(self.bn0, self.logmel(x_B1T.squeeze(1)))), 2)
         wave_BCNF = self.wavegram(x_B1T)
         # The log-mel has centred frames: there can be one more, depending on the length.
         frames = min(mel_BCNF.shape[2], wave_BCNF.shape[2])

@@ -15,6 +15,8 @@ from registry.methods.rotation import Rotation
 from registry.settings import Settings
 from registry.views import Views
 
+_ROUNDING = 64  # times the precision of the type, of the range of a band
+
 
 class Colorization(Method["Colorization.Config"]):
     """Predicts for each frame how loud the upper half of the bins is; the encoder sees only the lower half.
@@ -29,6 +31,7 @@ class Colorization(Method["Colorization.Config"]):
     The recipe is rotation's. The source has 313 colours, soft targets, and weights against frequent colours.
     """
 
+    version = 2  # in version 1 rounding gave frames that a mask had made equal several levels
     source: ClassVar[str] = "Zhang et al. 2016, from memory; audio form ours"
     windows = 1
     on_frames = True
@@ -70,7 +73,11 @@ class Colorization(Method["Colorization.Config"]):
 
 
 def _levels(loudness_BKN: Tensor, levels: int) -> Tensor:
-    """Levels ``[B, K, N]`` from 0 on. In each band k all levels are equally frequent; equal values have one level."""
+    """Levels ``[B, K, N]`` from 0 on. In each band k all levels are equally frequent; equal values have one level, as
+    have values that differ by rounding alone.
+    """
     sorted_KM = loudness_BKN.transpose(0, 1).flatten(1).sort(1).values  # quantile() would wait for the device
     edge_LK = torch.stack([sorted_KM[:, sorted_KM.shape[1] * level // levels - 1] for level in range(1, levels)])
-    return (loudness_BKN > edge_LK[:, None, :, None]).sum(0)
+    # Frames that a mask made equal differ by the rounding of their means, which must not split them.
+    rounding_K = _ROUNDING * torch.finfo(loudness_BKN.dtype).eps * (sorted_KM[:, -1] - sorted_KM[:, 0])
+    return (loudness_BKN > (edge_LK + rounding_K)[:, None, :, None]).sum(0)

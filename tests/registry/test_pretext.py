@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from registry.encoders import Encoder
@@ -287,6 +288,21 @@ def test_colorization_hides_the_upper_bins() -> None:
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(seen[0][:, :, :16], x[:, :, :16])
     torch.testing.assert_close(seen[0][:, :, 31], x[:, :, :16].mean(2))
+
+
+def test_frames_that_a_mask_made_equal_have_one_colour() -> None:
+    """Their means over bands of bins differ by rounding alone, and an edge must not lie between them."""
+    from registry.methods.colorization import _levels
+
+    torch.manual_seed(0)
+    x_BFN = torch.randn(64, 44, 16)
+    x_BFN[:, :, 4:] = x_BFN.mean((1, 2), keepdim=True)
+    loudness_BKN = F.adaptive_avg_pool2d(x_BFN, (8, 11))  # of one frame, or of two
+    loudness_BKN = loudness_BKN - loudness_BKN.mean(2, keepdim=True)
+    masked_BKM = loudness_BKN[:, :, 3:]
+    assert (masked_BKM.amax(2) > masked_BKM.amin(2)).any()
+    level_BKM = _levels(loudness_BKN, 8)[:, :, 3:]
+    assert torch.equal(level_BKM, level_BKM[:, :, :1].expand_as(level_BKM))
 
 
 def test_colours_are_levels_of_equal_frequency_in_each_band() -> None:

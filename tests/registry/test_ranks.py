@@ -28,8 +28,7 @@ def case(name: str, settings: dict[str, Any] | None = None, **beside: Any) -> di
 
 
 # Every method of the registry, so that a new one is tested, too: with a front end that learns, if it has enough frames.
-# With one, two ranks of colorization differ on some processors, perhaps by a level that is rounded otherwise.
-FINE = ("cpc", "jigsaw", "colorization")
+FINE = ("cpc", "jigsaw")
 OWN: dict[str, dict[str, Any]] = {"moco": {"norm_groups": 2}}
 EVERY = {name: case(name, OWN.get(name), **({} if name in FINE else {"frontend": LEARNED})) for name in METHODS.names()}
 MORE = {

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_committed_plans_name_no_path_of_one_machine() -> None:
     assert not [path for path in paths if Path(path).is_absolute()]
 
 
-def by_title(plan: Plan) -> dict[tuple[str, str], set[str]]:
+def by_title(plan: Plan, leave_out: Set[str] = frozenset()) -> dict[tuple[str, str], set[str]]:
     """What every job but packs, which follow the data, is asked to do. A weight file's hash follows the file.
 
     Jobs of several seeds share a title.
@@ -68,16 +69,24 @@ def by_title(plan: Plan) -> dict[tuple[str, str], set[str]]:
         if job.kind != "pack":
             asked_config = job.config.canonical()
             imagenet = asked_config.get("weights", {}).get("kind") == "imagenet"
-            config = without(asked_config, {"weights"} if imagenet else set())
+            config = without(asked_config, leave_out | ({"weights"} if imagenet else set()))
             asked[job.kind, job.title].add(json.dumps(config, sort_keys=True))
     return asked
 
 
-def without(config: Any, names: set[str]) -> Any:
+def without(config: Any, names: Set[str]) -> Any:
     """A configuration without some settings, at any depth."""
     if isinstance(config, dict):
         return {name: without(value, names) for name, value in config.items() if name not in names}
     return [without(item, names) for item in config] if isinstance(config, list) else config
+
+
+# Boards of which some rows are not yet made again: settings that were not in their keys, and jobs of another version.
+NOT_AGAIN: dict[str, tuple[set[str], set[str]]] = {
+    "methods": ({"gradients"}, {"pretrain colorization on esc50"}),
+    "wang2021/table-4": ({"gradients"}, set()),
+    **{f"lin2022/table-3.{table}": ({"gradients"}, set()) for table in (1, 2, 3)},
+}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +97,7 @@ def test_what_a_suite_asks_for_its_stored_plan_asked_for(suite: str) -> None:
     assert kept
     stored = Plan.from_json(kept["plan"])
     resolved = load_suite(suite_path(suite), "cpu", None)
-    before, today = by_title(stored), by_title(make_plan(resolved, None, stored.facts.seeds))
+    settings, jobs = NOT_AGAIN.get(suite, (set(), set()))
+    before, today = by_title(stored), by_title(make_plan(resolved, None, stored.facts.seeds), settings)
     assert before.keys() == today.keys()
-    assert {title for kind, title in before if before[kind, title] != today[kind, title]} == set()
+    assert {title for kind, title in before if before[kind, title] != today[kind, title]} == jobs
