@@ -18,7 +18,7 @@ from benchmark.jobs import KINDS
 from benchmark.store.files import code_state, installed_state, is_settled, signature, write_text
 from registry.lookup import installed_plugins
 
-_KEPT = 20  # answers, the last ones
+_KEPT = 8  # answers, the last ones
 _CODE = ("registry/tasks/*.csv", "leaderboard/*.py", "leaderboard/*.csv")
 
 Answer = dict[str, Any]  # plain data

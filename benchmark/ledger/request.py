@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmark.ledger.fits import PLACE, Fits
 from benchmark.ledger.plan import Plan, plan_name
 from benchmark.ledger.planner import make_plan, still_holds
 from benchmark.store.digests import Digests
@@ -74,7 +75,7 @@ class Request:
         resolved = load_suite(self.suite, self.scale, self.data, self.plugins)
         from benchmark.ledger.fit import check_fit  # which loads torch
 
-        check_fit(resolved.entries, resolved.protocols, self.tell)
+        check_fit(resolved.entries, resolved.protocols, self.tell, Fits(PLACE))
         plan = make_plan(resolved, self.data, self.seeds or resolved.suite.seeds, digests)
         plan.texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
         return plan
