@@ -6,7 +6,7 @@ BIN = .venv/bin
 # Files of tests run side by side, a process a core; more than four would want more than 8 GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo install test test-all lint types security docs check speed speed-gpu
+.PHONY: demo gallery install test test-all lint types security docs check speed speed-gpu
 
 demo: install
 	$(BIN)/audiobench run quickstart
@@ -40,11 +40,15 @@ security: install
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive audiobench benchmark leaderboard registry
 	$(BIN)/python -m tests.audit
 
-# The site, build/site, from docs/ and from the code; what mkdocs warns of is an error. mkdocs.yml
+# The site, build/site, from docs/ and from the code. Not --quiet: strict is about warnings that are told.
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types security docs test-all
+
+# The committed boards as a static site, build/gallery/index.html: docs/gallery.md.
+gallery: install
+	$(BIN)/audiobench site build/gallery --runs leaderboard/records
 
 # Ratios to the bare operation: docs/speed.md. Nothing else should run.
 speed: install

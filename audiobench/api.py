@@ -190,7 +190,9 @@ def records(runs: Place = "runs", kind: str | None = None) -> "Iterator[Finished
     from registry.lookup import nearest
 
     if not Path(runs).is_dir():
-        raise Mistake("there is no folder of records", where=str(runs), fix="run a suite, or name another folder")
+        raise Mistake(
+            "there is no folder of records", where=str(runs), fix="audiobench run SUITE, or name another folder"
+        )
     if kind is not None and kind not in KINDS:
         raise Mistake(f"no kind of job is called {kind!r}", fix=nearest(kind, list(KINDS)))
     return finished(Store(Path(runs)), kind, _tell)

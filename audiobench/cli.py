@@ -34,6 +34,7 @@ def main() -> None:
         status = _run()
     except KeyboardInterrupt as stop:
         status = getattr(stop, "status", _INTERRUPTED)
+        _call_if_loaded("benchmark.live", "leave")  # a second Ctrl-C may have come while the view was taken away
         _tell(status)
     finally:
         for number, handler in before.items():
@@ -79,7 +80,7 @@ def _call() -> int:
     from registry.errors import Interrupted
 
     try:
-        _app()()
+        _app()(prog_name="audiobench")  # however it was called: shells know it by this name
     except SystemExit as end:  # Typer ends with this, also when a pipe broke
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
@@ -95,39 +96,45 @@ def _app() -> "Typer":
     from audiobench.commands import (
         check,
         data,
+        doctor,
         embed,
         export,
         job,
         leaderboard,
         list_,
+        new,
         plan,
         report,
         run,
         schema,
         show,
+        site,
         store,
     )
+    from audiobench.examples import examples
 
     app = Typer(
         name="audiobench",
         help="A benchmark harness for audio representations.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.command("run")(run.run)
-    app.command("plan")(plan.plan)
-    app.command("job")(job.job)
-    app.command("list")(list_.list_)
-    app.command("show")(show.show)
-    app.command("check")(check.check)
+    app.command("run", epilog=examples("run"))(run.run)
+    app.command("plan", epilog=examples("plan"))(plan.plan)
+    app.command("job", epilog=examples("job"))(job.job)
+    app.command("list", epilog=examples("list"))(list_.list_)
+    app.command("show", epilog=examples("show"))(show.show)
+    app.command("check", epilog=examples("check"))(check.check)
+    app.command("doctor", epilog=examples("doctor"))(doctor.doctor)
+    app.add_typer(new.app, name="new")
     app.add_typer(data.app, name="data")
-    app.command("leaderboard")(leaderboard.leaderboard)
-    app.command("report")(report.report)
-    app.command("embed")(embed.embed)
-    app.command("export")(export.export)
+    app.command("leaderboard", epilog=examples("leaderboard"))(leaderboard.leaderboard)
+    app.command("report", epilog=examples("report"))(report.report)
+    app.command("site", epilog=examples("site"))(site.site)
+    app.command("embed", epilog=examples("embed"))(embed.embed)
+    app.command("export", epilog=examples("export"))(export.export)
     app.add_typer(store.app, name="store")
-    app.command("schema")(schema.schema)
+    app.command("schema", epilog=examples("schema"))(schema.schema)
     return app
 
 
@@ -144,17 +151,21 @@ def interrupt(number: int, frame: "FrameType | None") -> None:
         signal.signal(number, signal.SIG_IGN)  # some systems send it twice: no second one stops the clearing up
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            if sys.stderr and sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h")  # a progress bar has hidden the cursor
-            abandon = getattr(sys.modules.get("benchmark.store.leases"), "abandon", None)  # it may be half imported
-            if abandon:
-                abandon()
+            _call_if_loaded("benchmark.live", "leave")
+            _call_if_loaded("benchmark.store.leases", "abandon")
             _tell(_SIGNALLED + number)
             os._exit(_SIGNALLED + number)
         frame = frame.f_back
     from registry.errors import Interrupted
 
     raise Interrupted(number)
+
+
+def _call_if_loaded(module: str, name: str) -> None:
+    """Calls a function of a module, unless that is not loaded, or not to its end."""
+    function = getattr(sys.modules.get(module), name, None)
+    if function:
+        function()
 
 
 def _tell(status: int) -> None:

@@ -1,5 +1,6 @@
-"""Shows people how far jobs are: with bars on a terminal, with plain lines elsewhere."""
+"""Shows people how far jobs are: with a live view on a terminal, with plain lines elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -7,7 +8,10 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
-from registry.text import say, visible, visible_lines
+from benchmark.tally import Tally
+from registry.text import say
+
+_DUMB = ("dumb", "unknown")  # terminals
 
 
 class Progress:
@@ -24,8 +28,8 @@ class Progress:
     def begin(self, title: str) -> None:
         """A job starts."""
 
-    def expect(self, total: int, done: int = 0) -> None:
-        """The job has ``total`` steps, and ``done`` of them were done before."""
+    def expect(self, total: int, done: int = 0, unit: str = "") -> None:
+        """The job has ``total`` steps, and ``done`` of them were done before; ``unit`` names several, as in clips."""
 
     def advance(self, steps: int = 1, status: str = "") -> None:
         """Steps were done; ``status`` is the current loss or accuracy, in words."""
@@ -33,8 +37,11 @@ class Progress:
     def end(self, message: str, title: str = "") -> None:
         """A job ended: the one with this title, or else the one that began last."""
 
+    def stand(self, tally: Tally) -> None:
+        """So the jobs of the run stand now."""
+
     def say(self, message: str) -> None:
-        """Prints a line that stays."""
+        """Prints a line that stays: the only way for a message to pass while jobs are followed."""
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -45,8 +52,8 @@ class Progress:
 class PlainProgress(Progress):
     """Lines of text: when a job begins, every ten seconds, and when it ends."""
 
-    def __init__(self, stream: TextIO = sys.stderr, interval: float = 10.0) -> None:
-        self.stream, self.interval = stream, interval
+    def __init__(self, stream: TextIO | None = None, interval: float = 10.0) -> None:
+        self.stream, self.interval = stream or sys.stderr, interval
         self.title, self.total, self.done, self.status = "", 0, 0, ""
         self.began = self.printed = time.monotonic()
         self.first = 0
@@ -55,7 +62,7 @@ class PlainProgress(Progress):
         self.title, self.status = title, ""
         self.expect(0)
 
-    def expect(self, total: int, done: int = 0) -> None:
+    def expect(self, total: int, done: int = 0, unit: str = "") -> None:
         self.total, self.done, self.first = total, done, done
         self.began = self.printed = time.monotonic()
 
@@ -79,75 +86,10 @@ class PlainProgress(Progress):
             say(message, self.stream)
 
 
-class BarProgress(Progress):
-    """A bar for the current job, with rate, time left and current loss or accuracy. An ended job leaves a line."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        console = Console(stderr=True)
-        self.bars = Bars(
-            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", markup=False),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
-            console=console,
-        )
-        self.task = self.bars.add_task("", visible=False, rate="", status="")
-        self.title, self.began, self.first = "", time.monotonic(), 0
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
-
-    def begin(self, title: str) -> None:
-        self.title = title
-        self.expect(0)
-
-    def expect(self, total: int, done: int = 0) -> None:
-        self.began, self.first = time.monotonic(), done
-        self.bars.reset(
-            self.task,
-            description=visible(self.title),
-            total=total or None,
-            completed=done,
-            visible=True,
-            rate="",
-            status="",
-        )
-
-    def advance(self, steps: int = 1, status: str = "") -> None:
-        done = self.bars.tasks[0].completed + steps - self.first
-        self.bars.update(self.task, advance=steps, rate=f"{done / (time.monotonic() - self.began + 1e-9):.1f}/s")
-        if status:
-            self.bars.update(self.task, status=visible(status))
-
-    def end(self, message: str, title: str = "") -> None:
-        self.say(f"{title or self.title}: {message}")
-        self.bars.update(self.task, visible=False)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        self.bars.stop()
-        try:
-            yield
-        finally:
-            self.bars.start()
-
-    def say(self, message: str) -> None:
-        self.bars.console.print(visible_lines(message), highlight=False, markup=False)
-
-
 def progress_for(stream: TextIO) -> Progress:
-    """Bars on a terminal, lines elsewhere."""
-    return BarProgress() if stream.isatty() else PlainProgress(stream)
+    """A view that is renewed on a terminal, lines elsewhere, and where the terminal cannot move its cursor."""
+    if stream.isatty() and os.environ.get("TERM", "").lower() not in _DUMB:
+        from benchmark.live import LiveProgress
+
+        return LiveProgress()
+    return PlainProgress(stream)

@@ -50,7 +50,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             return words  # a file of the repository that is no page
         return f"[{words}]({posixpath.relpath(inside, posixpath.dirname(here) or '.')}{anchor or ''})"
 
-    pieces = re.split(r"(```.*?```)", re.sub(r"<!--.*?-->\n?", "", markdown, flags=re.DOTALL), flags=re.DOTALL)
+    pieces = re.split(r"(```.*?```)", re.sub(r" *<!--.*?-->\n?", "", markdown, flags=re.DOTALL), flags=re.DOTALL)
     return "".join(piece if i % 2 else re.sub(_LINK, led, piece) for i, piece in enumerate(pieces))
 
 

@@ -45,6 +45,7 @@ class Stores(Store):
         places: dict[Path, Path] = {}
         for folder in folders:
             places.setdefault(folder.resolve(), folder)
+        self.run_last: dict[str, float] = {}  # by the name of a plan that was read, in seconds since 1970; 0: not known
         names = _short_names(list(places))
         self.stores = {name: Store(folder) for name, folder in zip(names, places.values(), strict=True)}
         self._rest = Rest()
@@ -78,6 +79,7 @@ class Stores(Store):
         """
         loaded = {label: store.load_plan(name, asked, tell) for label, store in self.stores.items()}
         plans = {label: Plan.from_json(stored["plan"]) for label, stored in loaded.items() if stored}
+        self.run_last[name] = max(stored.get("time", 0.0) for stored in loaded.values() if stored)
         return merge_plans(plans)
 
     def plans(self) -> list[str]:

@@ -27,6 +27,13 @@ def render(table: Table, form: str) -> str:
     return {"md": _markdown, "html": _html, "latex": _latex, "csv": _csv, "json": _json}[form](table)
 
 
+def render_all(tables: Sequence[Table], form: str) -> str:
+    """Tables as one text. In JSON one table is an object, and several are a list of them: a document in any case."""
+    if form == "json" and len(tables) != 1:
+        return json_text([_document(table) for table in tables], indent=1) + "\n"
+    return "\n".join(render(table, form) for table in tables)
+
+
 def show(table: Table, console: "Console") -> None:
     """Prints the table on a terminal; on a narrow one each protocol in a table of its own."""
     for grid in grids(table):
@@ -139,12 +146,16 @@ def _csv(table: Table) -> str:
 
 
 def _json(table: Table) -> str:
+    return json_text(_document(table), indent=1) + "\n"
+
+
+def _document(table: Table) -> dict[str, Any]:
     pairs = [
         {"task": task, "protocol": protocol, **asdict(pair)}
         for (task, protocol), of_column in table.comparisons.items()
         for pair in of_column.pairs
     ]
-    content = {
+    return {
         "name": table.name,
         **table.facts.to_json(),
         "selection": table.rule,
@@ -157,7 +168,6 @@ def _json(table: Table) -> str:
         ],
         "across": [asdict(across) for across in table.across],
     }
-    return json_text(content, indent=1) + "\n"
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

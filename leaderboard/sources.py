@@ -76,13 +76,15 @@ def _known(store: Store, suite: str | None, file: Path | None, scale: str | None
     """By name, the plans of a suite (or of all) in one store, each with the digest that the file asks for, or empty."""
     known = store.plans()
     if not known:
-        fix = "audiobench run SUITE, or name another folder: --runs DIR"
+        fix = f"audiobench run {suite or 'SUITE'}, or name another folder: --runs DIR"
         raise Mistake("no suite was run here", where=str(store.root), fix=fix)
     if suite is None:
         return dict.fromkeys(known, "")
     names = [n for n in known if n == plan_name(suite, scale) or (scale is None and n.split("@")[0] == suite)]
     if not names:
-        raise Mistake(f"{plan_name(suite, scale)} was not run here", where=str(store.root), fix=nearest(suite, known))
+        command = f"audiobench run {suite}" + f" --scale {scale}" * (scale is not None)
+        fix = f"{nearest(suite, known)} (to run it: {command})"
+        raise Mistake(f"{plan_name(suite, scale)} was not run here", where=str(store.root), fix=fix)
     return _of_content(store, file, names) if file else dict.fromkeys(names, "")
 
 

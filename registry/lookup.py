@@ -79,7 +79,8 @@ class Kind(Generic[C]):
         if (self.folder, name) in _plugins:
             return cast(type[C], _plugins[self.folder, name].component)
         if name not in self.names():
-            raise Mistake(f"no {self.singular} is called {name!r}", fix=nearest(name, self.names()))
+            fix = f"{nearest(name, self.names())} (audiobench list {self.folder})"
+            raise Mistake(f"no {self.singular} is called {name!r}", fix=fix)
         if name in _entry_points(self):
             loaded = _entry_points(self)[name].load()
             return cast(type[C], loaded if inspect.isclass(loaded) else _component_in(loaded, self))

@@ -22,6 +22,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ from tests.conftest import Answer
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-_COMMENT_OR_FENCE = re.compile(r"^<!--(.*?)-->\n|^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_COMMENT_OR_FENCE = re.compile(r"^ *<!--(.*?)-->\n|^( *)```(\w*)\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"# ([\w./-]+\.\w+)(?::.*)?\n")
 _NOT_RUN = "not run: "
 _ENDS = "ends with "
@@ -86,10 +87,10 @@ def blocks(page: Path) -> list[Block]:
     for match in _COMMENT_OR_FENCE.finditer(text):
         if text[end : match.start()].strip():
             marks = []
-        comment, language, inside = match.groups()
+        comment, _, language, inside = match.groups()
         end, line = match.end(), text.count("\n", 0, match.start()) + 1
         if comment is None:
-            found.append(Block(line, language, inside, tuple(marks)))
+            found.append(Block(line, language, dedent(inside), tuple(marks)))
             marks = []
         elif comment.strip().startswith("first\n"):
             found.append(Block(line, "python", comment.strip().removeprefix("first\n") + "\n", ()))
@@ -212,10 +213,11 @@ def _refused(words: list[str]) -> str:
 
     from audiobench.cli import _app
 
-    if "audiobench" not in words or words[0] in ("pip", "python"):
+    calls = [at for at, word in enumerate(words) if word == "audiobench" or word.endswith("/bin/audiobench")]
+    if not calls or words[0] in ("pip", "python", "docker"):
         return ""
     arguments = []
-    for word in words[words.index("audiobench") + 1 :]:
+    for word in words[calls[0] + 1 :]:
         if set(word) <= set("|&;<>"):
             break
         arguments.append(word)

@@ -22,7 +22,9 @@ LINK = r"<link\b[^>]*\brel=[\"'](?:stylesheet|preconnect|icon)[\"'][^>]*>"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    arguments = re.findall(r"/mkdocs (.+)", (ROOT / "Makefile").read_text())[0].split()
+    assert "--quiet" not in arguments, "it hides from --strict what --strict is about"
+    command = [sys.executable, "-m", "mkdocs", *arguments, "--site-dir", str(folder)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     return folder

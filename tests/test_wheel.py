@@ -75,6 +75,9 @@ def test_every_file_of_ours_can_be_rewritten(tmp_path: Path) -> None:
         assert left == [], path
     assert not (inside / "leaderboard" / "records").exists()
     assert (inside / "leaderboard" / "published.csv").is_file()
+    templates = [path.name for path in (ROOT / "audiobench" / "templates").iterdir()]
+    assert sorted(templates) == sorted(path.name for path in (tmp_path / "audiobench" / "templates").iterdir())
+    assert {"method.py.jinja", "suite.yaml.jinja"} <= set(templates)
 
 
 @dataclass

@@ -1,11 +1,13 @@
 """``audiobench check``."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiobench.commands.options import Data, Debug, Plugins
+from audiobench import completion
+from audiobench.commands.options import Data, Debug, Json, Plugins
 from registry.text import say
 
 if TYPE_CHECKING:
@@ -15,10 +17,19 @@ if TYPE_CHECKING:
 
 def check(
     what: Annotated[
-        str, typer.Argument(metavar="ENCODER|FILE|KIND", help="An encoder, a plugin's file, or a kind of component.")
+        str,
+        typer.Argument(
+            metavar="ENCODER|FILE|KIND",
+            help="An encoder, a plugin's file, or a kind of component.",
+            autocompletion=completion.checked,
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(help="A component of the kind, or as a suite has it: '{name: cnn10, width: 8}'.")
+        str | None,
+        typer.Argument(
+            help="A component of the kind, or as a suite has it: '{name: cnn10, width: 8}'.",
+            autocompletion=completion.names,
+        ),
     ] = None,
     frontend: Annotated[
         str | None, typer.Option(help="Front end beside encoders, methods and weights, instead of a plain one.")
@@ -27,6 +38,7 @@ def check(
         str | None, typer.Option(help="Encoder beside methods and weights, instead of a tiny one.")
     ] = None,
     data: Data = None,
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
@@ -34,6 +46,7 @@ def check(
 
     Exit with 1 if it does not.
     """
+    from audiobench.commands.documents import of_mistake, print_document
     from audiobench.commands.references import choose
     from registry.contracts import Beside
     from registry.errors import Mistake, Mistakes
@@ -46,15 +59,17 @@ def check(
         frontend=choose(FRONTENDS, frontend) if frontend else None,
         encoder=choose(ENCODERS, encoder) if encoder else None,
     )
-    failed, mistakes = 0, []
+    reports, mistakes = [], []
     for kind, reference in _asked(what, name):
         try:
-            failed += _report(kind, reference, beside)
+            reports.append(_report(kind, reference, beside, tell=(lambda line: None) if as_json else say))
         except Mistake as mistake:
             mistakes.append(mistake)
+    if as_json:
+        print_document({"components": reports, "mistakes": list(map(of_mistake, mistakes))})
     if mistakes:
         raise Mistakes(mistakes)
-    if failed:
+    if not all(report["keeps"] for report in reports):
         raise typer.Exit(1)
 
 
@@ -77,18 +92,22 @@ def _asked(what: str, name: str | None) -> "list[tuple[Kind[AnyComponent], Any]]
     return [(ENCODERS, read_reference(what))]
 
 
-def _report(kind: "Kind[AnyComponent]", reference: Any, beside: "Beside") -> int:
-    """Runs the checks of a component, prints each finding at once, and returns how many checks failed."""
+def _report(
+    kind: "Kind[AnyComponent]", reference: Any, beside: "Beside", tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Runs the checks of a component, tells each finding at once, and returns all of them."""
     from collections import Counter
+    from dataclasses import asdict
 
     from registry.contracts import findings
 
-    title = f"{kind.folder}/{reference if isinstance(reference, str) else reference.get('name')}"
-    say(title)
-    states = Counter[str]()
+    name = reference if isinstance(reference, str) else reference.get("name")
+    title, found = f"{kind.folder}/{name}", []
+    tell(title)
     for finding in findings(kind, reference, beside):
-        states[finding.state] += 1
-        say(f"  {finding.state:14}  {finding}")
+        found.append(finding)
+        tell(f"  {finding.state:14}  {finding}")
+    states = Counter(finding.state for finding in found)
     counted = ", ".join(f"{states[state]} {state}" for state in ("passed", "failed", "not applicable") if states[state])
-    say(f"{title} {'does not keep' if states['failed'] else 'keeps'} its contract: {counted}")
-    return states["failed"]
+    tell(f"{title} {'does not keep' if states['failed'] else 'keeps'} its contract: {counted}")
+    return {"kind": kind.folder, "name": name, "keeps": not states["failed"], "findings": list(map(asdict, found))}

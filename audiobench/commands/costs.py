@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.amounts import duration, size
 from registry.text import say
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from benchmark.ledger.work import Work
     from benchmark.store.job import AnyJob, Forecast
 
-_KILO = 1000
 _MEMORY = {"host": "memory", "device": "GPU memory"}
 
 
@@ -104,24 +104,6 @@ def told(said: "Forecast") -> str:
 def _said(seconds: float, peaks: Mapping[str, int], disk: float) -> str:
     memory = [f"{size(most)} of {_MEMORY[where]}" for where, most in peaks.items()]
     return ", ".join([duration(seconds), *memory, f"{size(disk)} of disk"])
-
-
-def duration(seconds: float) -> str:
-    """A time in two units at most: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, left = divmod(minutes, 60)
-    return f"{hours:,} h {left:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def size(number: float) -> str:
-    """Bytes in a unit of a thousand, a million, ...: ``3.1 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < _KILO:
-            return f"{number:.{0 if unit == 'B' or number >= 100 else 1}f} {unit}"
-        number /= _KILO
-    return f"{number:,.1f} TB"
 
 
 def _free(folder: Path) -> int:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiobench.commands.options import Data, Debug, Plugins
+from audiobench import completion
+from audiobench.commands.options import Data, Debug, Json, Plugins
+from audiobench.examples import examples
 from registry.text import say, visible
 
 if TYPE_CHECKING:
@@ -17,12 +19,17 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Fetch, verify and compare data sets.", no_args_is_help=True)
 
 TaskName = Annotated[
-    str, typer.Argument(metavar="TASK", help="A task's name, or as a suite has it: '{name: us8k, folds: [1, 2, 10]}'.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="A task's name, or as a suite has it: '{name: us8k, folds: [1, 2, 10]}'.",
+        autocompletion=completion.data_sets,
+    ),
 ]
 _SHOWN = 20  # faults; --json lists all
 
 
-@app.command("fetch")
+@app.command("fetch", epilog=examples("data fetch"))
 def fetch(
     task: TaskName,
     data: Data = None,
@@ -39,7 +46,7 @@ def fetch(
 
     name, made = _task(task, plugin)
     if data is None:
-        raise Mistake("no data folder is given", fix="add --data DIR, or set AUDIOBENCH_DATA")
+        raise Mistake("no data folder is given", fix=f"audiobench data fetch {name} --data DIR, or set AUDIOBENCH_DATA")
     say(f"{name}\n  licence: {made.licence}\n  source:  {made.source}")
     if made.url:
         say(f"  from:    {made.url}")
@@ -48,11 +55,11 @@ def fetch(
     say(answer)
 
 
-@app.command("verify")
+@app.command("verify", epilog=examples("data verify"))
 def verify(
     task: TaskName,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
@@ -60,39 +67,43 @@ def verify(
 
     Exit with 1 if anything is wrong.
     """
+    from audiobench.commands.documents import print_document
     from benchmark.data.verify import verify
     from benchmark.progress import progress_for
-    from benchmark.store.files import json_text
 
     name, made = _task(task, plugin)
     with progress_for(sys.stderr) as progress:
         verification = verify(made, name, data, progress)
     if as_json:
-        print(json_text(verification.as_json(), indent=1))
+        print_document(verification.as_json())
     else:
         _show(verification)
     if not verification.is_right:
         raise typer.Exit(1)
 
 
-@app.command("audit")
+@app.command("audit", epilog=examples("data audit"))
 def audit(
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TASK", help="Names, or as a suite has them; by default all that --data holds."),
+        typer.Argument(
+            metavar="TASK",
+            help="Names, or as a suite has them; by default all that --data holds.",
+            autocompletion=completion.data_sets,
+        ),
     ] = None,
     content: Annotated[
         bool, typer.Option("--content", help="Decode every clip, to compare data sets without Freesound ids by sound.")
     ] = False,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the names of all clips.")] = False,
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """List the recordings that data sets share, and those that lie in several folds of one data set."""
+    from audiobench.commands.documents import print_document
     from benchmark.data.audit import audit
     from benchmark.progress import progress_for
-    from benchmark.store.files import json_text
     from registry.lookup import TASKS, load_plugin
 
     for path in plugin or []:
@@ -102,7 +113,7 @@ def audit(
     with progress_for(sys.stderr) as progress:
         audited = audit(made, data, progress, content=content, lenient=not tasks)
     if as_json:
-        print(json_text(audited.as_json(), indent=1))
+        print_document(audited.as_json())
     else:
         _show_audit(audited)
 

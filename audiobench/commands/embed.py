@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import RUNS, Data, Debug, Device, Entry, Plugins, Runs, Scale, SuiteOfEntry
+from audiobench.commands.options import RUNS, Data, Debug, Device, Entry, Json, Plugins, Runs, Scale, SuiteOfEntry
 from registry.text import say
 
 
@@ -21,6 +21,7 @@ def embed(
     data: Data = None,
     runs: Runs = RUNS,
     device: Device = "auto",
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
@@ -31,6 +32,7 @@ def embed(
     from benchmark.jobs.vectors import require_form
 
     require_form(output)
+    from audiobench.commands.documents import print_document
     from benchmark.jobs.model import choose_device
     from benchmark.jobs.vectors import embed_files, find_files
     from benchmark.ledger.entry import Wanted, load_model
@@ -48,6 +50,11 @@ def embed(
         )
         done = len(found) - len(failed)
         progress.end(f"{done} files, {model.net.embedding_dim} numbers each" + f": {output}" * bool(done))
+    if as_json:
+        written = str(output) if done else None
+        left_out = {str(path): why for path, why in failed.items()}
+        dimension = model.net.embedding_dim
+        print_document({"output": written, "files": done, "dimension": dimension, "left_out": left_out})
     if failed:
         listed = "\n".join(f"  {path}: {why}" for path, why in failed.items())
         say(f"{len(failed)} of {len(found)} files are left out:\n{listed}", sys.stderr)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from audiobench import completion
 from audiobench.commands.options import (
     RUNS,
     Data,
@@ -22,7 +23,9 @@ from audiobench.commands.options import (
 
 def job(
     key: Annotated[str, typer.Argument(help="Key of the job, or its first digits, as plan prints them.")],
-    suite: Annotated[str, typer.Option(help="Path of a suite file, or name of a shipped suite.")],
+    suite: Annotated[
+        str, typer.Option(help="Path of a suite file, or name of a shipped suite.", autocompletion=completion.suites)
+    ],
     scale: Scale = None,
     seed: Seeds = None,
     data: Data = None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from audiobench.commands.options import Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
+from audiobench import completion
+from audiobench.commands.options import Debug, Json, MergedRuns, Others, Plugins, Scale, Selection, folders_of
 from registry.text import say
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def leaderboard(
     suite: Annotated[
-        str | None, typer.Argument(help="A suite that was run here, by name or file; all by default.")
+        str | None,
+        typer.Argument(
+            help="A suite that was run here, by name or file; all by default.", autocompletion=completion.suites
+        ),
     ] = None,
     scale: Scale = None,
     runs: MergedRuns = None,
@@ -27,6 +31,7 @@ def leaderboard(
         Literal["md", "html", "latex", "csv", "json", "hear", "mteb", "hf"],
         typer.Option("--format", help="What to write. hear, mteb, hf: many files, for these benchmarks' readers."),
     ] = "md",
+    as_json: Json = False,
     output: Annotated[
         Path | None, typer.Option(help="Write to this file (hear, mteb, hf: folder) instead of standard output.")
     ] = None,
@@ -43,6 +48,9 @@ def leaderboard(
     from registry.errors import Mistake
     from registry.lookup import load_plugin
 
+    if as_json and form not in ("md", "json"):
+        raise Mistake(f"--json and --format {form} ask for two forms", fix="give one of them: --json is --format json")
+    form = "json" if as_json else form
     for file in plugin or []:
         load_plugin(file)
     if check and output is None:
@@ -72,7 +80,7 @@ def _texts(
 ) -> tuple[Mapping[Path | None, str], list[object]]:
     """The texts of leaderboards, by path (one text alone may have none), and what was said on standard error."""
     from leaderboard.exchange import FORMATS
-    from leaderboard.render import render
+    from leaderboard.render import render_all
     from leaderboard.sources import read_plans
     from leaderboard.table import make_table
 
@@ -85,10 +93,7 @@ def _texts(
     plans = list(read_plans(folders, suite, scale, tell))
     in_tables = form in ("md", "html", "latex")  # other forms have every metric
     tables = [make_table(plan, store, selection, shown_only=in_tables) for plan, store in plans]
-    if form in FORMATS:
-        texts = _files(tables, form, output)
-    else:
-        texts = {output: "\n".join(render(table, form) for table in tables)}
+    texts = _files(tables, form, output) if form in FORMATS else {output: render_all(tables, form)}
     for damage in plans[0][1].damaged():
         tell(damage)
     return texts, said

@@ -4,18 +4,19 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import OF_KINDS, Debug, Plugins
+from audiobench import completion
+from audiobench.commands.options import OF_KINDS, Debug, Json, Plugins
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help=OF_KINDS)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    kind: Annotated[str | None, typer.Argument(help=OF_KINDS, autocompletion=completion.kinds)] = None,
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """List what the registry holds."""
     from audiobench.catalogue import traits_of
-    from benchmark.store.files import json_text
+    from audiobench.commands.documents import print_document
     from registry.describe import DETAILS, pipelines
     from registry.lookup import KINDS, kind_called, load_plugin
 
@@ -32,7 +33,7 @@ def list_(
     if kind == "augmentations":
         rows_of["pipelines"] = pipelines()
     if as_json:
-        print(json_text(rows_of, indent=1))
+        print_document(rows_of)
         return
     from leaderboard.terminal import console, print_grid
 

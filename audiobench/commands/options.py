@@ -5,17 +5,32 @@ from typing import Annotated, Literal
 
 import typer
 
+from audiobench import completion
 from benchmark.suite.rules import Rule
 
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Path of a suite file, or name of a shipped suite.")]
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE", help="Path of a suite file, or name of a shipped suite.", autocompletion=completion.suites
+    ),
+]
 Entry = Annotated[
     str,
-    typer.Argument(help="An entry of a suite; or the folder of an export, or of a pretraining: RUNS/pretrain/KEY."),
+    typer.Argument(
+        help="An entry of a suite; or the folder of an export, or of a pretraining: RUNS/pretrain/KEY.",
+        autocompletion=completion.entries,
+    ),
 ]
 SuiteOfEntry = Annotated[
-    str | None, typer.Option(help="Path or name of the entry's suite; by default the one that was run and has it.")
+    str | None,
+    typer.Option(
+        help="Path or name of the entry's suite; by default the one that was run and has it.",
+        autocompletion=completion.suites,
+    ),
 ]
-Scale = Annotated[str | None, typer.Option(help="One of the suite's scales, such as cpu.")]
+Scale = Annotated[
+    str | None, typer.Option(help="One of the suite's scales, such as cpu.", autocompletion=completion.scales)
+]
 Data = Annotated[
     Path | None, typer.Option(envvar="AUDIOBENCH_DATA", help="Folder that holds the data sets.", file_okay=False)
 ]
@@ -24,9 +39,17 @@ Runs = Annotated[
 ]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Instead of the suite's seeds; may be repeated.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with components; may be repeated.")]
-Entries = Annotated[list[str] | None, typer.Option("--entry", help="Only this entry; may be repeated.")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
-Protocols = Annotated[list[str] | None, typer.Option("--protocol", help="Only this protocol; may be repeated.")]
+Entries = Annotated[
+    list[str] | None,
+    typer.Option("--entry", help="Only this entry; may be repeated.", autocompletion=completion.entries),
+]
+Tasks = Annotated[
+    list[str] | None, typer.Option("--task", help="Only this task; may be repeated.", autocompletion=completion.columns)
+]
+Protocols = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", help="Only this protocol; may be repeated.", autocompletion=completion.protocols),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Precision = Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU, fp32 on a CPU.")]
 Devices = Annotated[int, typer.Option(min=1, help="For each pretraining; a GPU each, or on a CPU a process.")]
@@ -39,6 +62,9 @@ Track = Annotated[
         help="Where scalars of running jobs go: tensorboard, mlflow, wandb, or none; may be repeated.",
         show_default="tensorboard, if installed",
     ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output: docs/json.md.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 RUNS = Path("runs")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from audiobench.commands.options import (
     Data,
     Debug,
     Device,
+    Json,
     Plugins,
     Precision,
     Runs,
@@ -43,6 +44,7 @@ def plan(
     ] = False,
     device: Device = "auto",
     precision: Precision = "auto",
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Print a suite's jobs, which of them are done already, and how small a difference its tasks could show.
@@ -55,12 +57,16 @@ def plan(
     keys of the jobs that it must wait for.
     """
     from audiobench.commands.costs import forecasts_of, outlook_of, print_costs, print_errors
+    from audiobench.commands.documents import print_document
     from benchmark.ledger.request import Request
     from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
     from leaderboard.power import smallest_known
+    from registry.errors import Mistake
 
+    if commands and as_json:
+        raise Mistake("--commands and --json print two things", fix="give one of them: --json has the key of each job")
     store = Store(runs)
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
     made = request.plan(store)
@@ -70,6 +76,9 @@ def plan(
         return
     outlook = outlook_of(work, calibrate=calibrate)
     forecasts = forecasts_of(jobs, outlook) if outlook else {}
+    if as_json:
+        print_document(document_of(made, jobs, store, forecasts) | {"smallest": smallest_known(made, store)})
+        return
     print_jobs(made, jobs, store, forecasts)
     if outlook:
         print_costs(jobs, outlook, forecasts)
@@ -120,3 +129,30 @@ def print_jobs(
             say(f"{job.title}: {remark}")
     for why in dict.fromkeys(job.blocked for job in jobs if job.blocked):
         say(f"blocked: {why}")
+
+
+def document_of(
+    plan: "Plan", jobs: "Sequence[AnyJob]", store: "Store", forecasts: "Mapping[str, Forecast]" = MappingProxyType({})
+) -> dict[str, Any]:
+    """What ``print_jobs`` prints, as a document."""
+    from audiobench.commands.documents import of_mistake
+    from benchmark.ledger.adopt import left_by_older
+
+    return {
+        "suite": plan.name,
+        "done": sum(store.done(job) for job in jobs),
+        "jobs": [
+            {
+                "state": store.state(job),
+                "kind": job.kind,
+                "key": job.key,
+                "title": job.title,
+                "blocked": job.blocked,
+                "remarks": list(job.remarks),
+                "forecast": forecasts[job.key].model_dump() if job.key in forecasts else None,
+            }
+            for job in jobs
+        ],
+        "left_by_older": len(left_by_older(plan, jobs, store)),
+        "damaged": [of_mistake(damage) for damage in store.damaged()],
+    }

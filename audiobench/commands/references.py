@@ -38,7 +38,10 @@ def choose(kind: "Kind[C]", text: str) -> "Choice[C]":
     from registry.errors import Mistake
     from registry.lookup import chosen
 
+    reference = read_reference(text)
+    name = reference if isinstance(reference, str) else reference.get("name")
     try:
-        return chosen(kind, read_reference(text))
+        return chosen(kind, reference)
     except ValueError as error:
-        raise Mistake(f"{text!r} is no {kind.singular}: {error}", fix=f"audiobench list {kind.folder}") from error
+        shown = f"audiobench show {kind.folder} {name}" if name in kind.names() else f"audiobench list {kind.folder}"
+        raise Mistake(f"{text!r} is no {kind.singular}: {error}", fix=shown) from error

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from audiobench import completion
 from audiobench.commands.options import Data, Debug, MergedRuns, Others, Plugins, Scale, Selection, folders_of
 from registry.text import say
 
 
 def report(
-    suite: Annotated[str, typer.Argument(help="Name of a suite that was run here, or its file.")],
+    suite: Annotated[
+        str, typer.Argument(help="Name of a suite that was run here, or its file.", autocompletion=completion.suites)
+    ],
     scale: Scale = None,
     data: Data = None,
     runs: MergedRuns = None,

@@ -1,7 +1,10 @@
 """``audiobench run``."""
 
+import signal
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +17,7 @@ from audiobench.commands.options import (
     Device,
     Devices,
     Entries,
+    Json,
     Plugins,
     Precision,
     Protocols,
@@ -28,10 +32,16 @@ from audiobench.commands.options import (
 from registry.text import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from rich.console import Console
 
-    from benchmark.ledger.plan import Plan
+    from benchmark.ledger.plan import Plan, Row
+    from benchmark.ledger.work import Work
     from benchmark.store.store import Store
+    from benchmark.tally import Tally
+
+_LONG = 3600  # seconds: a wait that Ctrl-C ends on every system
 
 
 def run(
@@ -59,11 +69,15 @@ def run(
         ),
     ] = None,
     track: Track = None,
+    as_json: Json = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Serve the report on this machine, and make it anew as cells are measured."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     debug: Debug = False,
 ) -> None:
     """Pretrain, evaluate, and print the leaderboard. A finished job is not done again."""
-    from benchmark.ledger.execute import needed
     from benchmark.ledger.executors import Options, find_executor, parameters
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
@@ -81,33 +95,41 @@ def run(
     said: list[str] = []
     request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()), partial(_tell, said))
     if dry_run:
-        from audiobench.commands.plan import print_jobs
-
         plan = request.plan(store)
-        rows = choose_rows(plan, entry, task, protocol)
-        print_jobs(plan, needed(plan, rows, store, lambda job, damage: None), store)
+        _print_needed(plan, choose_rows(plan, entry, task, protocol), store, as_json)
         return
     screen = console()
-    remembered = Remembered([runs], [request.digest, entry, task, protocol, look_of(screen)], __file__)
-    board = remembered.answer
+    remembered = Remembered([runs], [request.digest, entry, task, protocol, as_json, look_of(screen)], __file__)
+    board = None if watch else remembered.answer
     if board and request.holds(board, store):
         _put_out(board, store)
         return
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
     request.keep(plan, store)
-
     work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
-    ending = fill(work, rows, options)
-    board = _board(plan, store, screen)
-    _put_out(board, store)
-    for damage in store.damaged():
-        say(damage, sys.stderr)
+    with _watched(work, rows) if watch else nullcontext(_unwatched) as seen:
+        ending = fill(work, rows, options, seen)
+        board = _board(plan, store, screen, as_json)
+        _put_out(board, store)
+        for damage in store.damaged():
+            say(damage, sys.stderr)
+        if ending.failed:
+            say(ending, sys.stderr)
     if ending.failed:
-        say(ending, sys.stderr)
         raise typer.Exit(1)
     if plan.kept and not (ending.done or said or store.damaged()):  # nothing was written
         remembered.keep({**sources(plan), **board})
+
+
+def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store", as_json: bool) -> None:
+    """Prints the jobs that a run would do."""
+    from audiobench.commands.documents import print_document
+    from audiobench.commands.plan import document_of, print_jobs
+    from benchmark.ledger.execute import needed
+
+    jobs = needed(plan, rows, store, lambda job, damage: None)
+    print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
 
 
 def _tell(said: list[str], line: str) -> None:
@@ -115,8 +137,8 @@ def _tell(said: list[str], line: str) -> None:
     say(line, sys.stderr)
 
 
-def _board(plan: "Plan", store: "Store", screen: "Console") -> dict[str, Any]:
-    """The leaderboard of a plan: the texts of files beside the records, and what the terminal shows."""
+def _board(plan: "Plan", store: "Store", screen: "Console", as_json: bool) -> dict[str, Any]:
+    """The leaderboard of a plan: the texts of files beside the records, what is printed, and whether it is JSON."""
     from leaderboard.merge import separate
     from leaderboard.power import smallest_text
     from leaderboard.render import render, show
@@ -125,11 +147,12 @@ def _board(plan: "Plan", store: "Store", screen: "Console") -> dict[str, Any]:
     with store.at_rest():
         separated = separate(plan, store)
         table = make_table(separated, store, shown_only=True)
+        document = render(make_table(separated, store), "json") if as_json else ""
     with screen.capture() as captured:
         show(table, screen)
     name = table.name.replace("/", "%")
     texts = {f"{name}.smallest.json": smallest_text(table, separated), f"{name}.md": render(table, "md")}
-    return {"texts": texts, "shown": captured.get()}
+    return {"texts": texts, "shown": document or captured.get(), "json": as_json}
 
 
 def _put_out(board: Mapping[str, Any], store: "Store") -> None:
@@ -142,4 +165,27 @@ def _put_out(board: Mapping[str, Any], store: "Store") -> None:
             write_text(written, text)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
         print(board["shown"], end="")
-    say(f"leaderboard: {written}")
+    say(f"leaderboard: {written}", sys.stderr if board["json"] else None)
+
+
+def _unwatched(tally: "Tally") -> None:
+    """Nobody watches."""
+
+
+@contextmanager
+def _watched(work: "Work", rows: "Sequence[Row]") -> "Iterator[Callable[[Tally], None]]":
+    """Serves the report while the block runs; on a terminal after it, too, until Ctrl-C."""
+    from leaderboard.watch import Watch
+
+    with Watch(work, rows) as watch:
+        say(f"watch: {watch.address}", sys.stderr)
+        yield watch.stand
+        if sys.stderr.isatty():
+            say(f"watch: {watch.address} stays until Ctrl-C", sys.stderr)
+            try:
+                watch.finish()
+                while True:
+                    time.sleep(_LONG)
+            except KeyboardInterrupt as stop:
+                if getattr(stop, "number", signal.SIGINT) != signal.SIGINT:
+                    raise

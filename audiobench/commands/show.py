@@ -5,26 +5,27 @@ from typing import Annotated
 
 import typer
 
-from audiobench.commands.options import OF_KINDS, Debug, Plugins
+from audiobench import completion
+from audiobench.commands.options import OF_KINDS, Debug, Json, Plugins
 
 
 def show(
-    kind: Annotated[str, typer.Argument(help=OF_KINDS)],
-    name: Annotated[str, typer.Argument(help="A component's name.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    kind: Annotated[str, typer.Argument(help=OF_KINDS, autocompletion=completion.kinds)],
+    name: Annotated[str, typer.Argument(help="A component's name.", autocompletion=completion.names)],
+    as_json: Json = False,
     plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """Show one component: its settings, their defaults, and its source."""
     from audiobench.catalogue import traits_of
-    from benchmark.store.files import json_text
+    from audiobench.commands.documents import print_document
     from registry.lookup import kind_called, load_plugin
 
     for path in plugin or []:
         load_plugin(path)
     (traits,) = traits_of(kind_called(kind), [name])
     if as_json:
-        print(json_text(traits, indent=1))
+        print_document(traits)
         return
     from leaderboard.terminal import console, print_grid
 

@@ -150,7 +150,7 @@ def _list(task: Task, data: Path | None) -> list[Clip]:
 def _listen(name: str, task: Task, clips: Sequence[Clip], progress: Progress) -> dict[str, str]:
     """SHA-256 of the samples of every clip that can be read, at its own rate."""
     progress.begin(f"read {name}")
-    progress.expect(len(clips))
+    progress.expect(len(clips), unit="clips")
     sounds = {}
     with in_threads(partial(_digest, task), clips) as digests:
         for clip, digest in zip(clips, digests, strict=True):

@@ -63,7 +63,7 @@ class Megabytes:
 
     def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
         self.progress, self.done = progress, done
-        progress.expect(total // MB, done // MB)
+        progress.expect(total // MB, done // MB, "MB")
 
     def add(self, size: int) -> None:
         before, self.done = self.done // MB, self.done + size

@@ -85,7 +85,7 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Veri
     if not clips:
         raise Mistake(f"{name} has no clips", where=str(data), fix="fetch the data set again")
     progress.begin(f"verify {name}")
-    progress.expect(len(clips))
+    progress.expect(len(clips), unit="clips")
     seconds: dict[str, float] = {}
     faults: dict[str, str] = {}
     over: dict[str, float] = {}
@@ -109,7 +109,7 @@ def verify(task: Task, name: str, data: Path | None, progress: Progress) -> Veri
         folder=task.locate(data) if task.folders else None,
         rows=_rows(task, clips, seconds),
         faults=faults,
-        differences=_differences(task, clips) if task.counts else None,
+        differences=differences(task, clips) if task.counts else None,
         unofficial=[name for name, is_official in official.items() if not is_official] if checksums else None,
         compared=len(official),
         not_compared=dict(Counter(path.suffix for path in others)) if checksums else {},
@@ -166,7 +166,7 @@ def _row(name: str, clips: Sequence[Clip], seconds: dict[str, float]) -> ClassCo
     )
 
 
-def _differences(task: Task, clips: Sequence[Clip]) -> list[str]:
+def differences(task: Task, clips: Sequence[Clip]) -> list[str]:
     """A line for each count that differs from the official one, in the folds that the task uses."""
     lines = []
     for fold in sorted({*task.folds, *(clip.fold for clip in clips)}):

@@ -107,7 +107,7 @@ class EmbedJob(job.Job[Config, Needs, Record]):
         longest = int(lengths_N.max()) / clips.sample_rate
         if window == "whole" and longest > _LONG:  # the system may end the process, which then says nothing
             say(f"clips have up to {longest:.1f} s, each in one piece; if the memory does not suffice: crop: SECONDS")
-        at.progress.expect(len(clips))
+        at.progress.expect(len(clips), unit="clips")
         frontend, encoder = weighted_net(config, self.needs, at)
         views = Views(frontend)
         began = time.monotonic()

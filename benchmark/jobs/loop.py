@@ -343,7 +343,7 @@ def pretrain(
     first, total = run.step, training.epochs * steps
     feed = Feed(corpus, window_samples, method.windows, batch, seed, device.device)
     batches, clock = feed.batches(first, total), _Clock()
-    progress.expect(total, first)
+    progress.expect(total, first, "steps")
     asked, seen = 0, partial(look, method, corpus, window_samples, seed, device)
     with stop_signals() as stop, run.pausing(stop), closing(batches):
         if run.left_in_probe(steps):

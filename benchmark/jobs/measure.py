@@ -59,7 +59,7 @@ class MeasureJob(job.Job[Config, Needs, Record]):
         else:
             require_clips(pack, [config.held_out])
             clips_N = torch.tensor([i for i, fold in enumerate(pack.folds) if fold != config.held_out])
-        at.progress.expect(len(clips_N))
+        at.progress.expect(len(clips_N), unit="clips")
         frontend = build_views(config.frontend).frontend.to(at.device.device)
         statistics = measure(frontend, pack.recordings, clips_N, config.window_samples, at.device.device, at.progress)
         summary = "; ".join(f"mean {mean:.3f}, deviation {std:.3f}" for mean, std in statistics.values())

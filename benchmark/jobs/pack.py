@@ -124,7 +124,7 @@ class PackJob(job.Job[Config, Needs, Record]):
                 raise changed
             return listing
 
-        at.progress.expect(len(clips))
+        at.progress.expect(len(clips), unit="clips")
         made = make_pack(
             task,
             clips,

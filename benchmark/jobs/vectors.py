@@ -193,7 +193,7 @@ def embed_files(
     known = parts.read()
     done = {path: known[state] for path, state in states.items() if state in known}
     left = [path for path in files if path not in done]
-    progress.expect(len(files), len(done))
+    progress.expect(len(files), len(done), "files")
     failed: dict[Path, str] = {}
     try:
         for path, made in embed_sounds(net, left, samples, device):

@@ -27,7 +27,7 @@ from registry.weights.own import brought
 if TYPE_CHECKING:
     from benchmark.jobs.model import Device
 
-_AGAIN = "run the suite again"
+_AGAIN = "run the suite again: audiobench run SUITE"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,34 +11,18 @@ from benchmark.ledger.devices import require_divisible
 from benchmark.ledger.executors import Executor, Options, find_executor
 from benchmark.ledger.forecast import kept
 from benchmark.ledger.plan import Plan, Row
-from benchmark.ledger.work import Became, Work
+from benchmark.ledger.schedule import Ending, Schedule
+from benchmark.ledger.work import Work
 from benchmark.progress import progress_for
 from benchmark.store.integrity import seal
 from benchmark.store.job import RECORD_SCHEMA, AnyJob
 from benchmark.store.leases import Lost
 from benchmark.store.store import Store, write_json
+from benchmark.tally import Tally
 from registry.errors import Damaged, Mistake, Mistakes
 
 if TYPE_CHECKING:
     from benchmark.jobs.workplace import Workplace
-
-
-_FORGIVEN = 4  # interruptions of a job in a row without a new checkpoint
-
-
-@dataclass
-class Ending:
-    """How a run ended: which jobs are done, which failed and why, which were skipped."""
-
-    done: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.failed)} of {self.done + len(self.failed) + len(self.skipped)} jobs failed:"]
-        lines += [f"  {title}: {reason}" for title, reason in self.failed.items()]
-        lines += [f"  {title}: not run, because what it needs failed" for title in self.skipped]
-        return "\n".join([*lines, "The rest is kept; run the same command again for what is missing."])
 
 
 def needed(plan: Plan, rows: Sequence[Row], store: Store, deal_with: Callable[[AnyJob, Damaged], None]) -> list[AnyJob]:
@@ -77,13 +60,16 @@ def mended(job: AnyJob, damage: Damaged, store: Store) -> str:
     return f"{job.title}: {put_away(damage, store)}"
 
 
-def carry_out(work: Work, jobs: Sequence[AnyJob], options: Options) -> Ending:
+def carry_out(
+    work: Work, jobs: Sequence[AnyJob], options: Options, watch: Callable[[Tally], None] = lambda tally: None
+) -> Ending:
     """Runs jobs of a plan, with progress on standard error. It loads torch only if there are jobs.
 
     Args:
         work: on the plan.
         jobs: in an order in which they can run.
         options: say which executor does them.
+        watch: gets how the jobs stand whenever that changes.
 
     Raises:
         Mistake: before any work, if data are missing, or the executor cannot do the jobs.
@@ -95,7 +81,7 @@ def carry_out(work: Work, jobs: Sequence[AnyJob], options: Options) -> Ending:
     if not jobs:
         return Ending()
     with progress_for(sys.stderr) as progress:
-        return run_jobs(jobs, kind(work, jobs, options, progress))
+        return run_jobs(jobs, kind(work, jobs, options, progress), watch)
 
 
 def require_unblocked(jobs: Sequence[AnyJob]) -> None:
@@ -105,7 +91,7 @@ def require_unblocked(jobs: Sequence[AnyJob]) -> None:
         raise Mistakes([Mistake(why) for why in blocked])
 
 
-def run_jobs(jobs: Sequence[AnyJob], executor: Executor) -> Ending:
+def run_jobs(jobs: Sequence[AnyJob], executor: Executor, watch: Callable[[Tally], None] = lambda tally: None) -> Ending:
     """Gives jobs to an executor as they become ready. A job that is finished counts as done.
 
     A job that needs a failed job is skipped. An interrupted job runs again, as long as it leaves a new checkpoint each
@@ -114,78 +100,38 @@ def run_jobs(jobs: Sequence[AnyJob], executor: Executor) -> Ending:
     Args:
         jobs: in an order in which they can run.
         executor: does them.
+        watch: gets how the jobs stand whenever that changes.
     """
-    schedule = _Schedule(jobs, executor.work)
+    schedule = Schedule(jobs, executor.work, _forecasts(jobs, executor))
+
+    def tell() -> None:
+        tally = schedule.tally()
+        executor.progress.stand(tally)
+        watch(tally)
+
     try:
         while schedule.waiting or schedule.running:
             ready = schedule.start(executor.room)
             if ready:
                 executor.take(ready)
+                tell()
             for job, became in executor.ended() if schedule.running else ():
                 executor.progress.end(schedule.settle(job, became), job.title)
+                tell()
+        tell()  # of those that were skipped at the end
     finally:
         executor.close()
     return schedule.ending()
 
 
-class _Schedule:
-    """Which jobs wait, which run, and what became of the others."""
-
-    def __init__(self, jobs: Sequence[AnyJob], work: Work) -> None:
-        self.jobs, self.work = jobs, work
-        self.needs = {job.key: work.needs_of(job) for job in jobs}
-        self.waiting = {job.key: job for job in jobs}
-        self.running: dict[str, AnyJob] = {}
-        self.done = 0
-        self.failed: dict[str, str] = {}  # the reason, by the key
-        self.skipped: set[str] = set()
-        self.interruptions: dict[str, tuple[int, float]] = {}  # without a new checkpoint, and the time of the last
-
-    def start(self, room: int) -> list[AnyJob]:
-        """The next jobs that can run, beside those that run already, at most ``room`` in all."""
-        started: list[AnyJob] = []
-        for key, job in list(self.waiting.items()):
-            if len(self.running) == room:
-                break
-            if any(need in self.waiting or need in self.running for need in self.needs[key]):
-                continue
-            del self.waiting[key]
-            if self.work.store.done(job):
-                self.done += 1
-            elif any(need in self.failed or need in self.skipped for need in self.needs[key]):
-                self.skipped.add(key)
-            else:
-                self.running[key] = job
-                started.append(job)
-        return started
-
-    def settle(self, job: AnyJob, became: Became) -> str:
-        """Notes what became of a job, and returns it in words."""
-        del self.running[job.key]
-        if became.how == "interrupted" and self._goes_on(job):
-            self.waiting[job.key] = job
-            return f"{became.message}; it runs again"
-        if became.how == "done":
-            self.done += 1
-            return became.message
-        in_vain = f", {_FORGIVEN} times in a row without a new checkpoint" * (became.how == "interrupted")
-        self.failed[job.key] = reason = f"{became.message}{in_vain}"
-        return f"failed: {reason}"
-
-    def ending(self) -> Ending:
-        """How the run ended."""
-        titles = {job.key: job.title for job in self.jobs}
-        failed = {titles[key]: reason for key, reason in self.failed.items()}
-        return Ending(self.done, failed, [title for key, title in titles.items() if key in self.skipped])
-
-    def _goes_on(self, job: AnyJob) -> bool:
-        """Whether an interrupted job is to run again."""
-        checkpoint = self.work.store.checkpoint(job)
-        written = checkpoint.stat().st_mtime if checkpoint.exists() else 0.0
-        count, before = self.interruptions.get(job.key, (0, 0.0))
-        count = 0 if written > before else count + 1
-        self.interruptions[job.key] = count, written
-        return count < _FORGIVEN
+def _forecasts(jobs: Sequence[AnyJob], executor: Executor) -> dict[str, float]:
+    """The seconds that ``audiobench plan`` said jobs would take, by key."""
+    store = executor.work.store
+    if not (store.root / "forecasts").is_dir():
+        return {}
+    here = executor.environment()
+    said = {job.key: kept(store, job, here) for job in jobs}
+    return {key: of_job.seconds for key, of_job in said.items() if of_job}
 
 
 def do_here(job: AnyJob, at: "Workplace") -> str:

@@ -109,11 +109,13 @@ def keep(store: Store, job: AnyJob, said: Forecast, here: Environment) -> None:
         store_model(_path(store, job.key), said, machine=machine(here))
 
 
-def kept(store: Store, job: AnyJob, here: Environment) -> Forecast | None:
-    """The last forecast of a job, if it was for this machine."""
+def kept(store: Store, job: AnyJob, here: Environment | None) -> Forecast | None:
+    """The last forecast of a job, if it was for this machine; None stands for any machine."""
     path = _path(store, job.key)
     said = stored_model(path, Forecast)
-    return said if said and json.loads(path.read_bytes()).get("machine") == machine(here) else None
+    if said is None or here is None:
+        return said
+    return said if json.loads(path.read_bytes()).get("machine") == machine(here) else None
 
 
 def _path(store: Store, key: str) -> Path:

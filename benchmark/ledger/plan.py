@@ -21,7 +21,7 @@ from benchmark.store.job import AnyJob, Job, first_problem, key_of
 from registry.errors import Mistake
 from registry.lookup import nearest
 
-_AGAIN = "run the suite again"
+_AGAIN = "run the suite again: audiobench run SUITE"
 # The kinds of the jobs that a job needs, by role.
 _ROLES: dict[str, type[AnyJob]] = {
     "pack": PackJob,

@@ -78,7 +78,7 @@ def read_suite(path: Path, scale: str | None) -> tuple[Document, list[Path]]:
         return document, files
     scales = _scales(document)
     if scale not in scales:
-        hint = nearest(scale, scales) if scales else ""
+        hint = nearest(scale, scales) if scales else "leave --scale out"
         raise Mistake(f"the suite has no scale {scale!r}", where=str(path), fix=hint)
     return merge(document, document.moved(("scales", scale), ())), files
 
@@ -96,7 +96,7 @@ def plugin_files(document: Document) -> list[Path]:
 def _read_mapping(path: Path) -> Document:
     document = read_document(path)
     if not isinstance(document.data, dict):
-        raise Mistake("a suite is a mapping", where=str(path), fix=f"see {SHIPPED / 'quickstart.yaml'}")
+        raise Mistake("a suite is a mapping", where=str(path), fix="audiobench new suite NAME writes one to begin with")
     return document
 
 
@@ -242,10 +242,17 @@ def suite_path(reference: str) -> Path:
         return path
     if (SHIPPED / f"{reference}.yaml").is_file():
         return SHIPPED / f"{reference}.yaml"
-    known = sorted(p.relative_to(SHIPPED).as_posix().removesuffix(".yaml") for p in SHIPPED.rglob("*.yaml"))
     asked = Path(reference.removesuffix(".yaml"))
     name = "/".join(asked.parts[-2:]) if (SHIPPED / asked.parent.name).is_dir() else asked.name
-    raise Mistake(f"no suite file or shipped suite is called {reference!r}", fix=nearest(name, known))
+    raise Mistake(
+        f"no suite file or shipped suite is called {reference!r}",
+        fix=f"{nearest(name, shipped_suites())} (to write one: audiobench new suite NAME)",
+    )
+
+
+def shipped_suites() -> list[str]:
+    """The names of the suites that come with audiobench."""
+    return sorted(path.relative_to(SHIPPED).as_posix().removesuffix(".yaml") for path in SHIPPED.rglob("*.yaml"))
 
 
 def suite_name(path: Path) -> str:

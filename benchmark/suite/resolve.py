@@ -342,23 +342,25 @@ class _Resolver:
             return kind.choose(reference)
         except ValidationError as error:
             name = reference if isinstance(reference, str) else reference["name"]
-            self._report(error, at, kind.find(name).Config)
+            self._report(error, at, kind.find(name).Config, f"audiobench show {kind.folder} {name}")
         except Mistake as mistake:
             named = isinstance(reference, dict) and "name" in reference
             self._mistake(mistake.what, (*at, "name") if named else at, mistake.fix)
         return None
 
-    def _report(self, error: ValidationError, at: Keys, model: type[BaseModel]) -> None:
+    def _report(self, error: ValidationError, at: Keys, model: type[BaseModel], command: str = "") -> None:
+        """Notes the mistakes that a model of settings found; ``command`` shows the settings that there are."""
         for problem in error.errors():
             inner = tuple(key for key in problem["loc"] if not _is_branch(key))
             if problem["type"] == "extra_forbidden":
                 in_entry = model is Suite and inner[:1] == ("entries",)
                 known = list((Entry if in_entry else model).model_fields)
-                self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), nearest(str(inner[-1]), known))
+                fix = nearest(str(inner[-1]), known) + f" ({command})" * bool(command)
+                self._mistake(f"unknown key {inner[-1]!r}", (*at, *inner), fix)
             else:
                 got = "" if problem["type"] == "missing" else f", got {reprlib.repr(problem['input'])}"
                 quote = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
-                fix = f'put it in quotes: "{problem["input"]}"' if quote else ""
+                fix = f'put it in quotes: "{problem["input"]}"' if quote else command
                 self._mistake(f"{'.'.join(map(str, inner)) or 'value'}: {problem['msg']}{got}", (*at, *inner), fix)
 
     def _mistake(self, what: str, at: Keys, fix: str = "") -> None:

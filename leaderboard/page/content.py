@@ -171,7 +171,27 @@ class Code:
     label: str
 
 
-Item = PageTable | Picture | EmbeddingMap | Prose | Notes | Code
+@dataclass(frozen=True)
+class Facts:
+    """Names with their values, such as the strip of highlights below the title."""
+
+    pairs: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Links:
+    """A row of links.
+
+    Args:
+        of: what they belong to; it is read out after each text, which others on the page may have, too.
+        links: text and address, relative to the page.
+    """
+
+    of: str
+    links: list[tuple[str, str]]
+
+
+Item = PageTable | Picture | EmbeddingMap | Prose | Notes | Code | Facts | Links
 
 
 @dataclass(frozen=True)
@@ -184,6 +204,7 @@ class Section:
         intro: plain paragraphs.
         items: the content, in order.
         open: whether the section is shown at once, not folded under its title.
+        subtitle: in a line below the title.
     """
 
     id: str
@@ -191,14 +212,19 @@ class Section:
     intro: list[str] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     open: bool = True
+    subtitle: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A whole page: title, a strip of highlights (name and value), sections, and a line at the end."""
+    """A whole page: title, a strip of highlights (name and value), sections, and a line at the end.
+
+    ``home`` is the address of the index that leads to the page, if there is one.
+    """
 
     title: str
     subtitle: str
     highlights: list[tuple[str, str]]
     sections: list[Section]
     footer: str = ""
+    home: str = ""

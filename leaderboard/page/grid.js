@@ -51,6 +51,8 @@ function setUpSorting(table, rows) {
     for (const other of heads(table)) other.removeAttribute("aria-sort");
     if (order !== "none") head.setAttribute("aria-sort", order);
     table.tBodies[0].append(...inOrder(rows, Number(head.dataset.column), kind, order));
+    const name = head.querySelector("button.sort").firstChild.textContent;
+    announce(order === "none" ? "In the report's order" : `Sorted by ${name}, ${order}`);
   });
 }
 

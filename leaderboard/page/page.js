@@ -126,6 +126,16 @@ for (const button of document.querySelectorAll("button.download")) {
   button.addEventListener("click", () => download(button.dataset.name, file(), "image/svg+xml"));
 }
 
+// ---- a picture that is wider than its box scrolls in it, and needs a tab stop ----
+
+const scrolling = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll(".svg")) scrolling.observe(box);
+
 // ---- folded parts open for a link into them, and on paper ----
 
 function openAround(element) {

@@ -9,7 +9,7 @@ from benchmark.suite.rules import Rule
 from leaderboard.page.content import Report
 from leaderboard.report import board, classes, costs, learning, maps, provenance, sweeps
 from leaderboard.report.evidence import Drawing, Evidence
-from leaderboard.table import make_table
+from leaderboard.table import Table, make_table
 
 
 def make_report(
@@ -21,6 +21,7 @@ def make_report(
     data: Path | None = None,
     beside: Path = Path(),
     mapped: Sequence[str] = (),
+    table: Table | None = None,
 ) -> tuple[Report, list[Drawing]]:
     """The report of a suite that was run, and every picture in it.
 
@@ -32,8 +33,9 @@ def make_report(
         data: the folder of data sets: with it, clips on maps can be played, and folds and corpora are audited.
         beside: the folder of the page, from which recordings are linked.
         mapped: entries whose embeddings are mapped; if there are none, the best entry of each task and its control.
+        table: of the plan under this rule, with every metric, if it is made already.
     """
-    evidence = Evidence(plan, make_table(plan, store, rule), store, data, beside)
+    evidence = Evidence(plan, table or make_table(plan, store, rule), store, data, beside)
     sections = [
         board.section(evidence),
         board.pairs(evidence),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -183,7 +184,8 @@ class Task(Component[Own]):
         name = type(self).__name__
         if data is None:
             raise Mistake(
-                f"{name} needs recordings, and no data folder is given", fix="add --data DIR, or set AUDIOBENCH_DATA"
+                f"{name} needs recordings, and no data folder is given",
+                fix="add --data DIR, or set AUDIOBENCH_DATA" + self._command("DIR", "; to fetch them: "),
             )
         if not data.is_dir():
             raise Mistake(
@@ -195,8 +197,17 @@ class Task(Component[Own]):
                 return folder
         raise Mistake(
             f"{name} is not in {data}: looked for {', '.join(self.folders)}",
-            fix=f"put it there ({self.url})" if self.url else "put it there",
+            fix=(f"put it there ({self.url})" if self.url else "put it there")
+            + self._command(shlex.quote(str(data)), ", or: "),
         )
+
+    def _command(self, data: str, before: str) -> str:
+        """The command that fetches the data set, or takes it from elsewhere; empty for a task of a plugin."""
+        package, _, module = type(self).__module__.rpartition(".")
+        if package != __name__:
+            return ""
+        fetch = f"audiobench data fetch {module.replace('_', '-')} --data {data}"
+        return f"{before}{fetch}" + " --from PATH" * (not self.archives)
 
 
 def told_unused(unused: Mapping[str, int]) -> str:

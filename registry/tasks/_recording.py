@@ -115,7 +115,7 @@ def files_named(folder: Path, pattern: str) -> list[Path]:
 
 def told_by_names(files: Sequence[Path]) -> dict[Path, dict[str, str]]:
     """The fold or split that the name of each file tells, as a cell of a table; none if all names tell the same."""
-    told = {file: _told(file.stem) for file in files}
+    told = {file: told_by(file.stem) for file in files}
     differ = any(cell != told[files[0]] for cell in told.values())
     return {file: cell if differ else {} for file, cell in told.items()}
 
@@ -137,6 +137,7 @@ def require_alike(rows: Sequence[Recording], where: Path) -> None:
                 )
 
 
-def _told(name: str) -> dict[str, str]:
+def told_by(name: str) -> dict[str, str]:
+    """The fold or split that a name tells, as a cell of a table: ``fold-1``, ``train``; empty if it tells none."""
     fold, word = _FOLD.search(name), _WORD.search(name)
     return {"fold": fold[1]} if fold else {"split": _WORDS[word[1].lower()]} if word else {}

@@ -72,7 +72,7 @@ class Folder(Task):
     def clips(self, data: Path | None) -> list[Clip]:
         folder = self.locate(data)
         where = folder / self.table if self.table else folder
-        rows = self._listed(folder)
+        rows = self.recordings(folder)
         if not rows:
             raise Mistake(
                 "no recordings are listed",
@@ -86,8 +86,8 @@ class Folder(Task):
         files = {parent: sizes(parent) for parent in {(folder / row.path).parent for row in rows if not row.inside}}
         return require_files([self._clip(folder, row, files) for row in rows], folder)
 
-    def _listed(self, folder: Path) -> list[Recording]:
-        """The recordings, without folds if none are given; ``unused`` counts what is none."""
+    def recordings(self, folder: Path) -> list[Recording]:
+        """The recordings in the folder, without folds if none are given; ``unused`` counts the files that are none."""
         ending = Path(self.table or "").suffix.lower()
         self.unused = {}
         if self.table is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiobench.commands.costs import duration, size
+from benchmark.amounts import duration, size
 from tests.conftest import TINY, Answer
 
 Call = Callable[..., Answer]
@@ -62,6 +62,9 @@ def test_a_finished_job_tells_what_another_seed_takes_and_the_record_keeps_it(tm
         assert re.search(r": [\d.]+ s, [\d.]+ [MG]B of memory, [\d.]+ kB of disk$", told[kind])
     assert "still to do, one after the other" in answer.out
     assert "costs are not known" not in answer.out
+    planned = json.loads(audiobench("plan", *options, "--seed", 0, "--seed", 1, "--json").out)
+    forecasts = [job["forecast"] for job in planned["jobs"] if job["state"] == "to do"]
+    assert [set(one) for one in forecasts] == [{"seconds", "cpu_seconds", "peak_memory", "disk"}] * 2
     assert audiobench("run", *options, "--seed", 1, "--track", "none").status == 0
     new = [record for record in records(runs) if record["key"] not in first]
     assert len(new) == 2

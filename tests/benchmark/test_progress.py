@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from benchmark.progress import BarProgress, PlainProgress, progress_for
+from benchmark.live import LiveProgress
+from benchmark.progress import PlainProgress, progress_for
 
 
 def test_plain_lines_tell_rate_time_left_and_the_current_figure() -> None:
@@ -29,16 +30,15 @@ def test_plain_lines_come_at_intervals() -> None:
     assert stream.getvalue() == ""
 
 
-def test_bars_end_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with BarProgress() as progress:
-        progress.begin("pack sounds")
-        progress.expect(3)
-        progress.advance(2, "half way")
-        progress.end("3 clips [done]")
-        progress.begin("next")
-        progress.advance()
-    assert "pack sounds: 3 clips [done]" in capsys.readouterr().err
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
-def test_bars_are_for_terminals_alone() -> None:
+def test_a_view_is_for_terminals_that_can_move_their_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     assert isinstance(progress_for(io.StringIO()), PlainProgress)
+    assert isinstance(progress_for(Terminal()), LiveProgress)
+    for name in ("dumb", "unknown"):
+        monkeypatch.setenv("TERM", name)
+        assert isinstance(progress_for(Terminal()), PlainProgress)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
-from benchmark.store.job import AnyJob
+from benchmark.store.job import AnyJob, Environment
 from registry.errors import Mistake
 from registry.lookup import nearest
 
@@ -57,6 +57,10 @@ class Executor(ABC):
     @abstractmethod
     def ended(self) -> Iterable[tuple[AnyJob, Became]]:
         """The jobs that ended since the last call, and what became of them. It waits for one, but not for long."""
+
+    def environment(self) -> Environment | None:
+        """Where every job is done; None if that may be anywhere."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - an executor may have nothing to do
         """Asks the jobs that still run to stop; a pretraining leaves its checkpoint."""

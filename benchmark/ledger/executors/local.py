@@ -11,7 +11,7 @@ from benchmark.ledger.work import Became, Work
 from benchmark.memory import shortage
 from benchmark.progress import Progress
 from benchmark.store.files import refusal
-from benchmark.store.job import AnyJob
+from benchmark.store.job import AnyJob, Environment
 from benchmark.trackers import chosen, make_tracking
 from registry.errors import Damaged, Mistake
 
@@ -37,6 +37,11 @@ class Local(Executor):
 
     def take(self, jobs: Sequence[AnyJob]) -> None:
         self.taken += jobs
+
+    def environment(self) -> Environment:
+        from benchmark.jobs.environment import environment
+
+        return environment(self.at.device, self.at.group.ranks.world)
 
     def ended(self) -> Iterator[tuple[AnyJob, Became]]:
         for job in self.taken:

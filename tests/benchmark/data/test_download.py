@@ -28,7 +28,7 @@ def test_progress_counts_every_megabyte_once(server: Server, offer: Make, tmp_pa
         def __init__(self) -> None:
             self.steps: list[tuple[int, int]] = []
 
-        def expect(self, total: int, done: int = 0) -> None:
+        def expect(self, total: int, done: int = 0, unit: str = "") -> None:
             self.steps.append((total, done))
 
         def advance(self, steps: int = 1, status: str = "") -> None:

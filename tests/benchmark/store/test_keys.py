@@ -83,6 +83,7 @@ def without(config: Any, names: Set[str]) -> Any:
 
 # Boards of which some rows are not yet made again: settings that were not in their keys, and jobs of another version.
 NOT_AGAIN: dict[str, tuple[set[str], set[str]]] = {
+    "esc10": ({"gradients"}, set()),
     "methods": ({"gradients"}, {"pretrain colorization on esc50"}),
     "wang2021/table-4": ({"gradients"}, set()),
     **{f"lin2022/table-3.{table}": ({"gradients"}, set()) for table in (1, 2, 3)},

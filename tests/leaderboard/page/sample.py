@@ -3,6 +3,8 @@
 from leaderboard.page.content import (
     Code,
     EmbeddingMap,
+    Facts,
+    Links,
     Notes,
     PageCell,
     PageColumn,
@@ -78,6 +80,14 @@ def report() -> Report:
             Section("maps", "Maps", [], [clips()]),
             Section("details", "Details", ["Class by class."], [classes], open=False),
             Section("again", "Repeat", [], [Prose(["Run it:"]), Code("a < b\n" + "x" * 300, "shell", "Command")]),
+            Section(
+                "more",
+                "More",
+                [],
+                [Facts([("machine", NASTY)]), Links(NASTY, [("Report", "more.html")])],
+                subtitle="It",
+            ),
         ],
         "Written by a test.",
+        "index.html",
     )

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from benchmark.ledger.execute import Ending, run_jobs
+from benchmark.ledger.execute import run_jobs
 from benchmark.ledger.executors import Executor, Options, find_executor, parameters
 from benchmark.ledger.executors.slurm import Slurm
+from benchmark.ledger.forecast import keep
 from benchmark.ledger.request import Request
+from benchmark.ledger.schedule import Ending
 from benchmark.ledger.work import Became, Work
 from benchmark.progress import Progress
-from benchmark.store.job import AnyJob
+from benchmark.store.job import AnyJob, Environment, Forecast
 from benchmark.store.store import Store
+from benchmark.tally import Counts, Tally
 from registry.errors import Interrupted, Mistake
 from tests.conftest import TINY, Answer
 
@@ -54,10 +57,15 @@ def work(tiny: Path, tmp_path: Path) -> Work:
     return Work(request, request.plan(store), store)
 
 
-def run(work: Work, says: Callable[[AnyJob], Became], at_once: int = 500) -> tuple[Ending, Pretending]:
+def run(
+    work: Work,
+    says: Callable[[AnyJob], Became],
+    at_once: int = 500,
+    watch: Callable[[Tally], None] = lambda tally: None,
+) -> tuple[Ending, Pretending]:
     jobs = list(work.plan.jobs.values())
     executor = Pretending(work, jobs, says, at_once)
-    return run_jobs(jobs, executor), executor
+    return run_jobs(jobs, executor, watch), executor
 
 
 @pytest.mark.parametrize(("number", "cancelled"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
@@ -100,6 +108,37 @@ def test_what_needs_a_failed_job_is_skipped_and_the_rest_goes_on(work: Work) -> 
     assert ending.failed == {"pretrain moco on sounds": "why"}
     assert ending.skipped == ["embed sounds with moco", "freeze moco on sounds", "knn moco on sounds"]
     assert ending.done == 8
+
+
+def test_whoever_watches_is_told_how_the_jobs_stand_with_any_executor(work: Work) -> None:
+    told: list[Tally] = []
+    run(work, lambda job: Became("failed" if job.title.startswith("pretrain moco") else "done", "why"), 2, told.append)
+    assert [of.all for of in told[0].kinds.values()] == [1, 2, 3, 6]
+    assert (told[0].all.running, told[0].all.to_come) == (1, 11)
+    assert max(tally.all.running for tally in told) == 2
+    assert {tally.all.all for tally in told} == {12}
+    assert told[-1].kinds["evaluate"] == Counts(done=4, failed=2)
+    assert told[-1].all == Counts(done=8, failed=4)
+    titles = {running.title for tally in told for running in tally.running.values()}
+    skipped = {"embed sounds with moco", "freeze moco on sounds", "knn moco on sounds"}
+    assert titles == {job.title for job in work.plan.jobs.values()} - skipped
+
+
+def test_forecasts_tell_what_is_left_and_only_those_of_this_machine_where_it_does_all(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Forecast(seconds=10.0, cpu_seconds=10.0, peak_memory={}, disk=0)
+    here = Environment(versions={}, device="a", device_type="cpu", precision="fp32", threads=1, commit=None)
+    for job in work.plan.jobs.values():
+        keep(work.store, job, said, here)
+    told: list[Tally] = []
+    for environment in (None, here, here.model_copy(update={"device": "b"})):
+        monkeypatch.setattr(Pretending, "environment", lambda self, given=environment: given)
+        run(work, lambda job: Became("failed", ""), 1, told.append)
+        first = told[0]
+        told.clear()
+        known = environment is None or environment == here
+        assert (first.expected, first.by, first.unknown) == ((110.0, "forecasts", 0) if known else (0.0, "", 11))
 
 
 def test_an_interrupted_job_runs_again_while_it_leaves_new_checkpoints(work: Work) -> None:
