@@ -103,7 +103,7 @@ class _Fitting:
         for name in entry.protocols:
             if name in columns:
                 inputs = getattr(columns[name].choice.settings, "inputs", [])
-                once(["parts", inputs], name, lambda frontend, encoder, inputs=inputs: _choose(encoder, inputs))
+                once(["parts", inputs], name, partial(_choose, inputs))
         if window != "whole":  # protocols that augment were refused
             once(["augment", window, _configs(entry.augment)], "crop", lambda *_: _augment(entry, window))
         pretraining = weights.pretraining
@@ -197,7 +197,7 @@ def _embed(frontend: Frontend, encoder: Encoder, window: Window, device: str) ->
         embed(window)
 
 
-def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
+def _choose(inputs: Sequence[str], frontend: Frontend, encoder: Encoder) -> None:
     choose_parts(torch.empty(1, encoder.embedding_dim, device="meta"), encoder.parts, inputs)
 
 
