@@ -8,8 +8,6 @@ only a cache: where it cannot be read or written, components are imported.
 import hashlib
 import inspect
 import json
-import sys
-import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -17,7 +15,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-from benchmark.store.files import code_state, write_text
+from benchmark.store.files import code_state, installed_state, write_text
 from registry.describe import details
 from registry.lookup import AnyComponent, Kind, installed_plugins
 
@@ -62,8 +60,5 @@ def _path() -> Path:
 
 @cache
 def _code() -> str:
-    """Names the code that components are made of. Whatever is installed or removed changes a folder of packages."""
-    folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-    installed = [(folder, Path(folder).stat().st_mtime_ns) for folder in folders if Path(folder).is_dir()]
-    of = [sys.version, _HOME, code_state(), installed_plugins(), installed]
-    return hashlib.sha256(json.dumps(of).encode()).hexdigest()
+    """Names the code that components are made of."""
+    return hashlib.sha256(json.dumps([code_state(), installed_plugins(), installed_state()]).encode()).hexdigest()

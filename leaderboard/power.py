@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.ledger.plan import Plan
-from benchmark.store.files import json_text, write_text
+from benchmark.store.files import json_text
 from benchmark.store.store import Store
 from leaderboard.table import Table
 from registry.targets.one_label import ACCURACY
 
 
-def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
-    """Writes the smallest differences of every column beside the leaderboard."""
+def smallest_text(table: Table, plan: Plan) -> str:
+    """The smallest differences of every column, as they are kept beside the leaderboard."""
     kept = [
         {
             "data": _data(plan, task),
@@ -29,8 +29,7 @@ def keep_smallest(table: Table, plan: Plan, store: Store) -> None:
         for (task, protocol), of_column in table.comparisons.items()
         if of_column.smallest and of_column.smallest.alone
     ]
-    path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.smallest.json"
-    write_text(path, json_text(kept, indent=1))
+    return json_text(kept, indent=1)
 
 
 def smallest_known(plan: Plan, store: Store) -> list[str]:

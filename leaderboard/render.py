@@ -6,11 +6,9 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.store.files import json_text, write_text
-from benchmark.store.store import Store
+from benchmark.store.files import json_text
 from leaderboard.grid import Grid, grids
 from leaderboard.notes import notes
 from leaderboard.table import Cell, Figure, Table
@@ -34,13 +32,6 @@ def render_all(tables: Sequence[Table], form: str) -> str:
     if form == "json" and len(tables) != 1:
         return json_text([_document(table) for table in tables], indent=1) + "\n"
     return "\n".join(render(table, form) for table in tables)
-
-
-def write_markdown(table: Table, store: Store) -> Path:
-    """Writes the Markdown beside the records, and returns its path."""
-    path = store.root / "leaderboards" / f"{table.name.replace('/', '%')}.md"
-    write_text(path, render(table, "md"))
-    return path
 
 
 def show(table: Table, console: "Console") -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.answers import FoldAnswers
-from leaderboard.spread import Scatter, Spreads, spreads, together
+from leaderboard.spread import Scatter, Spreads, by_recordings, spreads, together
 from leaderboard.statistics import ALPHA, Interval
 from registry.metrics import Answers, Counts, Figures
 
@@ -56,19 +56,8 @@ class Estimate:
 
     @cached_property
     def between_recordings(self) -> Scatter:
-        """The variance of the draws, or the jackknife's variance where that is larger.
-
-        Draws are too close to each other where a few recordings hold most of the clips, or most of the difference. So
-        the variance has fewer degrees of freedom than there are recordings (Satterthwaite 1946).
-        """
-        square_R = np.nan_to_num(self.jackknife_R) ** 2
-        drawn_D = self.recordings_D[np.isfinite(self.recordings_D)]
-        variance = float(drawn_D.var()) if len(drawn_D) else 0.0
-        if not square_R.any():
-            return Scatter(variance, math.inf)
-        # The squares of normal contributions differ so much that they scatter like a third as many equal squares.
-        freedom = 3 * float(square_R.sum() ** 2 / (square_R**2).sum())
-        return Scatter(max(variance, float(square_R.sum())), freedom)
+        """The variance between recordings."""
+        return by_recordings(self.recordings_D[None], self.jackknife_R[None])[0]
 
     @cached_property
     def between_seeds(self) -> Scatter:
@@ -295,7 +284,10 @@ def _jackknife(of_folds: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float6
 
 def _by_seed(figure_PD: NDArray[np.float64], seed_P: NDArray[np.int64]) -> NDArray[np.float64]:
     """The mean of each seed's repeats, which differ in the draw of the training clips: ``[S, ...]``."""
-    return np.stack([figure_PD[seed_P == seed].mean(0) for seed in np.unique(seed_P)])
+    seed_S = np.unique(seed_P)
+    if len(seed_S) == len(seed_P):  # one draw each: nothing to take means of
+        return figure_PD[np.argsort(seed_P)]
+    return np.stack([figure_PD[seed_P == seed].mean(0) for seed in seed_S])
 
 
 def _estimate(

@@ -29,7 +29,7 @@ def read_plans(
         Mistakes: if folders contradict each other.
     """
     store = Stores(folders)
-    file = Path(suite) if suite and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()) else None
+    file = _file(suite)
     wanted = _suite_name(file, scale) if file else suite
     known: dict[str, str] = {}
     for folder in store.stores.values():
@@ -48,6 +48,17 @@ def read_plans(
         raise unreadable[0]
     for mistake in unreadable:
         tell(str(mistake))
+
+
+def asked_of(suite: str | None, scale: str | None) -> list[str | None]:
+    """The suite that ``read_plans`` is asked for: the name, or the texts of the file and of those that it extends."""
+    file = _file(suite)
+    files = read_suite(file, scale)[1] if file else []
+    return [suite, *(path.read_bytes().decode(errors="surrogateescape") for path in files)]
+
+
+def _file(suite: str | None) -> Path | None:
+    return Path(suite) if suite and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()) else None
 
 
 def suite_texts(plan: Plan, suite: str) -> list[tuple[str, str]]:

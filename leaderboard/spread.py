@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from leaderboard.resampling import Estimate
 
 POWER = 0.8
+_AT_ONCE = 64  # figures whose draws are looked at together
 _MOST = 1_000  # recordings that count for the least p: it is as good as 0 there
 
 
@@ -91,12 +93,37 @@ class Spreads:
 
 
 def spreads(figures: "Iterable[Estimate]") -> Spreads:
-    """The spreads of figures, whose draws need not be in memory at the same time."""
-    rows = []
-    for figure in figures:
-        recordings, seeds = figure.between_recordings, figure.between_seeds
-        scatters = recordings, seeds, together(recordings, seeds)
-        least = 2.0 ** (1 - min(len(figure.jackknife_R), _MOST))
-        rows.append((figure.value, *(s.variance for s in scatters), *(s.freedom for s in scatters), least))
+    """The spreads of figures, of which the draws of a few are in memory at the same time."""
+    rows, left = [], iter(figures)
+    while some := list(islice(left, _AT_ONCE)):
+        for _, alike in groupby(some, lambda figure: (len(figure.recordings_D), len(figure.jackknife_R))):
+            of_figures = list(alike)
+            drawn_MD = np.stack([figure.recordings_D for figure in of_figures])
+            jackknife_MR = np.stack([figure.jackknife_R for figure in of_figures])
+            least = 2.0 ** (1 - min(jackknife_MR.shape[1], _MOST))
+            for figure, recordings in zip(of_figures, by_recordings(drawn_MD, jackknife_MR), strict=True):
+                scatters = recordings, figure.between_seeds, together(recordings, figure.between_seeds)
+                rows.append((figure.value, *(s.variance for s in scatters), *(s.freedom for s in scatters), least))
     table = np.array(rows, np.float64).reshape(-1, 8).T
     return Spreads(table[0], table[1:4], table[4:7], table[7])
+
+
+def by_recordings(drawn_MD: NDArray[np.float64], jackknife_MR: NDArray[np.float64]) -> list[Scatter]:
+    """The variance of the draws of each of M figures, or the jackknife's variance where that is larger.
+
+    Draws are too close to each other where a few recordings hold most of the clips, or most of the difference. So the
+    variance has fewer degrees of freedom than there are recordings (Satterthwaite 1946).
+    """
+    finite_MD = np.isfinite(drawn_MD)
+    if finite_MD.all():
+        variance_M = drawn_MD.var(1).tolist()
+    else:
+        kept = [drawn_D[finite_D] for drawn_D, finite_D in zip(drawn_MD, finite_MD, strict=True)]
+        variance_M = [float(drawn_D.var()) if len(drawn_D) else 0.0 for drawn_D in kept]
+    square_MR = np.nan_to_num(jackknife_MR) ** 2
+    scatters = []
+    for variance, sum_, sum_of_squares in zip(variance_M, square_MR.sum(1), (square_MR**2).sum(1), strict=True):
+        # The squares of normal contributions differ so much that they scatter like a third as many equal squares.
+        freedom = 3 * float(sum_**2 / sum_of_squares) if sum_of_squares else math.inf
+        scatters.append(Scatter(max(variance, float(sum_)), freedom))
+    return scatters

@@ -35,13 +35,20 @@ codecs.register_error(SPELLED, _spell)
 
 def console() -> "Console":
     """Standard output: as wide as the terminal, or as ``COLUMNS`` says; where it is no terminal, lines stay whole."""
-    from rich.console import Console
+    from rich.console import Console, detect_legacy_windows
 
     is_bounded = sys.stdout.isatty() or os.environ.get("COLUMNS")
     width, height = shutil.get_terminal_size()
     return Console(
-        width=width if is_bounded else _FULL_WIDTH, height=height
-    )  # both, else rich takes 80 where TERM is dumb
+        width=width if is_bounded else _FULL_WIDTH,
+        height=height,  # both, else rich takes 80 where TERM is dumb
+        color_system=None if detect_legacy_windows() else "auto",  # what is captured would be escapes there
+    )
+
+
+def look_of(console: "Console") -> list[object]:
+    """All that the text of a table on a console depends on, besides the table."""
+    return [console.width, console.height, console.encoding, console.color_system, console.is_terminal]
 
 
 def print_grid(

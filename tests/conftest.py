@@ -68,6 +68,12 @@ def _no_plugins_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "_plugins", dict(lookup._plugins))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_known_to_fit(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What one test found to fit, another may have broken."""
+    monkeypatch.setattr("benchmark.ledger.request.PLACE", tmp_path_factory.getbasetemp() / "none" / "fits.json")
+
+
 @pytest.fixture
 def audiobench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """Calls the command line in this process."""

@@ -12,6 +12,7 @@ from audiobench.commands.options import Debug, Json, MergedRuns, Others, Plugins
 from registry.text import say
 
 if TYPE_CHECKING:
+    from benchmark.suite.rules import Rule
     from leaderboard.table import Table
 
 
@@ -41,11 +42,9 @@ def leaderboard(
     debug: Debug = False,
 ) -> None:
     """Regenerate leaderboards from the records."""
-    from benchmark.store.files import write_text
+    from benchmark.ledger.remembered import Remembered
     from leaderboard.exchange import FORMATS
-    from leaderboard.render import render_all
-    from leaderboard.sources import read_plans
-    from leaderboard.table import make_table
+    from leaderboard.sources import asked_of
     from registry.errors import Mistake
     from registry.lookup import load_plugin
 
@@ -57,12 +56,53 @@ def leaderboard(
     if check and output is None:
         raise Mistake("--check compares a file with the records, and no file is given", fix="add --output FILE")
     folders = folders_of(runs, others)
-    plans = list(read_plans(folders, suite, scale, lambda difference: say(difference, sys.stderr)))
+    if check or plugin or form in FORMATS:  # what is to be checked is made again; a plugin's code may be any
+        texts, _ = _texts(folders, suite, scale, selection, form, output)
+    else:
+        remembered = Remembered(folders, [asked_of(suite, scale), scale, selection, form], __file__)
+        answer = remembered.answer
+        if answer is None:
+            made, said = _texts(folders, suite, scale, selection, form, None)
+            answer = {"text": made[None]}
+            if not said:
+                remembered.keep(answer)
+        texts = {output: answer["text"]}
+    _put_out(texts, folders, check=check)
+
+
+def _texts(
+    folders: Sequence[Path],
+    suite: str | None,
+    scale: str | None,
+    selection: "Rule | None",
+    form: str,
+    output: Path | None,
+) -> tuple[Mapping[Path | None, str], list[object]]:
+    """The texts of leaderboards, by path (one text alone may have none), and what was said on standard error."""
+    from leaderboard.exchange import FORMATS
+    from leaderboard.render import render_all
+    from leaderboard.sources import read_plans
+    from leaderboard.table import make_table
+
+    said: list[object] = []
+
+    def tell(line: object) -> None:
+        said.append(line)
+        say(line, sys.stderr)
+
+    plans = list(read_plans(folders, suite, scale, tell))
     in_tables = form in ("md", "html", "latex")  # other forms have every metric
     tables = [make_table(plan, store, selection, shown_only=in_tables) for plan, store in plans]
     texts = _files(tables, form, output) if form in FORMATS else {output: render_all(tables, form)}
     for damage in plans[0][1].damaged():
-        say(damage, sys.stderr)
+        tell(damage)
+    return texts, said
+
+
+def _put_out(texts: Mapping[Path | None, str], folders: Sequence[Path], *, check: bool) -> None:
+    """Prints or writes texts, or compares files with them."""
+    from benchmark.store.files import write_text
+
     named, stale = " and ".join(map(str, folders)), False
     for path, text in texts.items():
         if path is None:

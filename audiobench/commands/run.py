@@ -3,8 +3,10 @@
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +33,8 @@ from registry.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
 
     from benchmark.ledger.plan import Plan, Row
     from benchmark.ledger.work import Work
@@ -77,30 +81,45 @@ def run(
     from benchmark.ledger.executors import Options, find_executor, parameters
     from benchmark.ledger.fill import fill
     from benchmark.ledger.plan import choose_rows
-    from benchmark.ledger.request import Request
+    from benchmark.ledger.remembered import Remembered
+    from benchmark.ledger.request import Request, sources
     from benchmark.ledger.work import Work
     from benchmark.store.store import Store
     from benchmark.suite.document import suite_path
     from benchmark.trackers import chosen
+    from leaderboard.terminal import console, look_of
 
     options = Options(executor, at_once, address, parameters(slurm or []))
     find_executor(options)
     trackers, store = None if track is None else chosen(track), Store(runs)
-    request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()))
+    said: list[str] = []
+    request = Request(suite_path(suite), scale, data, tuple(seed or ()), tuple(plugin or ()), partial(_tell, said))
+    if dry_run:
+        plan = request.plan(store)
+        _print_needed(plan, choose_rows(plan, entry, task, protocol), store, as_json)
+        return
+    screen = console()
+    remembered = Remembered([runs], [request.digest, entry, task, protocol, as_json, look_of(screen)], __file__)
+    board = None if watch else remembered.answer
+    if board and request.holds(board, store):
+        _put_out(board, store)
+        return
     plan = request.plan(store)
     rows = choose_rows(plan, entry, task, protocol)
-    if dry_run:
-        _print_needed(plan, rows, store, as_json)
-        return
     request.keep(plan, store)
     work = Work(request, plan, store, device, precision, skip_bad, debug, devices, trackers)
     with _watched(work, rows) if watch else nullcontext(_unwatched) as seen:
         ending = fill(work, rows, options, seen)
-        _show(plan, store, as_json)
+        board = _board(plan, store, screen, as_json)
+        _put_out(board, store)
+        for damage in store.damaged():
+            say(damage, sys.stderr)
         if ending.failed:
             say(ending, sys.stderr)
     if ending.failed:
         raise typer.Exit(1)
+    if plan.kept and not (ending.done or said or store.damaged()):  # nothing was written
+        remembered.keep({**sources(plan), **board})
 
 
 def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store", as_json: bool) -> None:
@@ -113,26 +132,40 @@ def _print_needed(plan: "Plan", rows: "Sequence[Row]", store: "Store", as_json: 
     print_document(document_of(plan, jobs, store)) if as_json else print_jobs(plan, jobs, store)
 
 
-def _show(plan: "Plan", store: "Store", as_json: bool) -> None:
-    """Prints and writes the leaderboard, and names what is damaged."""
+def _tell(said: list[str], line: str) -> None:
+    said.append(line)
+    say(line, sys.stderr)
+
+
+def _board(plan: "Plan", store: "Store", screen: "Console", as_json: bool) -> dict[str, Any]:
+    """The leaderboard of a plan: the texts of files beside the records, what is printed, and whether it is JSON."""
     from leaderboard.merge import separate
-    from leaderboard.power import keep_smallest
-    from leaderboard.render import render, show, write_markdown
+    from leaderboard.power import smallest_text
+    from leaderboard.render import render, show
     from leaderboard.table import make_table
-    from leaderboard.terminal import console
 
     with store.at_rest():
         separated = separate(plan, store)
         table = make_table(separated, store, shown_only=True)
         document = render(make_table(separated, store), "json") if as_json else ""
+    with screen.capture() as captured:
+        show(table, screen)
+    name = table.name.replace("/", "%")
+    texts = {f"{name}.smallest.json": smallest_text(table, separated), f"{name}.md": render(table, "md")}
+    return {"texts": texts, "shown": document or captured.get(), "json": as_json}
+
+
+def _put_out(board: Mapping[str, Any], store: "Store") -> None:
+    """Writes a leaderboard beside the records, and prints it."""
+    from benchmark.store.files import write_text
+
     try:
-        keep_smallest(table, separated, store)
-        written = write_markdown(table, store)
+        for name, text in board["texts"].items():
+            written = store.root / "leaderboards" / name
+            write_text(written, text)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
-        print(document, end="") if as_json else show(table, console())
-    say(f"leaderboard: {written}", sys.stderr if as_json else None)
-    for damage in store.damaged():
-        say(damage, sys.stderr)
+        print(board["shown"], end="")
+    say(f"leaderboard: {written}", sys.stderr if board["json"] else None)
 
 
 def _unwatched(tally: "Tally") -> None:

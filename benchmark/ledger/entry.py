@@ -152,7 +152,7 @@ def _of_entry(entry: str, plan: Plan, store: Store) -> tuple[embed.Config, embed
             fix=f"audiobench run {plan.facts.suite} --entry {entry}, or name the folders of its run: --runs, --data",
         )
     named = config.weights.sha256 or config.weights.revision
-    if named and not weights_hold(plan, named):
+    if named and not weights_hold(plan.files, named):
         where = plan.files[named]
         raise Mistake(f"the weights of {entry} are not what they were", where=where, fix=_AGAIN)
     return config, needs

@@ -16,6 +16,7 @@ import torch
 
 from benchmark.jobs.embedding import in_one_piece
 from benchmark.jobs.model import build_encoder, build_views
+from benchmark.ledger.fits import Fits
 from registry.audio import Recordings
 from registry.augmentations import Augmentation
 from registry.encoders import Encoder
@@ -42,7 +43,10 @@ _ONE_VALUE = "Expected more than 1 value per channel"  # torch's batch norm says
 
 
 def check_fit(
-    entries: "Sequence[ResolvedEntry]", columns: "Mapping[str, Column]", tell: Callable[[str], None] = lambda line: None
+    entries: "Sequence[ResolvedEntry]",
+    columns: "Mapping[str, Column]",
+    tell: Callable[[str], None] = lambda line: None,
+    known: Fits | None = None,
 ) -> None:
     """Tries the components of a suite's entries.
 
@@ -50,64 +54,83 @@ def check_fit(
         entries: resolved; a combination that several entries share is tried once.
         columns: the protocols, by column.
         tell: gets a line that says how a checkpoint was opened.
+        known: the combinations that fit, and are not tried again. Files of weights always are.
 
     Raises:
         Mistakes: for every component that does not fit another, every window that is too short, and every file that
             holds no weights.
     """
-    fitting = _Fitting(tell)
+    fitting = _Fitting(tell, known or Fits())
     for entry in entries:
         fitting.try_entry(entry, columns)
     if fitting.mistakes:
         raise Mistakes(list(fitting.mistakes.values()))
+    fitting.known.keep()
 
 
 class _Fitting:
     """Tries entries, and collects mistakes."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell = tell
+    def __init__(self, tell: Callable[[str], None], known: Fits) -> None:
+        self.tell, self.known = tell, known
         self.mistakes: dict[str, Mistake] = {}
         self.built: dict[str, tuple[Frontend, Encoder] | None] = {}
         self.tried: set[str] = set()
 
     def try_entry(self, entry: "ResolvedEntry", columns: "Mapping[str, Column]") -> None:
         net: list[object] = [entry.encoder.config, entry.frontend.config]
-        window = entry.window_samples
+        weights, window = entry.weights, entry.window_samples
         if brought(entry.encoder.component):
-            if not entry.weights.missing:
-                self._once([*net, str(entry.weights.path), window], entry.places["encoder"], lambda: self._bring(entry))
+            if not weights.missing:
+                self._once([*net, str(weights.path), window], entry.places["encoder"], lambda: self._bring(entry))
             return
+
+        def once(combination: list[object], place: str, action: Callable[[Frontend, Encoder], object]) -> None:
+            """Tries something with the net, if the net can be built, unless it is known to fit."""
+            tried = [*net, *combination]
+            if self.known.has(tried):
+                return
+            if self._once(tried, entry.places[place], lambda: self._with_net(net, entry, action)):
+                self.known.add(tried)
+
+        once(["embed", window], "crop", lambda frontend, encoder: _embed(frontend, encoder, window, "meta"))
+        if weights.path:
+            self._once(
+                [*net, str(weights.path)],
+                entry.places["weights"],
+                lambda: self._with_net(net, entry, partial(self._open, entry)),
+            )
+        for name in entry.protocols:
+            if name in columns:
+                inputs = getattr(columns[name].choice.settings, "inputs", [])
+                once(["parts", inputs], name, partial(_choose, inputs))
+        if window != "whole":  # protocols that augment were refused
+            once(["augment", window, _configs(entry.augment)], "crop", lambda *_: _augment(entry, window))
+        pretraining = weights.pretraining
+        if pretraining:
+            named = [pretraining.method.config, pretraining.training.canonical(), _configs(pretraining.augment)]
+            asked = ["steps", entry.pretraining_samples, pretraining.corpus.config, *named]
+            once(asked, "weights", lambda *_: _steps(entry, pretraining))
+
+    def _with_net(
+        self, net: list[object], entry: "ResolvedEntry", action: Callable[[Frontend, Encoder], object]
+    ) -> None:
+        """Does something with an entry's net, which is built at its first use; nothing if it cannot be built."""
         key = json.dumps(net, sort_keys=True)
         if key not in self.built:
             self.built[key] = self._attempt(entry.places["encoder"], lambda: _build(entry))
         built = self.built[key]
-        if built is None:
-            return
-        frontend, encoder = built
-        self._once([*net, window], entry.places["crop"], lambda: _embed(frontend, encoder, window, "meta"))
-        weights = entry.weights
-        if weights.path:
-            path = weights.path
-            self._once([*net, str(path)], entry.places["weights"], lambda: self._open(entry, path, encoder))
-        for name in entry.protocols:
-            if name in columns:
-                inputs = getattr(columns[name].choice.settings, "inputs", [])
-                self._once([*net, name, inputs], entry.places[name], partial(_choose, encoder, inputs))
-        if window != "whole":  # protocols that augment were refused
-            self._once([*net, window, _configs(entry.augment)], entry.places["crop"], lambda: _augment(entry, window))
-        pretraining = weights.pretraining
-        if pretraining:
-            named = [pretraining.method.config, pretraining.training.canonical(), _configs(pretraining.augment)]
-            self._once(
-                [*net, entry.pretraining_samples, *named], entry.places["weights"], lambda: _steps(entry, pretraining)
-            )
+        if built:
+            action(*built)
 
-    def _once(self, combination: object, where: str, action: Callable[[], object]) -> None:
+    def _once(self, combination: list[object], where: str, action: Callable[[], object]) -> bool:
+        """Tries a combination, unless it was tried at this place. Returns whether it was tried now."""
         key = json.dumps([where.partition(" ")[0], combination], sort_keys=True)
-        if key not in self.tried:
+        is_new = key not in self.tried
+        if is_new:
             self.tried.add(key)
             self._attempt(where, action)
+        return is_new
 
     def _attempt(self, where: str, action: Callable[[], T]) -> T | None:
         try:
@@ -131,8 +154,9 @@ class _Fitting:
         OwnWeights.load(encoder, frontend, {}, entry.weights.path)
         self._attempt(entry.places["crop"], lambda: _embed(frontend, encoder, entry.window_samples, "cpu"))
 
-    def _open(self, entry: "ResolvedEntry", path: Path, encoder: Encoder) -> None:
-        source = entry.weights.source
+    def _open(self, entry: "ResolvedEntry", built: Frontend, encoder: Encoder) -> None:
+        source, path = entry.weights.source, entry.weights.path
+        assert path
         frontend = build_views(entry.frontend).frontend  # with real values: published weights are compared with them
         changes = source.component.load(encoder, frontend, source.build().stated(entry.encoder, 0), path)
         if changes:
@@ -173,7 +197,7 @@ def _embed(frontend: Frontend, encoder: Encoder, window: Window, device: str) ->
         embed(window)
 
 
-def _choose(encoder: Encoder, inputs: Sequence[str]) -> None:
+def _choose(inputs: Sequence[str], frontend: Frontend, encoder: Encoder) -> None:
     choose_parts(torch.empty(1, encoder.embedding_dim, device="meta"), encoder.parts, inputs)
 
 

@@ -1,7 +1,7 @@
 """From a resolved suite to its plan. Nothing here imports torch; the components that a suite names may."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from benchmark.ledger.facts import ProtocolFacts, SuiteFacts, TaskFacts
 from benchmark.ledger.plan import Plan, Row, plan_name
 from benchmark.store.digests import Digests
 from benchmark.store.files import content_digest
+from benchmark.store.job import AnyJob
 from registry.errors import Mistake
 from registry.hub import is_snapshot
 from registry.lookup import TARGETS, Choice
@@ -229,23 +230,31 @@ def _inputs(task: Choice[Task], data: Path | None, digests: Digests) -> _Inputs:
         return _Inputs(None, None, str(mistake), ())
 
 
-def still_holds(plan: Plan, data: Path | None, digests: Digests) -> bool:
-    """Whether the files that a stored plan was made from are what they were."""
-    if any(job.blocked for job in plan.jobs.values()):
+def still_holds(jobs: Iterable[AnyJob], files: Mapping[str, str], data: Path | None, digests: Digests) -> bool:
+    """Whether the files that a stored plan was made from are what they were.
+
+    Args:
+        jobs: of the plan, at least those that pack.
+        files: of the plan.
+        data: the folder of data sets.
+        digests: of recordings.
+    """
+    jobs = list(jobs)
+    if any(job.blocked for job in jobs):
         return False  # the missing files may be there by now
-    packs = [job for job in plan.jobs.values() if isinstance(job, pack.PackJob)]
+    packs = [job for job in jobs if isinstance(job, pack.PackJob)]
     # One pack for each task, whatever the sample rates.
     listed = {json.dumps([dict(job.config.task.config), job.config.inputs]): job for job in packs}
     for job in listed.values():
         inputs = _inputs(job.config.task, data, digests)
         if inputs.blocked or (inputs.hash, inputs.odd) != (job.config.inputs, job.remarks):
             return False
-    return all(weights_hold(plan, name) for name in plan.files)
+    return all(weights_hold(files, name) for name in files)
 
 
-def weights_hold(plan: Plan, name: str) -> bool:
-    """Whether the weights that a plan's keys name so are still where they were."""
-    path = Path(plan.files[name])
+def weights_hold(files: Mapping[str, str], name: str) -> bool:
+    """Whether the weights that a plan's keys name so are still where they were; ``files`` are the plan's."""
+    path = Path(files[name])
     return path.exists() and _content_name(path) == name
 
 

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import shutil
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -168,14 +170,22 @@ def signature(stat: os.stat_result) -> tuple[int, ...]:
 
 
 @cache
-def code_state() -> list[tuple[str, int, int]]:
-    """Path, size and time of change of every file of the code that plans, does and checks jobs."""
+def code_state(*patterns: str) -> list[tuple[str, int, int]]:
+    """Path, size and time of change of files of our code; by default of the code that plans, does and checks jobs."""
     root = Path(__file__).parents[2]
     return [
         (str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns)
-        for folder in ("registry", "benchmark")
-        for file in sorted((root / folder).rglob("*.py"))
+        for pattern in patterns or ("registry/**/*.py", "benchmark/**/*.py")
+        for file in sorted(root.glob(pattern))
     ]
+
+
+@cache
+def installed_state() -> list[object]:
+    """Python and its folders of packages: whatever is installed or removed changes one of them."""
+    folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    installed = [(folder, Path(folder).stat().st_mtime_ns) for folder in folders if Path(folder).is_dir()]
+    return [sys.version, __file__, *installed]
 
 
 def changed_ns(stat: os.stat_result) -> int:

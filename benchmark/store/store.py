@@ -4,6 +4,7 @@ RUNS/<kind>/<key>/   job.json, result.json, and the files that the job made; NAM
 RUNS/plans/          the last plan of each suite
 RUNS/digests/        digests of recordings
 RUNS/whole.json      which records were found whole, so that only changed ones are checked again, and notes on them
+RUNS/leaderboards/   what ``run`` writes for people, and the answers of commands, which hold until something changes
 RUNS/calibrations/   what kinds of work cost on a machine, which no record depends on
 RUNS/forecasts/      what ``audiobench plan`` said last of jobs' costs, by key; records keep it
 RUNS/slurm/          logs of jobs that failed in Slurm

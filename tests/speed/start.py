@@ -42,7 +42,11 @@ def rows() -> Iterator[Row]:
         yield _row(f"run {suite} --runs {runs}", 1.0, f"run, {_ENTRIES} entries, finished")
         yield _row(f"leaderboard many --runs {runs}", 1.0, f"leaderboard, {_ENTRIES} entries")
         yield _row(f"plan {suite} --runs {runs}", 1.0, f"plan, {_ENTRIES} entries, planned before")
-        yield _row(f"plan {suite} --runs {folder}/none", 1.0, f"plan, {_ENTRIES} entries, planned anew")
+        yield _row(
+            f"plan {suite} --runs {folder}/none",
+            1.0,
+            f"plan, {_ENTRIES} entries, planned anew, of a net that was tried before",
+        )
         suite, data = _own_recordings(Path(folder))
         arguments = f"{suite} --data {data} --runs {folder}/own"
         subprocess.run([*_AUDIOBENCH, "run", *arguments.split()], check=True, capture_output=True)
