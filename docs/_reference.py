@@ -118,6 +118,7 @@ def _commands() -> str:
             shown = "" if default is None or default is False else f"`{default}`"
             rows.append([names, shown, _text(getattr(parameter, "help", "") or "")])
         parts.append(_table(["argument or option", "default", "meaning"], rows))
+        parts.append(f"```text\n{command.epilog.strip()}\n```" if command.epilog else "")  # its examples
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

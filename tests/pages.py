@@ -221,6 +221,8 @@ def _refused(words: list[str]) -> str:
         if set(word) <= set("|&;<>"):
             break
         arguments.append(word)
+    if "--install-completion" in arguments:
+        return "it would write into the shell's files of who runs the tests: fence it as text"
     command: Any = typer.main.get_command(_app())
     while hasattr(command, "commands") and arguments and not arguments[0].startswith("-"):
         name = arguments.pop(0)

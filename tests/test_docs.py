@@ -49,6 +49,7 @@ def test_every_block_is_run_or_says_why_not(page: Path) -> None:
             ("not run: as above",),
             "No such command",
         ),
+        ("bash", "audiobench --install-completion\n", ("not run: as above",), "fence it as text"),
         ("yaml", "protocols: {knn: {k: [1]}}\n", (), "a part of a suite"),
         ("yaml", "protocols: {knn: {k: [1]}\n", ("not run: as above",), "does not parse"),
         ("python", "audiobench.load('moco'\n", ("not run: as above",), "does not parse"),

@@ -68,6 +68,7 @@ def test_the_reference_has_every_component_with_settings_and_published_figures()
 def test_the_reference_has_every_option_and_every_field() -> None:
     commands = _reference._commands()
     assert "## `audiobench data fetch`" in commands
+    assert "  audiobench plan esc10 --scale cpu --data DATA --calibrate\n" in commands
     assert re.search(r"\| `--scale` \|  \| One of the suite's scales", commands)
     records = _reference._records()
     assert re.search(r"\| `kept_epoch` \| integer or null \| `null` \| whose weights were kept \|", records)

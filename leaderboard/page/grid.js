@@ -111,7 +111,9 @@ function setUpKeys(table) {
   body.addEventListener("keydown", (event) => {
     if (!event.key.startsWith("Arrow") || !event.target.matches("button.noted")) return;
     event.preventDefault();
-    neighbour(event.target, event.key)?.focus();
+    const next = neighbour(event.target, event.key);
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest", inline: "nearest" }); // what lies under a sticky head counts as in view
   });
 }
 
