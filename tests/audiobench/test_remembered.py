@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from benchmark.ledger import remembered
 from benchmark.store import files
 from leaderboard import published, table
+from leaderboard.measured import Measured
 from tests.audiobench.test_stale import Place, record
 from tests.conftest import Answer
 from tests.scale.finished import finished_suite
@@ -48,7 +50,7 @@ class Board:
             raise ReadError
 
         with self.patch.context() as patch:
-            patch.setattr(table.Measured, "read", staticmethod(read))
+            patch.setattr(Measured, "read", staticmethod(read))
             try:
                 return ask()
             except ReadError:
@@ -153,7 +155,7 @@ def test_a_change_too_young_to_show_in_time_stamps_is_not_remembered_over(
 def test_what_else_is_asked_is_answered_anew(board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shutil.copytree(board.runs, tmp_path / "copy")
     for options in (["--format", "csv"], ["--selection", "best-mean"], ["--from", tmp_path / "copy"], [board.suite]):
-        assert board.of_memory(lambda options=options: board.leaderboard(*options)) is None
+        assert board.of_memory(partial(board.leaderboard, *options)) is None
     assert board.of_memory(lambda: board.run("--entry", "e1")) is None
     assert board.of_memory(lambda: board.run("--seed", "0")) is None
     monkeypatch.setenv("COLUMNS", "60")
