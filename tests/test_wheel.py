@@ -20,7 +20,7 @@ hatch_build = pytest.importorskip("hatch_build", reason="hatchling is not instal
 
 ROOT = Path(__file__).parent.parent
 MODULES = {"registry.errors", "benchmark.store.job"}
-MOST_BYTES = 2 << 20  # of a wheel, and of an sdist
+MOST_BYTES = 4 << 20  # of a wheel, and of an sdist: without the records, which are ten times as much
 STRANGER = "OF = 'somebody else'\n"
 PARTS = ("registry", "benchmark", "leaderboard")
 
