@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -161,7 +162,7 @@ def _put_out(board: Mapping[str, Any], store: "Store") -> None:
 
     try:
         for name, text in board["texts"].items():
-            written = store.root / "leaderboards" / name
+            written = store.root / "leaderboards" / Path(name).name  # what was remembered may be a stranger's
             write_text(written, text)
     finally:  # if writing to the disk fails, the terminal still has the leaderboard
         print(board["shown"], end="")
