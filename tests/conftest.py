@@ -5,11 +5,13 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall each other on two cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets as small as the tests' take twice as long in two threads
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import threadpoolctl
@@ -17,12 +19,24 @@ import threadpoolctl
 from registry import lookup
 from registry.weights.own import brought
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SHARED = Path(__file__).parent.parent.parent / "shared"
 DATA = Path(os.environ.pop("AUDIOBENCH_DATA", SHARED / "data"))  # for those tests that ask: others need there be none
 for _name in ("AUDIOBENCH_RUNS", "COLUMNS"):
     os.environ.pop(_name, None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background; tests send it to themselves
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 TINY = """
 schema_version: 1
@@ -68,10 +82,23 @@ def _no_plugins_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "_plugins", dict(lookup._plugins))
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium, if there is one; it serves all tests of a process, which can have one alone."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium here")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(autouse=True)
-def _nothing_known_to_fit(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _nothing_known_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test found to fit, another may have broken."""
-    monkeypatch.setattr("benchmark.ledger.request.PLACE", tmp_path_factory.getbasetemp() / "none" / "fits.json")
+    monkeypatch.setattr("benchmark.ledger.request.PLACE", None)
 
 
 @pytest.fixture

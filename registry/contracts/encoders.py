@@ -287,7 +287,7 @@ def _gradients(specimen: Specimen, x: Tensor, dtype: torch.dtype) -> dict[str, T
         if isinstance(module, Frontend):  # inside: a spectrum is of float32
             module.float().register_forward_pre_hook(lambda _, given: (given[0].float(),))
             module.register_forward_hook(lambda _, __, gave: gave.to(dtype))
-    given = x.to(dtype)
+    given = x.to(dtype, copy=True)
     encoder.embed(given.contiguous(memory_format=order) if given.ndim == 4 else given).square().sum().backward()
     return {name: p.grad.double() for name, p in encoder.named_parameters() if p.grad is not None}
 

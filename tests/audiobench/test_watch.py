@@ -17,12 +17,9 @@ from benchmark.tally import Counts, Running, Tally
 from leaderboard.watch import Watch
 from leaderboard.watch.cells import cell_states, counted
 from leaderboard.watch.server import Page, Server
-from tests.leaderboard.page.conftest import browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["browser"]
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_a_stored_plan_is_recognised_until_a_file_of_its_chain_changes(
     for file in (base, plugin, child):
         text = file.read_text()
         file.write_text(text + "# changed\n")
-        request.plan(store)
+        Request(child, None, None).plan(store)
         file.write_text(text)
     assert asked == [child] * 3
     request.plan(store)

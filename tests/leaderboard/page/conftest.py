@@ -1,6 +1,5 @@
 """A page of everything in a real browser, opened from the disk; one browser serves all tests."""
 
-import shutil
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,28 +12,6 @@ from tests.leaderboard.page.sample import report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """Chromium, if there is one."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
