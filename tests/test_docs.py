@@ -167,6 +167,7 @@ def board_of_records(audiobench: Callable[..., Answer], suite: str, *arguments: 
     return audiobench("leaderboard", suite, "--scale", "cpu", "--runs", ROOT / "leaderboard/records", *arguments).out
 
 
+@pytest.mark.slow
 def test_the_models_of_others_have_the_figures_that_the_records_give(audiobench: Callable[..., Answer]) -> None:
     board = json.loads(board_of_records(audiobench, "pretrained", "--format", "json"))
     readme = (ROOT / "README.md").read_text()

@@ -238,6 +238,7 @@ def test_verifying_a_data_set_does_not_load_torch(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_real_recordings_are_right(audiobench: Call, data: Path) -> None:
     answer = audiobench("data", "verify", "esc50", "--data", data, "--json")

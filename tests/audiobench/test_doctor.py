@@ -36,6 +36,7 @@ def lines(answer: Answer) -> dict[str, dict[str, str]]:
     return {of["about"]: of for of in document["lines"]}
 
 
+@pytest.mark.slow
 def test_a_healthy_machine_has_a_line_a_check_and_a_rate(audiobench: Call, tmp_path: Path) -> None:
     answer = audiobench("doctor", "--runs", tmp_path / "runs")
     assert answer.status == 0, answer

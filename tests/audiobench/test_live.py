@@ -55,6 +55,7 @@ class Terminal:
         return shown
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_clean(tiny: Path, tmp_path: Path) -> None:
     tiny.write_text(tiny.read_text().replace("epochs: 2", "epochs: 2000"))
     terminal = Terminal("run", tiny, "--runs", tmp_path / "runs", "--entry", "moco", "--protocol", "knn")
@@ -72,6 +73,7 @@ def test_ctrl_c_leaves_the_terminal_clean(tiny: Path, tmp_path: Path) -> None:
     assert not [line for line in shown if "jobs done" in line or " steps, " in line]
 
 
+@pytest.mark.slow
 def test_a_watched_run_leaves_a_line_a_job_and_stays_until_ctrl_c(tiny: Path, tmp_path: Path) -> None:
     asked = ("run", tiny, "--runs", tmp_path / "runs", "--entry", "random", "--protocol", "knn", "--watch")
     terminal = Terminal(*asked)

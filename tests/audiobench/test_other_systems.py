@@ -41,6 +41,7 @@ class _WithoutPosix:
         return self.plain(name, globals, *others, **named)
 
 
+@pytest.mark.slow
 def test_every_module_imports_where_there_is_nothing_of_posix() -> None:
     """In a process of its own, in which nothing is imported yet."""
     root = Path(__file__).parents[2]

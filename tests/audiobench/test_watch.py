@@ -88,6 +88,7 @@ def standing(work: Work, running: str, failed: str = "", kinds: dict[str, Counts
     return Tally(work.plan.name, kinds or {}, runs, gone, waiting)
 
 
+@pytest.mark.slow
 def test_cells_are_measured_running_to_come_or_failed(half: Work) -> None:
     states = cell_states(half.plan, half.plan.rows, standing(half, "freeze npid", "knn npid"))
     assert states["npid", "sounds", "freeze"] == "running"
@@ -107,6 +108,7 @@ def test_a_cell_runs_while_its_encoder_is_made_and_waits_while_data_are_packed(h
     assert states["moco", "sounds", "knn"] == "measured"  # its record is there, whatever else is gone
 
 
+@pytest.mark.slow
 def test_a_half_measured_suite_has_a_page_that_says_what_is_missing(half: Work) -> None:
     with Watch(half, half.plan.rows) as watch:
         watch.stand(standing(half, "freeze npid", kinds={"evaluate": Counts(3, 1, 1)}))
