@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyte
+import pytest
 
 from tests.audiobench.conftest import COMMAND
 
