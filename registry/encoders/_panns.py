@@ -69,10 +69,10 @@ class Panns(Encoder):
 def mel_norm(norm: nn.BatchNorm2d, x_BCFN: Tensor) -> Tensor:
     """A batch norm over the mel axis: ``[B, C, F, N]`` to ``[B, C, N, F]``, time before frequency, as published.
 
-    On a CPU torch (2.11 to 2.14) computes wrong gradients of the norm's weight and bias from a gradient in
-    channels-last order, which convolutions give: it is put in order before.
+    On a CPU torch (2.11 to 2.14) computes wrong gradients where the norm's input and the gradient of its output lie in
+    memory in different orders, as convolutions in channels-last order give it: both are put in one order.
     """
-    normal_BFCN: Tensor = norm(x_BCFN.transpose(1, 2))
+    normal_BFCN: Tensor = norm(x_BCFN.transpose(1, 2).contiguous())
     if normal_BFCN.requires_grad:
         normal_BFCN.register_hook(Tensor.contiguous)
     return normal_BFCN.permute(0, 2, 3, 1)

@@ -72,7 +72,8 @@ def made_files(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.is_dir() or name.startswith(("data/", "runs/digests/", "runs/trackers/", "told")):
+        cache = name == "runs/leaderboards/answers.json"
+        if hidden or cache or path.is_dir() or name.startswith(("data/", "runs/digests/", "runs/trackers/", "told")):
             continue
         if path.name == "result.json":
             record = json.loads(path.read_text())
