@@ -84,7 +84,8 @@ class LiveProgress(Progress):
         self.tally = tally
 
     def say(self, message: str) -> None:
-        self.console.print(visible_lines(message), highlight=False, markup=False, soft_wrap=True)
+        with self.live._lock:  # between erasing and drawing, the thread that draws must not change the view's height
+            self.console.print(visible_lines(message), highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -92,5 +92,5 @@ def test_a_watched_run_leaves_a_line_a_job_and_stays_until_ctrl_c(tiny: Path, tm
     assert terminal.running.returncode == 0  # the run was over
     assert not [line for line in shown if "jobs done" in line or "running" in line]
     for title in ("pack sounds: ", "embed sounds with random: ", "knn random on sounds: "):
-        assert sum(line.startswith(title) for line in shown) <= 1, shown  # under load one may be missing: Known faults
+        assert sum(line.startswith(title) for line in shown) == 1, shown
     assert "Tiny · sounds · knn" in shown

@@ -160,3 +160,17 @@ def test_the_time_left_counts_down_with_the_running_jobs() -> None:
     assert unknown == 5
     one = Tally("x", {}, {"a": running["a"]}, expected=130.0)
     assert one.left(now, 7.0) == (137.0, 0)
+
+
+@pytest.mark.slow
+def test_no_line_is_lost_while_the_view_is_drawn_with_another_height(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.live._REFRESHES", 400)
+    seen = Seen()
+    seen.screen.resize(2600)
+    with seen() as progress:
+        progress.stand(tally())
+        for i in range(2500):
+            progress.title = "a job" if i % 2 else ""
+            time.sleep(0.001)
+            progress.say(f"line {i}")
+    assert set(seen.lines(anew=False)) >= {f"line {i}" for i in range(2500)}
