@@ -79,8 +79,8 @@ class Kind(Generic[C]):
         if (self.folder, name) in _plugins:
             return cast(type[C], _plugins[self.folder, name].component)
         if name not in self.names():
-            fix = f"{nearest(name, self.names())} (audiobench list {self.folder})"
-            raise Mistake(f"no {self.singular} is called {name!r}", fix=fix)
+            hint = f"{nearest(name, self.names())} (audiobench list {self.folder})"
+            raise Mistake(f"no {self.singular} is called {name!r}", fix=hint)
         if name in _entry_points(self):
             loaded = _entry_points(self)[name].load()
             return cast(type[C], loaded if inspect.isclass(loaded) else _component_in(loaded, self))
@@ -169,9 +169,8 @@ class Choice(Generic[C]):
         try:
             return self.component.Config.model_validate(fields)
         except ValidationError as error:
-            raise Mistake(
-                f"stored settings of {self.name} no longer fit: {error}", fix="plan the suite again"
-            ) from error
+            what = f"stored settings of {self.name} no longer fit: {error}"
+            raise Mistake(what, fix="plan the suite again") from error
 
     def build(self, *arguments: object) -> C:
         """Makes the component; ``arguments`` are those that its contract's constructor takes beside the settings."""
@@ -337,9 +336,8 @@ def _execute(name: str, path: Path, text: bytes) -> ModuleType:
         exec(compile(text, path, "exec"), vars(module))  # nosec B102 # the user names this file of code
     except Exception as error:
         del sys.modules[name]
-        raise Mistake(
-            f"plugin does not import: {type(error).__name__}: {error}", where=str(path), fix=_IMPORTS
-        ) from error
+        what = f"plugin does not import: {type(error).__name__}: {error}"
+        raise Mistake(what, where=str(path), fix=_IMPORTS) from error
     return module
 
 
@@ -384,11 +382,9 @@ def package_digest(package: str) -> str:
 def _component_in(module: ModuleType, kind: Kind[AnyComponent]) -> type[AnyComponent]:
     components = _components_in(module, kind)
     if len(components) != 1:
-        raise Mistake(
-            f"{module.__name__} must define exactly one public {kind.contract}, and defines {len(components)}",
-            where=str(module.__file__),
-            fix="define one in each file; begin the names of shared classes with an underscore",
-        )
+        what = f"{module.__name__} must define exactly one public {kind.contract}, and defines {len(components)}"
+        fix = "define one in each file; begin the names of shared classes with an underscore"
+        raise Mistake(what, where=str(module.__file__), fix=fix)
     return components[0]
 
 

@@ -38,44 +38,22 @@ def suite(
     _told(files, [f"audiobench plan {files[0]}", f"audiobench run {files[0]}"])
 
 
-@app.command("encoder", epilog=examples("new encoder"))
-def encoder(name: Name, debug: Debug = False) -> None:
-    """Write an encoder, and a test that checks its contract and runs a tiny suite."""
-    from registry.lookup import ENCODERS
+def _add(singular: str) -> None:
+    """Adds the command that writes a component of a kind."""
+    beside = "with a task to try it on, " if singular == "target" else ""
+    text = (
+        f"Write {'an' if singular[0] in 'aeiou' else 'a'} {singular}, {beside}and a test that runs it in a tiny suite."
+    )
 
-    _component(ENCODERS, name)
+    @app.command(singular, help=text, epilog=examples(f"new {singular}"))
+    def component(name: Name, debug: Debug = False) -> None:
+        from registry.lookup import KINDS
 
-
-@app.command("method", epilog=examples("new method"))
-def method(name: Name, debug: Debug = False) -> None:
-    """Write a pretraining method, and a test that checks its contract and runs a tiny suite."""
-    from registry.lookup import METHODS
-
-    _component(METHODS, name)
+        _component(next(kind for kind in KINDS if kind.singular == singular), name)
 
 
-@app.command("task", epilog=examples("new task"))
-def task(name: Name, debug: Debug = False) -> None:
-    """Write a task, and a test that checks its contract and runs a tiny suite."""
-    from registry.lookup import TASKS
-
-    _component(TASKS, name)
-
-
-@app.command("protocol", epilog=examples("new protocol"))
-def protocol(name: Name, debug: Debug = False) -> None:
-    """Write a protocol, and a test that checks its contract and runs a tiny suite."""
-    from registry.lookup import PROTOCOLS
-
-    _component(PROTOCOLS, name)
-
-
-@app.command("target", epilog=examples("new target"))
-def target(name: Name, debug: Debug = False) -> None:
-    """Write a target with a task to try it on, and a test that checks their contracts and runs a tiny suite."""
-    from registry.lookup import TARGETS
-
-    _component(TARGETS, name)
+for _singular in ("encoder", "method", "task", "protocol", "target"):
+    _add(_singular)
 
 
 def _component(kind: "Kind[AnyComponent]", name: str) -> None:

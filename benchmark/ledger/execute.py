@@ -119,6 +119,10 @@ def run_jobs(jobs: Sequence[AnyJob], executor: Executor, watch: Callable[[Tally]
                 executor.progress.end(schedule.settle(job, became), job.title)
                 tell()
         tell()  # of those that were skipped at the end
+    except KeyboardInterrupt:
+        if not schedule.running:  # the executor tells of those that run
+            executor.progress.say("interrupted between two jobs; the same command goes on from here")
+        raise
     finally:
         executor.close()
     return schedule.ending()

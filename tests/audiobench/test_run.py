@@ -269,7 +269,7 @@ def test_a_run_that_is_broken_off_goes_on_and_ends_with_the_same_figures(
     _, told = running.communicate(timeout=60)
     if how == signal.SIGINT:
         assert running.returncode == 130, told
-        assert "interrupted" in told  # in a job, or between two
+        assert "goes on from here" in told
         assert "Traceback" not in told
     kept = {p: p.stat().st_mtime_ns for p in runs.glob("*/*/result.json")}
     assert all((p.parent / "job.json").exists() for p in kept)
